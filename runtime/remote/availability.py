@@ -10,16 +10,16 @@ TRIES = 2  # processes that die without having become ready, after which nobody 
 
 
 class AvailabilityListener(Protocol):
-    """Is told about it; `hosting.readiness` implements it."""
+    """Receives the reports; `hosting.readiness` implements it."""
 
     def missing(self, name: str, why: str) -> None:
-        """Something is gone; `why` is a clause, fit for strangers."""
+        """The last process has ended; `why` is a clause that clients may see."""
 
     def found(self, name: str) -> None:
-        """It is back."""
+        """A process is ready again."""
 
     def broken(self, name: str, why: str) -> None:
-        """Its restarts keep failing: requests should not wait for it."""
+        """Restarts keep failing: requests should not wait for the model."""
 
 
 class Availability:

@@ -26,9 +26,9 @@ class SlabPair:
 class Channel:
     """A socket pair and slabs for each slot, created before both processes are forked.
 
-    Whoever made it keeps it open, so that a model process that dies can be followed by another:
-    what was said to the dead one carries its generation and is dropped by the next. Messages come
-    whole or not at all.
+    The supervisor keeps it open, so that a model process that dies can be replaced: messages to the
+    dead process carry its generation, and its successor drops them. Messages arrive whole or not at
+    all (SOCK_SEQPACKET).
     """
 
     front: socket.socket
@@ -37,7 +37,7 @@ class Channel:
 
     @classmethod
     def create(cls, slots: int = 1) -> Self:
-        """A new one, with room for `slots` batches at a time.
+        """Create a channel with room for `slots` batches at a time.
 
         Raises:
             OSError: when there are no descriptors or no memory left.
@@ -56,41 +56,41 @@ class Channel:
 
     @property
     def descriptors(self) -> list[int]:
-        """What a process must be sent to have the model's end."""
+        """The descriptors that make up the model's end, to be sent to a process."""
         slabs = [slab for slot in self.slots for slab in (slot.inputs, slot.outputs)]
         return [self.model.fileno(), *(slab.descriptor for slab in slabs)]
 
     @classmethod
     def adopt(cls, descriptors: Sequence[int]) -> Self:
-        """The model's end, in a process that was sent `descriptors`; the front's is not there."""
+        """The model's end, in a process that received `descriptors`; without the front's end."""
         model = socket.socket(fileno=descriptors[0])
         slabs = [Slab(each) for each in descriptors[1:]]
         return cls(socket.socket(), model, tuple(map(SlabPair, slabs[::2], slabs[1::2])))
 
     @property
     def front_descriptors(self) -> list[int]:
-        """What a front that was forked before must be sent to have its end."""
+        """The descriptors that make up the front's end, for a front that was forked before."""
         return [self.front.fileno(), *self.descriptors[1:]]
 
     @classmethod
     def adopt_front(cls, descriptors: Sequence[int]) -> Self:
-        """The front's end, in a front that was sent `front_descriptors`."""
+        """The front's end, in a front that received `front_descriptors`."""
         front = socket.socket(fileno=descriptors[0])
         slabs = [Slab(each) for each in descriptors[1:]]
         return cls(front, socket.socket(), tuple(map(SlabPair, slabs[::2], slabs[1::2])))
 
     def for_front(self) -> Self:
-        """In the front: keep its end alone."""
+        """In the front: close the model's end."""
         self.model.close()
         return self
 
     def for_model(self) -> Self:
-        """In the model process: keep its end alone."""
+        """In the model process: close the front's end."""
         self.front.close()
         return self
 
     def close(self) -> None:
-        """Let all of it go."""
+        """Close the sockets and the slabs."""
         self.front.close()
         self.model.close()
         for slot in self.slots:

@@ -47,8 +47,9 @@ _MODULE = "modelbundle.runtime.remote.decoder_process"
 class Decoder:
     """Decodes bodies and encodes answers, of the bundle's own routes and of dialects.
 
-    Where no process can be started, bodies are read here, as small ones are. With `only_foreign`
-    only those are read elsewhere that a library in C reads, whatever their size.
+    If no process can be started, bodies are decoded in this process, as small ones are. With
+    `only_foreign`, only bodies that a C library parses go to the other process, whatever their
+    size.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Decoder:
         self._writer = _Post(start, "Large answers are written by the server itself: %s.")
 
     def takes(self, size: int, content_type: str) -> bool:
-        """Whether a body of `size` bytes is better read elsewhere."""
+        """Whether a body of `size` bytes goes to the decoder process."""
         if is_foreign(content_type):
             return True
         if size < _LARGE_CSV or self._only_foreign:
@@ -75,7 +76,7 @@ class Decoder:
         """The batch in `body`.
 
         Raises:
-            RequestError: as `Codec.decode`; Overloaded when the process dies of it.
+            RequestError: as `Codec.decode`; Overloaded when the body crashes the process.
         """
         codec = self._codecs[route]
         pieces = [np.frombuffer(body, np.uint8)]
@@ -93,10 +94,10 @@ class Decoder:
         return Payload(body, content_type)
 
     async def read(self, work: str, given: Any, body: bytes) -> tuple[Any, Any] | None:
-        """What a dialect reads in a body, a note and a batch; None where nobody does it.
+        """A note and a batch, as the dialect's reader returns; None if there is no process.
 
         Raises:
-            RequestError: as the dialect's reader; Overloaded when the process dies of it.
+            RequestError: as the dialect's reader; Overloaded when the body crashes the process.
         """
         if self._only_foreign:
             return None
@@ -107,7 +108,7 @@ class Decoder:
         return note, _batch(batch, is_any=is_any)
 
     async def write(self, work: str, given: Any, output: Any) -> tuple[Any, bytes] | None:
-        """What a dialect writes of an answer, a note and bytes; None where nobody does it.
+        """A note and bytes, as the dialect's writer returns; None if there is no process.
 
         Raises:
             RequestError: as the dialect's writer.
@@ -137,10 +138,10 @@ class Decoder:
 
 
 class _Post:
-    """One kind of work and its process, which is started on demand and restarted after it ended.
+    """One kind of work and its process, which is started on demand, and again after it has ended.
 
-    process       that is there, or was last
-    rests_until   on the monotonic clock: none is started before
+    process       the current process, or the last one
+    rests_until   time on the monotonic clock before which none is started
     """
 
     def __init__(self, start: "Callable[[], _Process]", warning: str) -> None:
@@ -151,11 +152,11 @@ class _Post:
         self._has_warned = False
 
     async def done(self, inputs: Inputs | NotedOutput, pieces: list[Any]) -> tuple[Any] | None:
-        """What the process makes of it; None where there is none.
+        """The result of the process; None if there is no process.
 
         Raises:
-            ModelDied: when it dies of it, and has not died while it began.
-            Exception: whatever is raised there.
+            ModelDied: when the process dies of this work, not during its start.
+            Exception: whatever the work raises there.
         """
         process = self._started()
         if process is None:
@@ -187,7 +188,7 @@ class _Post:
         return self.process
 
     def _rest(self, why: str) -> None:
-        """There is no process for now; what ends one that begins may be over in a while."""
+        """Start no process for a while, because a start has failed."""
         self.rests_until = time.monotonic() + REST
         if not self._has_warned:
             self._has_warned = True
@@ -219,11 +220,11 @@ class _Process:
 
     @property
     def has_served(self) -> bool:
-        """Whether it has ever been ready."""
+        """Whether the process has ever been ready."""
         return self._link.ready is not None
 
     async def done(self, inputs: Inputs | NotedOutput, pieces: list[Any]) -> Any:
-        """What it makes of something, once it is through with what came before."""
+        """The result of one piece of work, after those that were sent before."""
         await self._turn.acquire()
         if self.is_over:
             self._turn.release()
@@ -244,19 +245,19 @@ class _Process:
         settle(future, output, error)
 
     def _let_in(self) -> None:
-        """It is the next one's turn."""
+        """Let the next waiting caller send its work."""
         if self._guard is not None:
             self._guard.cancel()
         self._turn.release()
 
     def stop(self) -> None:
-        """End it."""
+        """End the process."""
         if not self.is_over:
             self._child.kill()
             self._end()
 
     def _end(self) -> None:
-        """It has ended, by itself or not."""
+        """Clean up after the process has ended for any reason."""
         self.is_over = True
         self._loop.remove_reader(self._watched)
         os.close(self._watched)
@@ -271,19 +272,19 @@ class _Process:
 
 
 def is_foreign(content_type: str) -> bool:
-    """Whether a large library reads it, which some damaged bodies make end its process."""
+    """Whether a C library parses the type, which damaged bodies may crash."""
     kind = media.essence(content_type)
     found = formats.of(kind)
     return kind == media.MULTIPART or (found is not None and found.name != "msgpack")
 
 
 def _batch(batch: Any, *, is_any: bool) -> Any:
-    """A batch as it came; rows of any JSON stay what they are, and nobody here need look inside."""
+    """A batch as received; rows of any JSON are passed on without parsing."""
     return list(map(orjson.Fragment, batch)) if is_any else batch
 
 
 def _start(channel: Channel, said: bytes) -> "subprocess.Popen[bytes]":
-    """The process: a new interpreter, for this one may have threads that a fork would lose."""
+    """Start the process as a new interpreter, because forking a process with threads is unsafe."""
     inherited = channel.descriptors
     home = Path(__file__).absolute().parents[3]
     packages = (str(home), os.environ.get("PYTHONPATH"))

@@ -1,7 +1,6 @@
 """The decoder process: decodes large bodies, so that the event loop of the front stays free.
 
-It writes large answers as well.
-
+It encodes large answers as well.
 `python -m modelbundle.runtime.remote.decoder_process DESCRIPTOR...`, with the codecs on stdin; the
 front starts it with its first large body. JSON is parsed with the GIL held, so that a thread would
 keep the loop waiting just as long.
@@ -79,7 +78,7 @@ class DecoderTasks:
 
 
 def _plain(side: Side, batch: Any) -> tuple[Side, Any]:
-    """A batch as it can be told; rows of any JSON are bytes."""
+    """A batch as it can be written to a slab; rows of any JSON are bytes."""
     if side.layout == "objects":
         return _ROWS, np.fromiter(map(orjson.dumps, batch), object, len(batch))
     return side, batch
@@ -118,7 +117,7 @@ def heard(data: bytes) -> DecoderTasks:
 
 
 def main() -> None:
-    """Decode until the front has gone."""
+    """Work until the front has ended."""
     began = time.monotonic()
     prepare()
     channel = Channel.adopt([int(argument) for argument in sys.argv[1:]])

@@ -24,11 +24,11 @@ class Inputs:
         self._side = side
 
     def write(self, slab: Slab, batches: list[Any], rows: int, numbers: Numbers) -> Written:
-        """Put the rows of `batches`, which are alike, onto `slab`; 0 `rows` are not counted yet.
+        """Write the rows of `batches`, which have one layout, to `slab`; 0 `rows`: count them.
 
         Raises:
-            MemoryError: when there is not so much.
-            TypeError: for rows that are not JSON, where there is no other way to write them.
+            MemoryError: when the slab cannot grow enough.
+            TypeError: for rows that can only be written as JSON, and are not JSON.
         """
         first = batches[0]
         if type(first) is np.ndarray and not first.dtype.hasobject:
@@ -57,12 +57,12 @@ class Batches:
         self._numbers = Numbers()
 
     def write(self, slab: Slab, output: Any, rows: int) -> Written:
-        """Put a batch onto `slab`; `output` is its side and the batch, which knows its rows.
+        """Write a decoded batch to `slab`; `output` is its side, the batch and perhaps a note.
 
-        Where a note follows them it comes first; bytes for a batch are bytes.
+        A note is written first; a batch of bytes is written as it is.
 
         Raises:
-            MemoryError: when there is not so much.
+            MemoryError: when the slab cannot grow enough.
         """
         side, batch, *notes = output
         writer = SlabWriter()

@@ -1,7 +1,7 @@
 """Lost device: errors after which a process can no longer use its GPU.
 
-CUDA keeps what goes wrong inside of a kernel: every call that follows fails with it, whatever the
-rows, until the process is another one.
+After an error inside a kernel, every further CUDA call of the process fails with the same error,
+whatever its inputs. Only a new process helps.
 Source: CUDA Driver API, "Error handling", the errors that leave a process in an inconsistent state.
 """
 
@@ -21,7 +21,7 @@ _KEPT = (
 
 
 def is_lost(error: BaseException | None) -> bool:
-    """Whether `error`, or its cause, is one of them; imports no library to find out."""
+    """Whether `error`, or its cause, is such an error; imports no library."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

@@ -26,12 +26,12 @@ class MessageKind(IntEnum):
 class Message(NamedTuple):
     """One message.
 
-    generation   of the model process; what another one said or was told is nothing any more
+    generation   of the model process; messages of or to an earlier one are dropped
     number       of the batch, given by the front
-    layout       number of the layout, given by whoever writes
-    described    bytes of its description, where it is new
-    values       bytes of JSON, which stand first
-    size         bytes of all that is written
+    layout       number of the layout, given by the writer
+    described    bytes of its description, if it is new
+    values       bytes of the JSON values, which are first on the slab
+    size         bytes on the slab in all
     """
 
     kind: int

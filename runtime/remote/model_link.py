@@ -36,15 +36,15 @@ class BatchJob:
 class ModelLink:
     """Sends batches to one model process, and tracks whether that is alive.
 
-    Batches of all methods go one after the other. A process that dies takes with it what it was
-    sent, each with `ModelDied`; what has not been sent waits for the next process.
+    Batches of all methods run one after the other. If the process dies, the batches that it was
+    sent fail with `ModelDied`; those not yet sent wait for the next process.
 
-    term         of the model for which the process is there; see `process.supervising.terms`
-    generation   of the process that is there, or was last
-    why          the last one died, as its supervisor says
-    ready        what the process said of itself, once it is loaded
-    losses       processes that have died one after the other, none of which had become ready
-    on_change    called with this link when it becomes ready, when no longer, and with each loss
+    term         of the model that the process has loaded; see `process.supervising.terms`
+    generation   of the current process, or of the last one
+    why          reason of the last death, from the supervisor
+    ready        the report of the process, once it has loaded the model
+    losses       consecutive processes that died before they were ready
+    on_change    called with this link when it becomes ready, when it no longer is, at each loss
     """
 
     def __init__(self, channel: Channel, alias: str, replica: int, kill: Kill) -> None:
@@ -76,17 +76,17 @@ class ModelLink:
 
     @property
     def slots(self) -> int:
-        """How many batches may be under way at a time: one runs, others are there already."""
+        """How many batches may be sent at a time: one runs, the others wait in the process."""
         return len(self._channel.slots)
 
     # --- life ---
 
     def executor(self, method: str, inputs: Side) -> "LinkExecutor":
-        """What runs batches of one method there; `inputs` is what it takes."""
+        """An executor of one method; `inputs` is the side that the method takes."""
         return LinkExecutor(self, Inputs(method, inputs))
 
     def start(self, loop: asyncio.AbstractEventLoop, on_ready: Callable[[], None]) -> None:
-        """Listen to the process, for the first user; `on_ready` is called when it is ready."""
+        """Start listening for the first user; `on_ready` is called when the process is ready."""
         self._users += 1
         self._on_ready.append(on_ready)
         if self._loop is None:
@@ -95,7 +95,7 @@ class ModelLink:
             loop.add_reader(self._socket.fileno(), self._hear)
 
     def stop(self) -> None:
-        """Listen no more, with the last user."""
+        """Stop listening, with the last user."""
         self._users -= 1
         if not self._users:
             self._leave()
@@ -120,7 +120,7 @@ class ModelLink:
             self.generation = generation
 
     def died(self, generation: int, why: str) -> None:
-        """The process of a generation is gone, and `why`: "was killed by SIGSEGV"."""
+        """The process of a generation has died; `why`, such as "was killed by SIGSEGV"."""
         self._dead = max(self._dead, generation)
         if generation >= self.generation:
             self.generation = generation
@@ -132,7 +132,7 @@ class ModelLink:
                 self.on_change(self)
 
     def _end(self, generation: int, why: str) -> None:
-        """Whatever was sent to processes up to a generation will not be answered."""
+        """Fail all batches that were sent to processes up to a generation."""
         was_ready, self.is_ready = self.is_ready, False
         lost = [number for number, job in self._sent.items() if job.generation <= generation]
         for job in [self._finish(number) for number in lost]:
@@ -144,7 +144,7 @@ class ModelLink:
             self.on_change(self)
 
     def _begin(self, generation: int, ready: Ready) -> None:
-        """A process is loaded, and knows nothing of what was said to its predecessor."""
+        """Handle a process that is ready; it knows no layout of its predecessor."""
         self.born(generation)
         self.ready = ready
         self._numbers = Numbers()
@@ -159,14 +159,14 @@ class ModelLink:
     # --- batches ---
 
     def submit(self, job: BatchJob) -> None:
-        """Send a batch, now or when it is its turn."""
+        """Send a batch, or queue it while all slots are taken."""
         if self._free and self.is_ready and not self._waiting:
             self._send(job)
         else:
             self._waiting.append(job)
 
     def kill(self, job: BatchJob, why: str) -> None:
-        """End the process, if it has the batch; if there is none that could take it, the batch."""
+        """Kill the process if it has the batch; fail a queued batch if no process is ready."""
         if job.slot >= 0:
             if self._killed < job.generation:
                 self._killed = job.generation
@@ -218,7 +218,7 @@ class ModelLink:
     # --- what the process says ---
 
     def poll(self) -> None:
-        """Take an answer that has come, before the loop says so."""
+        """Handle an answer that has arrived, before the event loop reports it."""
         if self._sent:
             self._hear()
 
@@ -241,7 +241,7 @@ class ModelLink:
             self._take(message)
 
     def _take(self, message: Message) -> None:
-        """An answer has come."""
+        """Handle an answer."""
         job = self._sent[message.number]
         try:
             output, error = self._read(message)
@@ -278,27 +278,27 @@ class LinkExecutor:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the process is there and has loaded the model."""
+        """Whether the process has loaded the model."""
         return self._link.is_ready
 
     def start(self, loop: asyncio.AbstractEventLoop, on_ready: Callable[[], None]) -> None:
-        """Take batches."""
+        """Begin to accept batches."""
         self._link.start(loop, on_ready)
 
     def submit(self, inputs: list[Any], rows: int, done: Done) -> None:
-        """Send the batch, as soon as the process has no other."""
+        """Send the batch as soon as a slot is free."""
         self._job = job = BatchJob(self._inputs, inputs, rows, done)
         self._link.submit(job)
 
     def poll(self) -> None:
-        """Take the answer, if it has come."""
+        """Handle the answer, if it has arrived."""
         self._link.poll()
 
     def kill(self, why: str) -> None:
-        """End the process, if the batch is there."""
+        """Kill the process if it has the batch."""
         if self._job is not None:
             self._link.kill(self._job, why)
 
     def stop(self) -> None:
-        """Take no more batches."""
+        """Accept no more batches."""
         self._link.stop()

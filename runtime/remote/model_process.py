@@ -1,7 +1,7 @@
 """The model process: loads one model, and answers batches one after the other until its end.
 
-One thread, which waits in `recv` and calls the model: no event loop, no locks, nothing that a
-model's own threads could disturb.
+One thread waits in `recv` and calls the model. There is no event loop and no lock that the model's
+own threads could disturb.
 """
 
 import gc
@@ -48,7 +48,7 @@ class Writer(Protocol):
     """Writes the answers of a process."""
 
     def write(self, slab: Slab, output: Any, rows: int) -> Written:
-        """Put `output` onto `slab`."""
+        """Write `output` to `slab`."""
 
 
 class _Ended(BaseException):
@@ -63,9 +63,9 @@ def serve_model(
     generation: int,
     on_ready: Callable[[], None],
 ) -> None:
-    """Run a model process: load `alias`, report it, and answer until `END` or the front has gone.
+    """Run a model process: load `alias`, report ready, answer until `END` or the front has ended.
 
-    For the main thread of a process that was forked for this.
+    Called in the main thread of a forked process.
 
     Raises:
         BundleError: when the model cannot be loaded.
@@ -94,7 +94,7 @@ def load_model(plan: Plan, alias: str, device: str) -> LoadedModel:
 
 
 def _import_ahead(manifest: ModelManifest) -> None:
-    """An adapter that is not ours is not asked what it needs."""
+    """Import what a built-in adapter needs; others are not asked."""
     if registry.is_builtin(manifest.loader):
         imports.ahead(manifest, registry.load(manifest.loader))
 
@@ -134,7 +134,7 @@ class ModelProcess:
         self._is_idle = False
 
     def serve(self, ready: Ready, on_ready: Callable[[], None]) -> None:
-        """Say that it is ready, and answer until `END` or the end of the front."""
+        """Report ready, and answer until `END` or the end of the front."""
         signal.signal(END, self._end)
         signal.signal(signal.SIGTERM, lambda *_: None)  # what it starts would go on ignoring it
         offspring.obey()
@@ -148,7 +148,7 @@ class ModelProcess:
             return
 
     def _end(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """`END`: at once where nothing runs, else after it."""
+        """Handle `END`: exit at once if no batch is running, else after it."""
         self._is_ending = True
         if self._is_idle:
             raise _Ended
@@ -208,7 +208,7 @@ class ModelProcess:
         return output, got
 
     def _release(self, slab: Slab, size: int) -> None:
-        """The next batch overwrites this one: give code that has kept an array of it a copy."""
+        """Copy arrays of the batch that the model has kept: the next batch overwrites the slab."""
         if slab.is_held:
             slab.detach()
         slab.forget(size)
@@ -222,7 +222,7 @@ def _write_error(slab: Slab, error: BaseException) -> int:
 
 
 def prepare() -> None:
-    """What a process that may crash should have."""
+    """Prepare a forked process: stack dumps, signals, stdout, and its OOM score."""
     crash_trace.enable(_STDERR)
     sys.stdout.flush()
     os.dup2(_STDERR, _STDOUT)  # what a model prints is no access log

@@ -15,19 +15,19 @@ _SIZE = 8  # bytes that say how long the note before a body is
 
 
 class NotedOutput:
-    """Writes an output that another process is to encode, with a note about how.
+    """Writes an output that another process encodes, with a note how.
 
-    method   what is to be done, for the other process
+    method   the name of the task, for the other process
     """
 
     def __init__(self, method: str) -> None:
         self.method = method
 
     def write(self, slab: Slab, batches: list[Any], _: int, numbers: Numbers) -> Written:
-        """Put the only one of `batches`, a note and the output of a model, onto `slab`.
+        """Write the only one of `batches`, a note and the output of a model, to `slab`.
 
         Raises:
-            MemoryError: when there is not so much.
+            MemoryError: when the slab cannot grow enough.
         """
         ((note, output),) = batches
         writer, rows = SlabWriter(), table.rows(output)

@@ -26,10 +26,10 @@ class Outputs:
         self._numbers = Numbers()
 
     def write(self, slab: Slab, output: Any, rows: int) -> Written:
-        """Put `output`, which should have `rows` rows, onto `slab`.
+        """Write `output`, which should have `rows` rows, to `slab`.
 
         Raises:
-            MemoryError: when there is not so much.
+            MemoryError: when the slab cannot grow enough.
         """
         if type(output) is np.ndarray and output.ndim:
             layout: Layout = ("raw", output.dtype.str, output.shape[1:], None)
@@ -43,10 +43,10 @@ class Outputs:
 
 
 def outline(output: Any, rows: int, writer: SlabWriter) -> Layout:
-    """What `output` looks like to `to_instances`; its values go to `writer`.
+    """The row count and the layout of `output`; its values are added to `writer`.
 
-    Arrays of plain values stay what they are, everything else becomes one JSON value a row here,
-    so that the front has no need of the libraries that it is made of.
+    Arrays of plain values stay arrays; everything else becomes one JSON value a row, so that the
+    front needs no library of the model.
     """
     if isinstance(output, np.ndarray):
         return _outline_array(output, rows, writer)
@@ -118,7 +118,7 @@ def _outline_fragments(rows: Fragments, wanted: int, writer: SlabWriter) -> Layo
 
 
 def _flaw(value: Any, error: Exception) -> tuple[tuple[str | None, str, bool], bytes]:
-    """What is wrong with a row, and its JSON where NaN is null."""
+    """The error of a row that is not JSON, and its JSON with null for NaN."""
     detail = printable(error.detail) if isinstance(error, PredictionFailed) else None
     reason = printable(f"{type(error).__name__}: {error}")
     try:

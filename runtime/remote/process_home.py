@@ -18,25 +18,25 @@ class ProcessHome:
 
     @property
     def object(self) -> Any:
-        """Nothing that could be had here."""
+        """Raises: the model object is in another process."""
         self._refuse()
 
     @property
     def is_alive(self) -> bool:
-        """Whether one of them is ready."""
+        """Whether one of the processes is ready."""
         return any(link.is_ready for link in self._links)
 
     def executors(self, method: str) -> Sequence[Executor]:
-        """One a process, and as many as it has room for."""
+        """An executor for each process, with its number of slots."""
         inputs = self.manifest.methods[method].inputs
         return [link.executor(method, inputs) for link in self._links for _ in range(link.slots)]
 
     def call(self, method: str, batch: Any) -> Any:  # noqa: ARG002
-        """Nothing that could be done here."""
+        """Raises: the model can only be called in its process."""
         self._refuse()
 
     def close(self) -> None:
-        """Close our ends; the processes are their supervisor's."""
+        """Close the links; the supervisor ends the processes."""
         for link in self._links:
             link.close()
 

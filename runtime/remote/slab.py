@@ -19,7 +19,7 @@ _FIXED = 0x10  # Linux's MAP_FIXED, which Python's mmap has no name for
 class Slab:
     """A memfd mapped by one process; the writer grows it, and the reader maps it again.
 
-    root   its bytes, of which all arrays on it are views
+    root   the mapped bytes; all arrays on the slab are views of it
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -29,7 +29,7 @@ class Slab:
 
     @classmethod
     def create(cls, name: str) -> Self:
-        """A new one; the descriptor is inherited by forks."""
+        """Create a slab; its descriptor is inherited by forks."""
         descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
         try:
             os.posix_fallocate(descriptor, 0, GRAIN)
@@ -39,17 +39,17 @@ class Slab:
         return cls(descriptor)
 
     def close(self) -> None:
-        """Let the descriptor go; arrays that are still in use keep the memory."""
+        """Close the descriptor; arrays that are in use keep the memory."""
         os.close(self.descriptor)
         self.root = _NOTHING
 
     def reserve(self, size: int) -> None:
-        """Before writing: have room for `size` bytes.
+        """Before writing: make room for `size` bytes.
 
-        The pages are taken here: a page that is not to be had later would be a SIGBUS.
+        The pages are allocated here, because a write to a page without memory would be a SIGBUS.
 
         Raises:
-            MemoryError: when there is not so much.
+            MemoryError: when they cannot be allocated.
         """
         if size <= len(self.root):
             return
@@ -62,11 +62,11 @@ class Slab:
             raise MemoryError(f"No shared memory for {size} bytes: {error.strerror}.") from error
 
     def follow(self, size: int) -> None:
-        """Before reading: see the `size` bytes that the other process says it has written.
+        """Before reading: map the `size` bytes that the other process reports as written.
 
         Raises:
-            ValueError: when there are not so many; looking at them would end this process.
-            MemoryError: when there is no room in this process.
+            ValueError: when the slab is smaller; reading beyond its end would be a SIGBUS.
+            MemoryError: when they cannot be mapped.
         """
         if size <= len(self.root):
             return
@@ -79,7 +79,7 @@ class Slab:
             raise MemoryError(f"No memory for {size} bytes: {error.strerror}.") from error
 
     def trim(self, size: int) -> None:
-        """In the front, after a batch of `size` bytes: give the memory back if it was a giant.
+        """In the front, after a batch of `size` bytes: release memory beyond what is kept.
 
         The model process calls `forget` with the same number before it answers.
         """
@@ -87,13 +87,13 @@ class Slab:
             self.reset()
 
     def reset(self) -> None:
-        """Shrink a large slab to its first grain, when the other process does not use it."""
+        """Shrink a large slab to its initial size, when the other process does not use it."""
         if os.fstat(self.descriptor).st_size > KEPT:
             os.ftruncate(self.descriptor, GRAIN)
         self.root = _NOTHING
 
     def forget(self, size: int) -> None:
-        """See nothing of it until the next batch, if `size` bytes are more than is kept."""
+        """Unmap the slab until the next batch, if `size` bytes are more than is kept."""
         if size > KEPT:
             self.root = _NOTHING
 

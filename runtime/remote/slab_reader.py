@@ -16,7 +16,7 @@ from .slab_writer import aligned
 
 
 def read(slab: Slab, message: Message, layout: Layout, *, copies: bool) -> Any:
-    """The batch that a message announces: views on the slab, or copies of it."""
+    """The batch that a message announces, as views on the slab or copies."""
     start = message.values + message.described
     if not start and layout[0] == "raw" and layout[3] is None:  # nearly always
         _, dtype, row, _ = layout
@@ -26,7 +26,7 @@ def read(slab: Slab, message: Message, layout: Layout, *, copies: bool) -> Any:
 
 
 class SlabReader:
-    """One reading of one batch, part by part."""
+    """Reads one batch, part by part."""
 
     def __init__(self, slab: Slab, rows: int, values: int, start: int, *, copies: bool) -> None:
         self._slab = slab

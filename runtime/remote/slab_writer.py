@@ -36,7 +36,7 @@ class SlabWriter:
         self.block(data)
 
     def note(self, notes: list[Any]) -> None:
-        """Add what is known of all, if anything is."""
+        """Add a note, if there is one."""
         self._values += notes
 
     def values(self, values: Any) -> None:
@@ -44,10 +44,10 @@ class SlabWriter:
         self._values.append(values)
 
     def write(self, slab: Slab, layout: Layout, rows: int, numbers: Numbers) -> Written:
-        """Write it all, and a layout that the reader does not know yet.
+        """Write everything, with the layout if the reader does not know it yet.
 
         Raises:
-            MemoryError: when there is not so much.
+            MemoryError: when the slab cannot grow enough.
             TypeError: for a value that is not JSON.
         """
         number, description = numbers.get(layout), b""
@@ -57,7 +57,7 @@ class SlabWriter:
         return number, len(description), values, rows, size
 
     def _write(self, slab: Slab, description: bytes) -> tuple[int, int]:
-        """The bytes of JSON, and the bytes altogether."""
+        """The number of bytes of JSON, and of all bytes."""
         text = (
             orjson.dumps(self._values, option=orjson.OPT_SERIALIZE_NUMPY) if self._values else b""
         )

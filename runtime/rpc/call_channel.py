@@ -12,10 +12,9 @@ _MESSAGE = 64  # bytes, at most, of what comes with a connection
 class CallChannel:
     """A socket pair and a shared counter, created before both processes are forked.
 
-    Each process that begins sends the front, through the door, one end of a stream of its own: a
-    process that died may have left half a word on the last one. It notes the number of the last
-    call that it took up in memory that both see, so that the front knows, after its death, which
-    calls it had never begun.
+    Each new process sends the front one end of a new stream, because its predecessor may have died
+    in the middle of a frame. It writes the number of the call that it started last to shared
+    memory, so that the front knows after a crash which calls were never started.
     """
 
     front: socket.socket
@@ -24,22 +23,22 @@ class CallChannel:
 
     @classmethod
     def create(cls) -> Self:
-        """A new one; raises OSError when there are no descriptors or no memory left."""
+        """Create a channel; raises OSError without free descriptors or memory."""
         front, service = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         return cls(front, service, memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("Q"))
 
     def for_front(self) -> Self:
-        """In the front: keep its end alone."""
+        """In the front: close the other end."""
         self.service.close()
         return self
 
     def for_service(self) -> Self:
-        """In the service process: keep its end alone."""
+        """In the service process: close the other end."""
         self.front.close()
         return self
 
     def close(self) -> None:
-        """Let all of it go."""
+        """Close both sockets."""
         self.front.close()
         self.service.close()
 
@@ -54,10 +53,10 @@ class CallChannel:
         return ours
 
     def open(self) -> tuple[int, socket.socket] | None:
-        """In the front: who knocks, as a generation, and the stream to it; None = nobody can.
+        """In the front: the generation of a new process, and its stream; None if closed.
 
         Raises:
-            BlockingIOError: when there is nobody.
+            BlockingIOError: when no process has connected.
         """
         data, descriptors, _, _ = socket.recv_fds(self.front, _MESSAGE, 1)
         if not data or not descriptors:

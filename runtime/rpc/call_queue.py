@@ -10,8 +10,7 @@ from .pending_call import PendingCall
 class CallQueue:
     """Decides which call is next, and what happens to each when the process dies. Sends nothing.
 
-    Those that a process may have died of are tried again one by one, with nobody else there, before
-    anybody else goes on.
+    Calls that may have crashed a process are tried again one at a time, before any other call.
     """
 
     def __init__(self, most: int) -> None:
@@ -23,7 +22,7 @@ class CallQueue:
 
     @property
     def is_idle(self) -> bool:
-        """Whether a new call would overtake no other."""
+        """Whether no call is waiting, so that a new one may be sent at once."""
         return not self._waiting and not self._suspects and self._alone is None
 
     @property
@@ -32,7 +31,7 @@ class CallQueue:
         return bool(self._there)
 
     def keeps_waiting(self, pending: PendingCall) -> bool | None:
-        """Whether anybody waits for this one, which is tried alone; None where it no longer is."""
+        """Whether a call that is tried alone makes others wait; None if it is no longer running."""
         if pending is not self._alone:
             return None
         return any(not each.is_over for each in (*self._suspects, *self._waiting))
@@ -47,7 +46,7 @@ class CallQueue:
         return [pending for pending in everybody if not pending.is_over]
 
     def wait(self, pending: PendingCall) -> None:
-        """It is not its turn yet; raises Overloaded when too many wait."""
+        """Queue a call; raises Overloaded when too many are waiting."""
         if len(self._waiting) >= self._most:
             self._waiting = deque(_wanted(self._waiting))
         if len(self._waiting) >= self._most:
@@ -55,24 +54,24 @@ class CallQueue:
         self._waiting.append(pending)
 
     def next(self) -> PendingCall | None:
-        """Whose turn it is; `sent` must follow."""
+        """The call to be sent next; the caller must call `sent`."""
         if self._alone is not None:
             return None
         self._alone = next(_wanted(self._suspects), None)
         return self._alone or next(_wanted(self._waiting), None)
 
     def sent(self, pending: PendingCall) -> None:
-        """It is there now, under its number."""
+        """Note that a call was sent under its number."""
         self._there[pending.number] = pending
 
     def finish(self, pending: PendingCall) -> None:
-        """It has come back."""
+        """Remove a call that was answered."""
         self._there.pop(pending.number, None)
         if pending is self._alone:
             self._alone = None
 
     def drop(self, pending: PendingCall) -> bool:
-        """The client has gone; whether the call is running in the process."""
+        """Remove a call whose client has gone; whether it is running in the process."""
         pending.answer.cancel()
         is_there = self._there.get(pending.number) is pending
         if is_there:
@@ -80,9 +79,9 @@ class CallQueue:
         return is_there
 
     def died(self, taken: int) -> list[PendingCall]:
-        """The process is gone; `taken` is the last number that it had taken up.
+        """Handle the death of the process; `taken` is the number of the call started last.
 
-        Those that it took with it are answered, or will be tried again; all of them are returned.
+        Returns the calls that were running, which are answered with an error or tried again.
         """
         lost: list[PendingCall] = []
         kept: list[PendingCall] = []

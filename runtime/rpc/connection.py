@@ -18,9 +18,9 @@ _READS = 64  # of what came last: more than a socket keeps
 class Connection(asyncio.BufferedProtocol):
     """Sends and receives whole frames.
 
-    on_frame  called with each frame; what it raises ends the connection, as a bad frame does
-    on_lost   called once, with what was wrong with a frame; "" where the stream just ended
-    on_room   called when there is room again after `has_room` was False
+    on_frame  called with each frame; an exception closes the connection, as a bad frame does
+    on_lost   called once, with the reason: what was wrong with a frame, or "" at the end of stream
+    on_room   called when more can be sent after `has_room` was False
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class Connection(asyncio.BufferedProtocol):
                 self._transport.write(piece)
 
     def close(self) -> None:
-        """Let go, at once."""
+        """Close the connection at once."""
         if self._transport is not None:
             self._transport.abort()
 
     def finish(self) -> None:
-        """Hear what has come by now, and let go."""
+        """Handle what has been received so far, and close the connection."""
         if self._transport is None:
             return
         descriptor = self._transport.get_extra_info("socket").fileno()
@@ -65,16 +65,16 @@ class Connection(asyncio.BufferedProtocol):
     # --- what the loop calls ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It is there."""
+        """Note the transport."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(HIGH_WATER)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
-        """Where the next bytes belong."""
+        """The buffer for the next bytes."""
         return self._reader.room()
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Bytes came."""
+        """Handle the received bytes."""
         try:
             for frame in self._reader.read(nbytes):
                 self._on_frame(frame)
@@ -84,20 +84,20 @@ class Connection(asyncio.BufferedProtocol):
             self.close()
 
     def eof_received(self) -> bool:
-        """The other end will say no more."""
+        """Close: the other end has closed its direction."""
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        """It is gone."""
+        """Report the end of the connection."""
         self._transport = None
         with suppress(RuntimeError):  # the loop is being closed
             self._on_lost(self._wrong)
 
     def pause_writing(self) -> None:
-        """There is enough under way."""
+        """Note that the send buffer is full."""
         self.has_room = False
 
     def resume_writing(self) -> None:
-        """There is room again."""
+        """Report that there is room in the send buffer again."""
         self.has_room = True
         self._on_room()

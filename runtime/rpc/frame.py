@@ -15,9 +15,9 @@ AT_ONCE = 1 << 16  # bytes that are read in one go; a larger frame has memory of
 class FrameKind(IntEnum):
     """The kind of a frame; its number is that of a call, if it belongs to one.
 
-    To the service:   CALL  CANCEL  MORE (there is room for parts)  PING  STOP (finish, and end)
-    To the front:     STATE (what it is busy with)  READY  ANSWER  ERROR  STREAM  PART  END  PONG
-                      HUNG (it will not come back by itself)  STOPPED
+    To the service:   CALL  CANCEL  MORE (room for more parts)  PING  STOP (finish and exit)
+    To the front:     STATE (what it is doing)  READY  ANSWER  ERROR  STREAM  PART  END  PONG
+                      HUNG (it cannot recover)  STOPPED
     """
 
     CALL = 1
@@ -44,7 +44,7 @@ class BadFrame(ValueError):
 class Frame(NamedTuple):
     """One message.
 
-    number   of the call that it is about, 0 = of none
+    number   of the call, 0 = none
     head     JSON
     body     bytes of a request, or of an answer
     """
@@ -55,10 +55,10 @@ class Frame(NamedTuple):
     body: bytes = b""
 
     def pieces(self) -> list[bytes]:
-        """The bytes to send; the body stands alone, so that nobody has to copy it.
+        """The bytes to send; the body is a piece of its own, which avoids a copy.
 
         Raises:
-            ValueError: when it is larger than the other end takes.
+            ValueError: when the frame is larger than the other end accepts.
         """
         head, body = self.head, self.body
         if len(head) > MOST_HEAD or len(body) > MOST_BODY:
@@ -82,14 +82,14 @@ class FrameReader:
         self._header = (FrameKind.PING, 0, 0, 0)
 
     def room(self) -> memoryview:
-        """Where the next bytes belong."""
+        """The buffer for the next bytes."""
         return (self._small if self._large is None else self._large)[self._filled :]
 
     def read(self, size: int) -> Iterator[Frame]:
-        """Note that so many bytes came; the frames that are complete now.
+        """Take `size` received bytes; the frames that are complete now.
 
         Raises:
-            BadFrame: for what is none; nothing that follows can be understood.
+            BadFrame: for invalid bytes; the rest of the stream cannot be parsed.
         """
         self._filled += size
         if self._large is None:

@@ -18,26 +18,26 @@ class Probed(Protocol):
 
     @property
     def is_awaited(self) -> bool:
-        """Whether calls are there."""
+        """Whether calls are running."""
 
     @property
     def usual(self) -> float:
-        """Seconds that a call takes, of the slowest kind; 0 while nothing is known."""
+        """The usual seconds of a call of the slowest route; 0 while unknown."""
 
     def ping(self) -> None:
-        """Ask whether it is alive."""
+        """Send a ping."""
 
     def stopped(self, why: str) -> None:
-        """It has not answered for too long."""
+        """Handle a process that hangs."""
 
 
 class LivenessProbe:
     """Pings the process four times a second while it has calls, and not otherwise.
 
-    A loop that does not turn has hung
-    - after the time that any request has, in any case;
-    - after a sixth of it, if that is also 20 times what a call takes, and a second;
-    - after 20 times what a call takes, and a second, where a call is past its deadline.
+    An event loop that does not answer counts as hung
+    - after the timeout of requests, in any case;
+    - after a sixth of it, if that is more than 20 times the usual call plus a second;
+    - after 20 times the usual call plus a second, if a call is past its deadline.
     """
 
     def __init__(
@@ -52,22 +52,22 @@ class LivenessProbe:
         self._due = 0.0
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        """A call goes there."""
+        """Start probing, because a call is sent."""
         if self._alarm.at == inf:
             self._asked, self._is_overdue = 0.0, False
             self._due = self._clock() + PERIOD
             self._alarm.set(loop, self._due)
 
     def beat(self) -> None:
-        """It has answered."""
+        """Take an answer to a ping."""
         self._asked, self._is_overdue = 0.0, False
 
     def overdue(self) -> None:
-        """A call was not answered by its deadline, not even with an error."""
+        """Note that a call has got no answer by its deadline, not even an error."""
         self._is_overdue = True
 
     def cancel(self) -> None:
-        """Ask no more."""
+        """Stop probing."""
         self._alarm.cancel()
 
     def _look(self, now: float) -> float:
@@ -85,7 +85,7 @@ class LivenessProbe:
         return self._due
 
     def patience(self) -> float:
-        """Seconds that it has to answer, or any call that keeps others waiting."""
+        """The seconds without an answer after which the process counts as hung."""
         if not self._probed.usual:
             return self._timeout
         overdue = ABANDONED_GRACE + OVERDUE_FACTOR * self._probed.usual

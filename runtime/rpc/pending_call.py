@@ -19,7 +19,7 @@ class PendingCall:
     is_idempotent  whether it may run a second time
     number         on the connection, 0 before it is sent
     sent           seconds on the monotonic clock
-    is_retried     whether a process has died with it already
+    is_retried     whether a process has died during the call before
     """
 
     __slots__ = (
@@ -47,14 +47,14 @@ class PendingCall:
             self.answer.set_result(answer)
 
     def fail(self, error: RequestError) -> None:
-        """There will be no answer, or not the rest of it."""
+        """Fail the call, or the rest of its stream."""
         if self.parts is not None:
             self.parts.end(error)
         elif not self.answer.done():
             self.answer.set_exception(error)
 
     def head(self, seconds: float) -> list[Any]:
-        """What the process must know of it beside the body."""
+        """The head of its frame."""
         call, client = self.call, self.call.client
         known = client.decode("latin-1") if isinstance(client, bytes) else client
         return [

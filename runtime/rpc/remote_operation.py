@@ -10,7 +10,7 @@ class RemoteOperation:
 
     route          its index among those of the bundle
     is_idempotent  whether a call may run again when the process died with it
-    with_headers   whether the method asks for what came beside the body
+    with_headers   whether the method takes the headers of the request
     """
 
     def __init__(
