@@ -108,6 +108,6 @@ def _matches(kind: str, ranges: Sequence[_Range]) -> Iterable[tuple[int, float, 
     """How closely, how much and how early the ranges that are for `kind` name it."""
     family = kind.partition("/")[0] + "/*"
     for position, (wanted, weight) in enumerate(ranges):
-        closeness = {kind: 2, family: 1, "*/*": 0}.get(wanted)
+        closeness = {kind: 2, family: 1, "*/*": 0, "*": 0}.get(wanted)
         if closeness is not None:
             yield closeness, weight, -position

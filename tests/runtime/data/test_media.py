@@ -16,6 +16,8 @@ OFFERED = (JSON, NPY, NPZ, CSV, ARROW, PARQUET)
     [
         ("", JSON),
         ("*/*", JSON),
+        ("*", JSON),
+        ("text/html, image/gif, *; q=.2", JSON),
         ("application/*", JSON),
         ("text/*", CSV),
         (NPY, NPY),
