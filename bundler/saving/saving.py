@@ -42,6 +42,7 @@ _NOT_OPENED = (
     "It was not opened, because that may run code: only `predict` is known of it. With `--trust` "
     "its methods and inputs are read, too"
 )
+_HINT_METHODS = "Name its methods (`--method NAME`, methods=[...]), or save it without a sample."
 _HINT_WEIGHTS = "Save the module itself: `bundle save NAME module:attribute`."
 
 
@@ -131,7 +132,7 @@ def save_object(
         if saved.note:
             progress.step(saved.note)
         if not recordings:
-            progress.step(_NOTHING_TO_CALL)
+            progress.step(advice.of_class(model) or _NOTHING_TO_CALL)
         if rows is not None:
             absent = _replay(framework, directory, saved, recordings)
             _warn_of(absent and _ABSENT.format(module=absent), progress)
@@ -292,7 +293,7 @@ def _check_methods(model: Any, found: tuple[str, ...], rows: Any, given: SaveOpt
     if not found and not given.methods and (rows is not None or given.signatures):
         raise UnsupportedModel(
             f"There is nothing to call with a sample on an object of `{kind}`.",
-            hint="Name its methods (`--method NAME`, methods=[...]), or save it without a sample.",
+            hint=advice.of_class(model) or _HINT_METHODS,
         )
 
 

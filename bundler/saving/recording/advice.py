@@ -24,6 +24,14 @@ def other_methods(model: Any, tried: Sequence[str]) -> str | None:
     return f"It has {shown}: name what is to be served, with `--method {found[0]}`."
 
 
+def of_class(model: Any) -> str | None:
+    """What to save instead of a class."""
+    if not isinstance(model, type):
+        return None
+    name = model.__qualname__
+    return f"`{name}` is a class, not yet a model: save an object of it, `{name}(...)`."
+
+
 def rows(error: Exception, model: Any, method: str, call: Callable[[Any], Any], batch: Any) -> str:
     """How the sample should be, or what the method should take: it may be one for a single row."""
     if "1D array" in str(error):

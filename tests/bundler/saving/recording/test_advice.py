@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import modelbundle
-from modelbundle.bundler.errors import SampleMismatch
+from modelbundle.bundler.errors import SampleMismatch, UnsupportedModel
 from modelbundle.bundler.saving import saving
 from modelbundle.bundler.saving.saving import SaveOptions
 
@@ -84,3 +84,13 @@ def test_answers_that_are_not_recorded_are_told(sample):
     saving.save_object("m", np.negative, SaveOptions(sample=np.array([2.0])), progress=told)
     assert sum(each.startswith("No answers") for each in told.steps) == 1
     assert not told.warnings
+
+
+def test_a_class_is_told_from_its_objects():
+    said = "`Online` is a class, not yet a model: save an object of it, `Online(...)`."
+    told = RecordedProgress()
+    saving.save_object("m", Online, progress=told)
+    assert said in told.steps
+    with pytest.raises(UnsupportedModel, match="nothing to call") as caught:
+        modelbundle.save("m", Online, sample=[{"a": 1.0}])
+    assert caught.value.hint == said
