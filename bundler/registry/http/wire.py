@@ -4,15 +4,11 @@ No redirect is followed here, no cookie kept, no `.netrc` read, nothing decompre
 carries exactly what it was given.
 """
 
-import os
 import re
-import ssl
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
+from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.exceptions import (
@@ -27,7 +23,7 @@ from urllib3.exceptions import (
 
 from ....runtime.version import __version__
 from ...errors import RegistryError
-from ..reference import is_loopback
+from . import proxies, tls
 from .answer import Answer
 from .limits import Limits
 from .open_connections import OpenConnections, pool_classes
@@ -46,7 +42,7 @@ class Wire:
     def __init__(self, host: str, limits: Limits) -> None:
         self._limits = limits
         self._connections = OpenConnections()
-        self._tls = _tls(host)
+        self._tls = tls.context(_CERTIFICATES / host / "ca.crt")
         self._pools: dict[str, urllib3.PoolManager] = {}
         self.has_answered = False
 
@@ -89,18 +85,14 @@ class Wire:
         self._connections.close()
 
     def _pool(self, url: str) -> urllib3.PoolManager:
-        proxy = _proxy(url)
+        proxy = proxies.of(url)
         if proxy not in self._pools:
             self._pools.setdefault(proxy, self._make(proxy))
         return self._pools[proxy]
 
     def _make(self, proxy: str) -> urllib3.PoolManager:
         options: dict[str, Any] = {"maxsize": 8, "ssl_context": self._tls, "blocksize": _BLOCK}
-        pool: urllib3.PoolManager
-        if proxy:
-            pool = urllib3.ProxyManager(proxy, proxy_headers=_proxy_headers(proxy), **options)
-        else:
-            pool = urllib3.PoolManager(**options)
+        pool = proxies.pool(proxy, **options)
         pool.pool_classes_by_scheme = pool_classes(self._connections, self._limits)
         return pool
 
@@ -113,7 +105,7 @@ class Wire:
                 "it speaks no TLS.",
             )
         if isinstance(error, ProxyError):
-            proxy = f"`{urlsplit(_proxy(url)).netloc.rpartition('@')[2]}`"
+            proxy = f"`{urlsplit(proxies.of(url)).netloc.rpartition('@')[2]}`"
             return TransientError(
                 f"The proxy {proxy} on the way to {place} does not answer.",
                 hint="Correct `HTTPS_PROXY`, or name hosts in `NO_PROXY` that need no proxy.",
@@ -131,44 +123,6 @@ def shown(url: str) -> str:
     """A URL for a message, without its query, which may hold a secret."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:300]
-
-
-def _tls(host: str) -> ssl.SSLContext:
-    """The system's authorities, those of `certifi`, and what docker keeps for the host."""
-    context = ssl.create_default_context()
-    given = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    for path in (given, _certifi(), _CERTIFICATES / host / "ca.crt"):
-        with suppress(OSError, ssl.SSLError):
-            if path:
-                context.load_verify_locations(cafile=str(path))
-    return context
-
-
-def _certifi() -> str | None:
-    with suppress(ImportError):
-        import certifi
-
-        return str(certifi.where())
-    return None
-
-
-def _proxy(url: str) -> str:
-    """The proxy that the environment names for an address, "" for none."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    proxies = getproxies_environment()
-    if is_loopback(host) or proxy_bypass_environment(parts.netloc, proxies):
-        return ""
-    found = proxies.get(parts.scheme) or proxies.get("all") or ""
-    return found if "://" in found or not found else f"http://{found}"
-
-
-def _proxy_headers(proxy: str) -> Mapping[str, str]:
-    parts = urlsplit(proxy)
-    if parts.username is None:
-        return {}
-    secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return urllib3.make_headers(proxy_basic_auth=secret)
 
 
 def _short(error: Exception) -> str:

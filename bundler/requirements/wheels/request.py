@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from ..index import Index
 from ..index_credentials import IndexCredentials, origin
@@ -89,21 +88,23 @@ def _onward(url: str, location: str) -> str:
 
 def _pool(url: str) -> "urllib3.PoolManager":
     """Connections that are kept, through the proxy that the environment names for the host."""
-    parts = urlsplit(url)
-    proxy = getproxies().get(parts.scheme)
-    return _pools(None if proxy_bypass(parts.hostname or "") else proxy)
+    from ...registry.http import proxies
+
+    return _pools(proxies.of(url))
 
 
 @cache
-def _pools(proxy: str | None) -> "urllib3.PoolManager":
+def _pools(proxy: str) -> "urllib3.PoolManager":
     import urllib3
+
+    from ...registry.http import proxies, tls
 
     # What it would do by itself about an answer begins with reading all of it.
     retries = urllib3.Retry(2, respect_retry_after_header=False, backoff_factor=0.1)
     timeout = urllib3.Timeout(_TIMEOUT)
-    if proxy:
-        return urllib3.ProxyManager(proxy, maxsize=AT_ONCE, retries=retries, timeout=timeout)
-    return urllib3.PoolManager(maxsize=AT_ONCE, retries=retries, timeout=timeout)
+    return proxies.pool(
+        proxy, maxsize=AT_ONCE, retries=retries, timeout=timeout, ssl_context=tls.context()
+    )
 
 
 def headers(url: str, indexes: Iterable[Index] = ()) -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 
 from modelbundle.bundler.errors import RegistryError
 from modelbundle.bundler.registry.http.transient_error import TransientError
-from modelbundle.bundler.registry.http.wire import Wire, _proxy, _proxy_headers, shown
+from modelbundle.bundler.registry.http.wire import Wire, shown
 
 from ..conftest import QUICK
 
@@ -101,16 +101,6 @@ def test_a_proxy_is_used_where_the_environment_names_one(liar, wire, monkeypatch
     answer = wire().send("GET", "http://registry.example.com/v2/", {})
     assert answer.read(100) == b"by proxy"
     assert liar.asked[0].headers["proxy-authorization"].startswith("Basic ")
-
-
-def test_this_machine_and_exceptions_need_no_proxy(monkeypatch):
-    for name in ("http_proxy", "https_proxy"):
-        monkeypatch.setenv(name, "proxy.lan:3128")
-    monkeypatch.setenv("no_proxy", "inside.lan,.local")
-    assert _proxy("https://reg.io/v2/") == "http://proxy.lan:3128"
-    for url in ("http://127.0.0.1:5000/", "https://inside.lan/x", "https://a.local/x"):
-        assert _proxy(url) == ""
-    assert _proxy_headers("http://proxy.lan:3128") == {}
 
 
 def test_an_address_is_shown_without_its_secrets():

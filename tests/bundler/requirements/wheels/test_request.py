@@ -1,6 +1,7 @@
 """Files of an index, asked of servers that send more than there is any need to read."""
 
 import hashlib
+from base64 import b64encode
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -22,6 +23,8 @@ class Leading(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.asked.append((self.path, self.headers.get("Authorization")))
+        self.server.shown.append(self.headers.get("Proxy-Authorization"))
+        self.path = self.path.removeprefix("http://wheels.example.com")
         status, _, rest = self.path.removeprefix("/").partition("/")
         if status == "file":
             self.reply(200, {"Content-Length": str(len(DATA))})
@@ -53,7 +56,7 @@ class Leading(BaseHTTPRequestHandler):
 def server(monkeypatch, tmp_path):
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     server = ThreadingHTTPServer(("127.0.0.1", 0), Leading)
-    server.daemon_threads, server.asked, server.busy = True, [], []
+    server.daemon_threads, server.asked, server.shown, server.busy = True, [], [], []
     server.url = f"http://127.0.0.1:{server.server_port}"
     thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
@@ -91,6 +94,16 @@ def test_what_leads_in_a_circle_is_left(server, tmp_path):
     with pytest.raises(OSError, match="redirects too often"):
         download(f"{server.url}{onward}", tmp_path / "w")
     assert len(server.asked) == 4
+
+
+@pytest.mark.parametrize("scheme", ["", "http://"])
+def test_a_proxy_is_shown_its_password(server, tmp_path, monkeypatch, scheme):
+    """A proxy of a company asks everybody for one; uv, which resolves, sends it as well."""
+    monkeypatch.setenv("http_proxy", f"{scheme}me:hunter2@{server.url.removeprefix('http://')}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    download("http://wheels.example.com/file", tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == DATA
+    assert server.shown == ["Basic " + b64encode(b"me:hunter2").decode()]
 
 
 def test_a_password_goes_no_further_than_its_host(server, tmp_path):
