@@ -77,6 +77,7 @@ _TEXTS = {
     "a token of Replicate": r"\br8_[A-Za-z0-9]{37}\b",
     "a key of PuTTY": r"PuTTY-User-Key-File-\d:",
 }
+_PASSWORD = re.compile(r"(?<=://)[^/\s:@'\"]*:[^/\s@'\"${<]+@")
 _SECRET = re.compile("|".join(f"({pattern})" for pattern in _TEXTS.values()))
 _NAMES = re.compile(
     r"(?:^|_)(?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS?)$",
@@ -90,6 +91,13 @@ def secret_in(text: str) -> tuple[str, int] | None:
     if not found:
         return None
     return tuple(_TEXTS)[(found.lastindex or 1) - 1], found.start()
+
+
+def secret_in_value(value: str) -> str | None:
+    """What secret the value of a variable or a label holds, in words; None for none."""
+    if found := secret_in(value):
+        return found[0]
+    return "an address with a password" if _PASSWORD.search(value) else None
 
 
 def is_secret_name(name: str) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
-_PERSON = re.compile(r"(?<=://)[^/\s]*@")
+_SECRETS = re.compile(r"(?<=://)[^/\s]*(?=@)|(?<=\?)\S*=\S*")
 _LONGEST = 200  # characters of a line in a message
 
 
@@ -47,4 +47,4 @@ def bare(url: str) -> str:
 def shown(text: str) -> str:
     """A line of a file as messages may have it: without passwords in it, and not without end."""
     cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-    return _PERSON.sub("***@", cut)
+    return _SECRETS.sub("***", cut)

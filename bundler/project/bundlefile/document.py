@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, StrictStr, ValidationInfo, field_validator
 from pydantic import Tag as Choice
 
-from .packaging import Cuda, Image, ModelRef, Security, System
+from .packaging import Cuda, Image, ModelRef, Security, System, without_secrets
 from .problems import validate
 from .python import Python
 from .section import Distinct, List, Section
@@ -135,6 +135,11 @@ class Bundlefile(Section):
                 raise wrong(message, "Give one of them another: `as: NAME`.", (index, "as"))
             taken.add(folder)
         return models
+
+    @field_validator("labels")
+    @classmethod
+    def _public(cls, labels: dict[str, str]) -> dict[str, str]:
+        return without_secrets(labels)
 
     @field_validator("accelerator")
     @classmethod

@@ -7,7 +7,7 @@ from pydantic import Field, StrictBool, ValidationInfo, field_validator, model_v
 
 from ....runtime.manifests.tuning import Tuning
 from ...tag import Tag
-from ..secrets import is_secret_name, secret_in
+from ..secrets import is_secret_name, secret_in_value
 from .quantity import Port, SomeDuration, User, Versions
 from .section import Distinct, List, Section
 from .short_section import ShortSection
@@ -29,6 +29,18 @@ from .wrong import one_of, quoted, wrong
 
 _STEERS = re.compile(r"LD_|PYTHON|BUNDLE_|BASH_ENV$|ENV$|PATH$|HOME$|IFS$|SHELLOPTS$|GCONV_PATH$")
 _SHORTEST_SECRET = 8  # characters; MAX_TOKEN: "512" is none
+
+
+def without_secrets(labels: dict[str, str]) -> dict[str, str]:
+    """Labels as they are; raises the error of one whose value looks like a secret."""
+    for name, value in labels.items():
+        if found := secret_in_value(value):
+            raise wrong(
+                f"The value of `{name}` looks like {found}; whoever has the image has it.",
+                "Leave it out: labels are for everybody to read.",
+                (name,),
+            )
+    return labels
 
 
 class ModelRef(ShortSection):
@@ -163,15 +175,20 @@ class Image(Section):
                     "Give it to the container when it starts, where it is needed.",
                     (name,),
                 )
-            found = secret_in(value)
+            found = secret_in_value(value)
             if found or (is_secret_name(name) and len(value) >= _SHORTEST_SECRET):
-                what = found[0] if found else "a secret"
                 raise wrong(
-                    f"The value of `{name}` looks like {what}; whoever has the image has it.",
+                    f"The value of `{name}` looks like {found or 'a secret'}; whoever has the "
+                    "image has it.",
                     f"Give it to the container when it starts: `docker run -e {name} …`.",
                     (name,),
                 )
         return env
+
+    @field_validator("labels")
+    @classmethod
+    def _public(cls, labels: dict[str, str]) -> dict[str, str]:
+        return without_secrets(labels)
 
 
 class Run(ShortSection):

@@ -97,6 +97,10 @@ def _compiled(text: str) -> None:
         raise wrong(f"{quoted(text)} is not a git-ignore pattern.", hint) from error
 
 
+_TOKEN = re.compile(r"(?:token|key|secret|sig|signature|password|credential)=", re.IGNORECASE)
+"""Names in the query of an address whose values are secrets."""
+
+
 def _requirement(text: str) -> None:
     if text.startswith("-"):
         raise wrong(
@@ -140,6 +144,11 @@ def _index(text: str) -> None:
         raise wrong(
             f"The address at `{host}` holds a user name or a password.",
             "Give them through a keyring or `~/.netrc`.",
+        )
+    if _TOKEN.search(parts.query):
+        raise wrong(
+            f"The address at `{host}` holds a token.",
+            "The lock and the bundle would have it; give it through a keyring or `~/.netrc`.",
         )
     if not host or parts.scheme not in {"http", "https"}:
         raise wrong(f"{quoted(text)} is not an address.", "Write `https://host/simple`.")

@@ -1,5 +1,6 @@
 """The errors of the bundlefile's rules."""
 
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -20,11 +21,15 @@ def wrong(message: str, hint: str | None = None, at: "Where" = ()) -> "PydanticC
     return PydanticCustomError("wrong", "{message}", {"message": message, "hint": hint, "at": at})
 
 
+# A person before a host (not a name before its digest), and what an address asks for.
+_SECRETS = re.compile(r"(?<=://)[^/\s@]*(?=@)|[^/\s@:]*:[^/\s@:]+(?=@(?!sha256:))|(?<=\?)\S*=\S*")
+
+
 def quoted(value: object) -> str:
-    """A value as a message shows it: short, on one line, in backticks."""
+    """A value as a message shows it: short, on one line, in backticks, without passwords."""
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
-    return f"`{shown(str(value))}`"
+    return f"`{shown(_SECRETS.sub('***', str(value)))}`"
 
 
 def nearest(word: object, known: "Iterable[str]") -> str | None:

@@ -1,5 +1,7 @@
 """What goes into the bundle and its image."""
 
+import re
+
 import pytest
 
 DIGEST = "sha256:" + "0" * 64
@@ -121,3 +123,29 @@ def test_one_bundlefile_may_have_several_accelerators(read, refuse):
     assert "must name an accelerator" in str(refuse("accelerator: []\n"))
     assert "Did you mean `cuda`?" in refuse("accelerator: gpu\n").hint
     assert "appears twice" in str(refuse("accelerator: [cpu, cpu]\n"))
+
+
+@pytest.mark.parametrize(
+    ("bundlefile", "told"),
+    [
+        ("image: {env: {DB_URL: 'postgres://me:s3cr3t-x@db/x'}}", "an address with a password"),
+        ("image: {labels: {note: 'https://me:s3cr3t-x@host'}}", "an address with a password"),
+        ("labels: {note: 'redis://:s3cr3t-x@host'}", "an address with a password"),
+        ("labels: {note: 's3cr3t-x -----BEGIN PRIVATE KEY-----'}", "a private key"),
+        ("image: {base: 'me:s3cr3t-x@registry.example.com/x:1'}", r"\*\*\*@registry"),
+        ("python: {requirements: ['a @ git+https://s3cr3t-x@host/a.git']}", r"\*\*\*@host"),
+        ("python: {requirements: ['a @ https://host/a.whl?X-Sig=s3cr3t-x']}", "holds a token"),
+        ("python: {indexes: ['https://host/simple/?token=s3cr3t-x']}", "holds a token"),
+    ],
+)
+def test_a_secret_in_a_value_is_refused_and_not_repeated(refuse, bundlefile, told):
+    error = refuse(f"name: x\nmodels: [m]\n{bundlefile}\n")
+    assert re.search(told, str(error))
+    assert "s3cr3t" not in f"{error} {error.hint}"
+
+
+@pytest.mark.parametrize(
+    "value", ["postgres://db/x", "postgres://me@db/x", "http://a/b:c@d", "a:b@c"]
+)
+def test_an_address_without_a_password_is_no_secret(read, value):
+    assert read(f"image: {{env: {{DB: '{value}'}}}}\n").image.env == {"DB": value}

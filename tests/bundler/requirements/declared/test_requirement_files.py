@@ -112,6 +112,7 @@ def test_a_file_of_any_length_is_read_in_one_go(tmp_path):
         "x @ https://u:s3cret@host/x-1-py3-none-any.whl",
         "x[a]@git+ssh://u:s3cret@host/x",
         "https://u:s3cret@host/x.whl",
+        "x @ https://host/x-1-py3-none-any.whl?sig=s3cret",
         "x @ file:///etc/passwd",
     ],
 )
