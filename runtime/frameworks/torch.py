@@ -127,10 +127,16 @@ class Torch:
         return _assemble(directory, options, state).to(device).eval()
 
     def prepare(self, model: Any) -> Any:
-        """An exported program's module, or what a compiled one was made of; any other is one."""
+        """An exported program's module, or what a compiled one was made of; any other is one.
+
+        Raises:
+            InvalidModel: when it has no weights yet.
+        """
         if hasattr(model, "graph_module"):
             return model.module()
-        return getattr(model, "_orig_mod", model)
+        model = getattr(model, "_orig_mod", model)
+        torch_weights.check(model)
+        return model
 
     def methods(self, model: Any) -> tuple[str, ...]:  # noqa: ARG002
         """`predict`: the module's own, or else its forward."""

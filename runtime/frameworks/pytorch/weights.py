@@ -5,11 +5,36 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from ...errors import InvalidModel
 from ...pickles import pickling
 from ...pickles.policy import Policy
 
 WEIGHTS = "model.safetensors"
 SKELETON = "skeleton.pkl"
+
+
+def check(model: Any) -> None:
+    """Refuse a module whose weights are still to come: each server would make others.
+
+    Raises:
+        InvalidModel: with the name of one of them.
+    """
+    import torch
+    from torch.nn.parameter import is_lazy
+
+    if not isinstance(model, torch.nn.Module):
+        return
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if is_lazy(tensor):
+            raise InvalidModel(
+                f"`{name}` has no values yet: the module is lazy, and was never called.",
+                hint="Train it, or load its weights, before it is saved.",
+            )
+        if tensor.is_meta:
+            raise InvalidModel(
+                f"`{name}` has no values: it is on the device `meta`.",
+                hint="Load its weights before it is saved: `load_state_dict(state, assign=True)`.",
+            )
 
 
 def save(tensors: Mapping[str, Any], path: Path) -> dict[str, str]:
