@@ -80,14 +80,14 @@ class CertificateVerifier:
             InvalidSignature: when it was not.
         """
         if envelope.kind != "certificate":
-            raise InvalidSignature("It was made without a certificate.")
+            raise InvalidSignature("The signature was made without a certificate.")
         chain = _parsed(envelope.chain)
         self._check_chain(chain, datetime.now(UTC))
         leaf = chain[0]
         if not _may_sign(leaf):
-            raise InvalidSignature("Its certificate is not for signing.")
+            raise InvalidSignature("The certificate is not for signing.")
         if self.identity is not None and self.identity not in set(identities(leaf)):
-            raise InvalidSignature(f"Its certificate is not that of `{self.identity}`.")
+            raise InvalidSignature(f"The certificate is not that of `{self.identity}`.")
         keys.check(_elliptic(leaf), envelope)
 
     def _check_chain(self, chain: "Sequence[Certificate]", now: datetime) -> None:
@@ -98,7 +98,7 @@ class CertificateVerifier:
             above = [*self.roots, *chain[1:]]
             issuer = next((one for one in above if _has_issued(one, current, depth)), None)
             if issuer is None or depth > _LONGEST:
-                raise InvalidSignature("Nobody trusted here vouches for its certificate.")
+                raise InvalidSignature("No trusted authority has issued the certificate.")
             _check_alone(issuer, now)
             current, depth = issuer, depth + 1
 
@@ -134,27 +134,29 @@ def _parsed(chain: list[bytes]) -> "Sequence[Certificate]":
     from cryptography.x509 import load_der_x509_certificate
 
     if not 0 < len(chain) <= _LONGEST:
-        raise InvalidSignature(f"It has {len(chain)} certificates.")
+        raise InvalidSignature(f"The signature has {len(chain)} certificates.")
     try:
         return [load_der_x509_certificate(one) for one in chain]
     except ValueError as error:
-        raise InvalidSignature("Its certificates cannot be read.") from error
+        raise InvalidSignature("The certificates cannot be read.") from error
 
 
 def _check_alone(certificate: "Certificate", now: datetime) -> None:
     """Its dates, and that it asks for nothing that we do not understand."""
     if now > certificate.not_valid_after_utc:
         until = certificate.not_valid_after_utc.date()
-        raise InvalidSignature(f"Its certificate has expired on {until}.")
+        raise InvalidSignature(f"The certificate has expired on {until}.")
     if now < certificate.not_valid_before_utc:
-        raise InvalidSignature("Its certificate is not valid yet.")
+        raise InvalidSignature("The certificate is not valid yet.")
     try:
         critical = [one for one in certificate.extensions if one.critical]
     except ValueError as error:
-        raise InvalidSignature("Its certificates cannot be read.") from error
+        raise InvalidSignature("The certificates cannot be read.") from error
     for extension in critical:
         if extension.oid.dotted_string not in _UNDERSTOOD:
-            raise InvalidSignature(f"Its certificate asks for {extension.oid.dotted_string}.")
+            raise InvalidSignature(
+                f"The certificate needs extension {extension.oid.dotted_string}, which is unknown."
+            )
 
 
 def _has_issued(issuer: "Certificate", issued: "Certificate", depth: int) -> bool:
@@ -209,7 +211,7 @@ def _may_sign(certificate: "Certificate") -> bool:
 def _elliptic(certificate: "Certificate") -> "EllipticCurvePublicKey":
     key = certificate.public_key()
     if not keys.is_elliptic(key):
-        raise InvalidSignature("The key of its certificate is not on P-256, P-384 or P-521.")
+        raise InvalidSignature("The key of the certificate is not on P-256, P-384 or P-521.")
     return key
 
 

@@ -85,7 +85,7 @@ class Envelope:
         """What it was signed with; raises InvalidSignature when that is unknown."""
         kinds = [kind for key, kind in _KINDS.items() if self.material.get(key)]
         if len(kinds) != 1:
-            raise InvalidSignature("It does not say what it was made with.")
+            raise InvalidSignature("The signature names neither a key nor a certificate.")
         return kinds[0]
 
     @property
@@ -102,7 +102,7 @@ class Envelope:
             listed = self.material["x509CertificateChain"]["certificates"]
             return [_decoded(one["rawBytes"]) for one in listed]
         except (KeyError, TypeError, ValueError) as error:
-            raise InvalidSignature("Its certificates cannot be read.") from error
+            raise InvalidSignature("The certificates cannot be read.") from error
 
 
 def pae(payload: bytes) -> bytes:

@@ -71,9 +71,9 @@ class KeyVerifier:
             InvalidSignature: when it was not.
         """
         if envelope.kind != "key":
-            raise InvalidSignature("It was made with a certificate, not with a key.")
+            raise InvalidSignature("The signature was made with a certificate, not with a key.")
         if envelope.hint not in {None, hint(self.key)}:
-            raise InvalidSignature("It was made with another key.")
+            raise InvalidSignature("The signature was made with another key.")
         check(self.key, envelope)
 
 
@@ -110,7 +110,7 @@ def check(key: "EllipticCurvePublicKey", envelope: Envelope) -> None:
     try:
         key.verify(envelope.signature, pae(envelope.payload), ECDSA(_hash(key)))
     except Mismatch as error:
-        raise InvalidSignature("It does not fit what it claims to sign, or the key.") from error
+        raise InvalidSignature("The signature does not match its statement or the key.") from error
 
 
 def hint(key: "EllipticCurvePublicKey") -> str:

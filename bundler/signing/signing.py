@@ -62,7 +62,7 @@ class Signed:
             InvalidSignature: when it is none's, or of something else; says why.
         """
         if len(data) > LARGEST:
-            raise InvalidSignature("It is too large for a signature.")
+            raise InvalidSignature("The signature is too large.")
         envelope = Envelope.parse(data)
         verifier = _verified(envelope, data, verifiers)
         Statement.parse(envelope.payload).check(self.files, self.covered)
@@ -145,7 +145,7 @@ def _verified(envelope: Envelope, data: bytes, verifiers: Sequence[Verifier]) ->
             reasons.append(str(error))
         else:
             return verifier
-    raise InvalidSignature(" ".join(dict.fromkeys(reasons)) or "Nobody may sign it.")
+    raise InvalidSignature(" ".join(dict.fromkeys(reasons)) or "No signer is allowed.")
 
 
 def _digests(entries: Sequence[FileEntry]) -> dict[str, str]:

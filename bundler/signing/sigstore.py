@@ -72,11 +72,11 @@ class SigstoreVerifier:
             MissingLibrary: when `sigstore` is not installed.
         """
         if envelope.kind != "sigstore":
-            raise InvalidSignature("It was not made with sigstore.")
+            raise InvalidSignature("The signature was not made with sigstore.")
         with _told("check the signature"):
             kind, payload = self._verified(data)
         if kind != PAYLOAD or payload != envelope.payload:
-            raise InvalidSignature("It does not fit what it claims to sign.")
+            raise InvalidSignature("The signature does not match its statement.")
 
     def _verified(self, data: bytes) -> tuple[str, bytes]:
         from sigstore.errors import Error
@@ -88,7 +88,7 @@ class SigstoreVerifier:
         try:
             found: tuple[str, bytes] = verifier.verify_dsse(Bundle.from_json(data), who)
         except (Error, ValueError) as error:
-            raise InvalidSignature(f"Sigstore says no: {in_short(error)}.") from error
+            raise InvalidSignature(f"Sigstore rejects it: {in_short(error)}.") from error
         return found
 
 

@@ -68,7 +68,7 @@ class Statement:
         try:
             return cls._read(strict_json.loads(payload))
         except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-            raise InvalidSignature(f"What was signed is no such statement: {error}.") from error
+            raise InvalidSignature(f"The statement is not of a model: {error}.") from error
 
     @classmethod
     def _read(cls, document: Mapping[str, Any]) -> Self:
@@ -101,7 +101,8 @@ class Statement:
                 found.append(_difference(path, signed, there))
         if found:
             more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-            raise InvalidSignature(f"It is about other files: {', '.join(found[:_SHOWN])}{more}.")
+            names = f"{', '.join(found[:_SHOWN])}{more}"
+            raise InvalidSignature(f"The signature is about other files: {names}.")
 
 
 def is_signed(path: str) -> bool:
