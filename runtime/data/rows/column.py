@@ -233,9 +233,9 @@ def _integers(dtype: str, values: list[Any], *, whole: bool) -> np.ndarray | Non
         array = np.array(values, wide)
     else:
         floats = np.array(values, np.float64)
-        if ((np.trunc(floats) == floats) & (np.abs(floats) <= _EXACT)).all():
+        if ((np.trunc(floats) == floats) & (np.abs(floats) < _EXACT)).all():
             array = floats.astype(np.int64)  # those below 0 of a field without them are found below
-        else:  # whole numbers beyond that may stand beside floats
+        else:  # whole numbers from there on may stand beside floats, and the next is as that float
             array = np.array(_mapped(values, floats.ndim - 1, _whole), wide)
     return within(array, np.dtype(dtype))
 

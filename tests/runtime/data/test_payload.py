@@ -150,3 +150,11 @@ def test_any_values_of_a_column_are_nested_no_deeper_than_whole_rows_of_them(sid
         body = b'{"instances": [%b]}' % (row % (b"[" * depth + b"]" * depth))
         with pytest.raises(InvalidInput, match=f"^{place}: nested more than 64 levels deep"):
             codec.decode(body, JSON)
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, -(2**53) - 1, 2**53, 2**53 + 2, 2**63 - 1])
+def test_a_whole_number_is_what_it_is_beside_any_floats(number):
+    """Which may be another client's; 2**53 is what the next number is as a float."""
+    codec = Codec(Side("array", (Field("x", "int64", (None, 1)),)))
+    body = json.dumps({"instances": [[number], [3.0]]}).encode()
+    assert codec.decode(body, JSON).tolist() == [[number], [3]]
