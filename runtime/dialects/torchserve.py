@@ -20,7 +20,7 @@ from ..errors import (
     ServiceDied,
     UnknownModel,
 )
-from . import sequence
+from . import sequence, versioned
 from .bodies.raw import TEXT, Raw, as_text, may_be_text, unquoted
 from .bodies.schemas import json_body, streamed, whole
 from .catalog import Catalog
@@ -30,6 +30,7 @@ from .inquiry import Inquiry
 from .paths import operation
 from .reply import Reply
 from .served import Served
+from .versioned import UnknownVersion
 
 _SENT = frozenset({"POST", "PUT"})  # `curl -T` puts
 _OPTIONS = frozenset({"OPTIONS"})
@@ -39,6 +40,7 @@ _SEQUENCES = (b"ts_request_sequence_id", b"ts_request_sequence_end")
 
 _TYPES: Mapping[type[RequestError], str] = {
     UnknownModel: "ModelNotFoundException",
+    UnknownVersion: "ModelVersionNotFoundException",
     NothingHere: "ResourceNotFoundException",
     NotAllowed: "MethodNotAllowedException",
     BadPayload: "BadRequestException",
@@ -75,8 +77,6 @@ class Torchserve:
         if isinstance(error, ModelDied | ServiceDied):
             return Reply.error(error, _WORKER_DIED, "InternalServerException")
         status = 400 if isinstance(error, InvalidInput) else None
-        if isinstance(error, _UnknownVersion):
-            return Reply.error(error, kind="ModelVersionNotFoundException")
         return Reply.error(error, status, _TYPES.get(type(error), "InternalServerException"))
 
     def document(self) -> dict[str, Any]:
@@ -124,17 +124,9 @@ class Torchserve:
         return Reply.json({"openapi": "3.1.0", "info": info, "paths": paths})
 
     def _found(self, inquiry: Inquiry) -> Served:
-        served = self._catalog.find(inquiry.parts["model"])
-        version = inquiry.parts.get("version")
-        try:
-            return self._catalog.find(inquiry.parts["model"], version) if version else served
-        except UnknownModel as error:
-            raise _UnknownVersion(error.detail) from None
+        parts = inquiry.parts
+        return versioned.find(self._catalog, parts["model"], parts.get("version"))
 
 
 def _path(served: Served) -> str:
     return f"/predictions/{quote(served.name, safe='')}"
-
-
-class _UnknownVersion(UnknownModel):
-    """The model is there, but not in this version."""

@@ -24,6 +24,7 @@ from ...errors import (
     RequestError,
     UnknownModel,
 )
+from .. import versioned
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
 from ..inquiry import Inquiry
@@ -49,6 +50,7 @@ _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 _TYPES: Mapping[type[RequestError], str] = {
     UnknownModel: "ModelNotFoundException",
+    versioned.UnknownVersion: "ModelVersionNotFoundException",
     NothingHere: "ResourceNotFoundException",
     NotAllowed: "MethodNotAllowedException",
     BadPayload: "BadRequestException",
@@ -189,7 +191,7 @@ class Management:
     async def _scale(self, inquiry: Inquiry) -> Reply:
         """Have so many workers; none is to unload it."""
         version = inquiry.parts.get("version")
-        served = self._catalog.find(inquiry.parts["model"], version)
+        served = versioned.find(self._catalog, inquiry.parts["model"], version)
         asked = inquiry.query
         if any(asked.get(name, "").startswith("-") for name in ("min_worker", "max_worker")):
             raise BadPayload("A number of workers is not negative.")
@@ -235,7 +237,7 @@ class Management:
     # --- names ---
 
     def _registered(self, inquiry: Inquiry, version: str | None) -> Served:
-        served = self._catalog.find(inquiry.parts["model"], version)
+        served = versioned.find(self._catalog, inquiry.parts["model"], version)
         if not _is_registered(served):
             raise UnknownModel(f"Model not found: {served.name}")
         return served

@@ -201,6 +201,10 @@ def _may_be_json(ask):
     assert ask("POST", "/models", body={"url": deep}).status_code == 400
     nowhere = ask("GET", "/nowhere").json()
     assert (nowhere["code"], nowhere["type"]) == (404, "ResourceNotFoundException")
+    for path, kind in (("/models/a/99", "ModelVersion"), ("/models/z/99", "Model")):
+        for method in ("GET", "PUT", "DELETE"):
+            absent = ask(method, path).json()
+            assert (absent["code"], absent["type"]) == (404, f"{kind}NotFoundException")
     for path in ("/workflows", "/workflows/dogs"):
         refused = ask("DELETE", path).json()
         assert (refused["code"], refused["type"]) == (501, "NotImplementedException")
