@@ -130,7 +130,7 @@ class LayoutDirectory:
                 raise refused(self.where, name, str(error.strerror)) from error
             stack.callback(os.close, number)
             if not modes.S_ISREG(os.fstat(number).st_mode):
-                raise refused(self.where, name, "it is no regular file")
+                raise refused(self.where, name, "is not a regular file")
             yield Descriptor(number, self.path / name)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..errors import InvalidInput, PredictionFailed
 from . import media
-from .codecs import instances, npy, npz
+from .codecs import npy, npz
+from .depth import check_depth
 from .rows import extent
 from .rows.predictions import to_instances
 
@@ -132,7 +133,7 @@ def _msgpack(body: bytes, most: Most) -> Rows:
         raise InvalidInput("instances: expected a list of rows, or arrays.")
     if not has_arrays:
         return value
-    instances.check_depth(value)
+    check_depth(value)
     return _stacked(value)
 
 

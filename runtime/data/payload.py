@@ -13,6 +13,7 @@ from ..manifests.signature import Side
 from . import formats, found, media, tabular
 from .codecs import csv_rows, form_rows, instances, picture
 from .codecs.csv_schema import is_of_cells
+from .depth import check_depth
 from .media import CSV, JSON, MULTIPART, NPY, is_json
 from .rows import extent, free_values, number_rows, table
 
@@ -123,7 +124,7 @@ class Codec:
     def _collate(self, rows: list[Any]) -> Any:
         extent.check_rows(len(rows), self.max_rows)
         if self.inputs.layout == "objects":
-            instances.check_depth(rows)
+            check_depth(rows)
         return table.gather(self.inputs, rows, nan_as_null=self.nan_as_null)
 
     def _side_by_side(self, columns: dict[str, np.ndarray]) -> Any:
@@ -158,7 +159,7 @@ class Codec:
 
     def _values(self, rows: Any) -> list[Any]:
         if isinstance(rows, list):
-            instances.check_depth(rows)  # each level is a call
+            check_depth(rows)  # each level is a call
             free_values.check(rows)
         return found.as_values(rows, nan_as_null=self.nan_as_null)
 

@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 
 from ...errors import BadPayload, InvalidInput
+from ..depth import too_deep
 
 _SHOWN = 64  # characters of a key that an error repeats
-MAX_DEPTH = 64  # levels of nesting that a value may have
 _KEY = re.compile(rb'"[ \t\r\n]*:')
 _NO_NUMBER = re.compile(r".?-?(NaN|nan|Infinity|inf)\b", re.DOTALL)
 _CONTAINERS = frozenset({list, dict})
@@ -67,7 +67,7 @@ def exact(body: bytes) -> Any:
     try:
         return json.loads(body)
     except RecursionError:
-        raise _too_deep("The body is") from None
+        raise too_deep("The body is") from None
 
 
 def written(value: Any) -> bytes:
@@ -99,25 +99,6 @@ def _parse(body: bytes) -> Any:
             f"The body is not valid JSON: {_reason(error)} at line {error.lineno}, "
             f"column {error.colno}.{_way_out(error)}"
         ) from None
-
-
-def check_depth(value: Any, path: str = "instances") -> None:
-    """Refuse what is nested so deeply that walking it could exhaust the stack.
-
-    Raises:
-        InvalidInput: beyond `MAX_DEPTH` levels.
-    """
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [
-            child
-            for node in level
-            if type(node) in {list, dict}
-            for child in (node if type(node) is list else node.values())
-        ]
-        if not level:
-            return
-    raise _too_deep(f"{path}:")
 
 
 def dumps(predictions: Any) -> bytes:
@@ -167,11 +148,7 @@ def _refuse_duplicates(body: bytes) -> None:
     try:
         json.loads(body, object_pairs_hook=_once, parse_int=len, parse_float=len)
     except RecursionError:
-        raise _too_deep("The body is") from None
-
-
-def _too_deep(what: str) -> InvalidInput:
-    return InvalidInput(f"{what} nested more than {MAX_DEPTH} levels deep.")
+        raise too_deep("The body is") from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import BadPayload, InvalidInput, PayloadTooLarge
+from ..depth import MAX_DEPTH
 from ..rows import extent
-from .instances import MAX_DEPTH
 
 _MOST_CONTAINERS = 1 << 20  # lists and maps of one body, where its rows may be anything
 _DESCR = re.compile(r"[<>|=]?[biuf][1-8]", re.ASCII)

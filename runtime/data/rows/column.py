@@ -15,7 +15,7 @@ import numpy as np
 
 from ...errors import InvalidInput
 from ...manifests.signature import Field
-from ..codecs.instances import check_depth
+from ..depth import check_depth
 from . import categories, free_values
 
 _NONE = type(None)

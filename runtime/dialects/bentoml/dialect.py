@@ -15,7 +15,8 @@ import orjson
 
 from ...data import media
 from ...data.codecs import multipart
-from ...data.codecs.instances import check_depth, parse, written
+from ...data.codecs.instances import parse, written
+from ...data.depth import check_depth
 from ...errors import InvalidInput, RequestError, UnknownModel
 from ...models.operation import Stream
 from ..catalog import Catalog

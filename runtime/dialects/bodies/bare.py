@@ -12,6 +12,7 @@ import numpy as np
 import orjson
 
 from ...data.codecs import instances
+from ...data.depth import check_depth
 from ...data.payload import JSON, Codec, Payload
 from ...data.rows import extent, table
 from ...errors import InvalidInput, NotSupported
@@ -138,7 +139,7 @@ async def ask_rows(served: Served, inquiry: Inquiry, rows: list[Any]) -> list[An
     """
     if not takes_rows(served):
         raise NotSupported(f"`{served.name}` takes bodies of its own form, no rows.")
-    instances.check_depth(rows)
+    check_depth(rows)
     body = instances.written({"instances": rows})
     told = await served.call(inquiry, body, JSON, JSON)
     if isinstance(told, Stream):

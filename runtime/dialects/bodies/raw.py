@@ -13,7 +13,8 @@ import orjson
 
 from ...data import found, media
 from ...data.codecs import multipart
-from ...data.codecs.instances import check_depth, parse, written
+from ...data.codecs.instances import parse, written
+from ...data.depth import check_depth
 from ...errors import BadPayload, InvalidInput
 from ...manifests.signature import Field
 from ..inquiry import Inquiry

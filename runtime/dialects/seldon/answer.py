@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from ...data.codecs import instances
+from ...data.depth import check_depth
 from ...data.payload import JSON
 from ...errors import NotSupported
 from ...manifests.signature import OBJECTS, Field
@@ -40,7 +41,7 @@ async def called(served: Served, inquiry: Inquiry, message: Message) -> dict[str
         return parts(message, (), rows) | {"meta": meta(served, message.meta)}
     if message.kind != "jsonData":
         raise NotSupported(f"`{served.name}` takes bodies of its own form: send `jsonData`.")
-    instances.check_depth(message.content, "jsonData")
+    check_depth(message.content, "jsonData")
     body = instances.written(message.content)
     accept = "" if served.route.streaming else JSON  # what streams has a type of its own
     answer = await served.call(inquiry, body, JSON, accept)

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import orjson
 
-from ...data.codecs.instances import check_depth
+from ...data.depth import check_depth
 from ...data.rows import free_values
 from ...errors import InvalidInput
 from ..catalog import Catalog

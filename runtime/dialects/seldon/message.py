@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import orjson
 
-from ...data.codecs.instances import check_depth
+from ...data.depth import check_depth
 from ...data.payload import Codec
 from ...data.rows import extent, free_values, table
 from ...data.rows.stacking import stacked

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...data.codecs import instances
+from ...data.depth import check_depth
 from ...data.rows import free_values, table
 from ...errors import InvalidInput
 from ...manifests.signature import Field, Side
@@ -131,7 +132,7 @@ def _listed(field: Field, tensor: Tensor) -> np.ndarray:
     rows = [_value(tensor.shown, each) for each in tensor.data]
     if not all(type(row) is list for row in rows):
         return _values(tensor, field.dtype)
-    instances.check_depth(rows, "inputs")
+    check_depth(rows, "inputs")
     found: np.ndarray = table.gather(Side("array", (field,)), rows)
     return found
 
@@ -177,7 +178,7 @@ def objects(tensors: Sequence[Tensor]) -> list[Any]:
         raise _missing(["input"], tensors, "")
     _check_names(tensors)
     rows = _objects(tensors)
-    instances.check_depth(rows, "inputs")
+    check_depth(rows, "inputs")
     return rows
 
 

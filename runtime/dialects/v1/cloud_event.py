@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote
 import orjson
 
 from ...data.codecs import instances
+from ...data.depth import check_depth
 from ...errors import BadPayload
 from ..inquiry import Inquiry
 from ..reply import Reply
@@ -58,7 +59,7 @@ class CloudEvent:
         event = instances.parse(body)
         if type(event) is not dict:
             raise BadPayload("A cloud event is a JSON object.")
-        instances.check_depth(event, "event")
+        check_depth(event, "event")
         _check(event)
         data, content_type = _data(event), event.get("datacontenttype", "application/json")
         if type(content_type) is not str:

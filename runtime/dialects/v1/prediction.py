@@ -11,6 +11,7 @@ import orjson
 
 from ...data import media
 from ...data.codecs import instances
+from ...data.depth import check_depth
 from ...data.payload import JSON, Payload, is_json
 from ...data.rows import extent, number_rows, table
 from ...errors import InvalidInput
@@ -262,7 +263,7 @@ def _gathered(served: Served, listed: list[Any], *, has_tokens: bool) -> Any:
     assert served.signature is not None
     side = served.signature.inputs
     if side.layout == "objects":
-        instances.check_depth(listed)
+        check_depth(listed)
         if has_tokens:
             raise InvalidInput("instances: this model takes JSON as it is, which has no NaN.")
     null = has_tokens or served.settings.nan == "null"

@@ -8,7 +8,7 @@ import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ...data.codecs.instances import check_depth
+from ...data.depth import check_depth
 from ...data.rows.fragments import Fragments
 from ...data.rows.predictions import columns, to_instances
 from ...errors import InvalidInput

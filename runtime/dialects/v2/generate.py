@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 
 from ...data.codecs import instances
+from ...data.depth import check_depth
 from ...errors import InvalidInput, NotSupported, RequestError
 from ...manifests.signature import Signature
 from ...models.operation import Stream
@@ -76,7 +77,7 @@ class Generate:
         document = instances.parse(inquiry.body)
         if type(document) is not dict:
             raise InvalidInput("Expected a JSON object.")
-        instances.check_depth(document, "The body")
+        check_depth(document, "The body")
         return served, document
 
 

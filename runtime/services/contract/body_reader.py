@@ -5,6 +5,7 @@ from typing import Any
 
 from ...data import formats, found, media
 from ...data.codecs import form_rows, instances
+from ...data.depth import check_depth
 from ...data.payload import MAX_BYTES, of_formats
 from ...data.rows import extent, table
 from ...errors import BadPayload, InvalidInput, UnsupportedMediaType
@@ -89,7 +90,7 @@ class BodyReader:
         if self._form == "instances":
             return self._rows(instances.loads(body))
         value = instances.parse(body) if body.strip() or self._parameters else {}
-        instances.check_depth(value, "The body")
+        check_depth(value, "The body")
         if self._form == "parameters":
             return arguments(value, self._parameters)
         parameter = self._parameters[0]
@@ -100,7 +101,7 @@ class BodyReader:
             raise InvalidInput("instances: expected an array of rows, got one value.")
         self._check_rows(len(value))
         if self._kind not in {"array", "dataframe"}:
-            instances.check_depth(value)
+            check_depth(value)
         parameter = self._parameters[0]
         return {parameter.name: parameter.decoder.read(value, "instances")}
 

@@ -6,7 +6,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from ...data.codecs import csv_rows, instances
+from ...data.codecs import csv_rows
+from ...data.depth import MAX_DEPTH, check_depth
 from ...data.rows import table
 from ...data.rows.column import describe
 from ...errors import BadPayload, InvalidInput, MissingFramework
@@ -46,8 +47,8 @@ def _side(note: Array, rows: list[Any]) -> Side:
     depth, leaf = 0, cast("Any", rows)
     while type(leaf) is list:
         depth, leaf = depth + 1, leaf[0] if leaf else None
-    if depth > instances.MAX_DEPTH:
-        instances.check_depth(rows)  # raises: each level of a shape is a call
+    if depth > MAX_DEPTH:
+        check_depth(rows)  # raises: each level of a shape is a call
     free = {bool: "bool", str: "str"}.get(type(leaf), _FREE)
     wanted = note.shape or (None,) * depth
     return Side("array", (Field("rows", note.dtype or free, wanted),))

@@ -83,19 +83,6 @@ def test_a_row_that_speaks_of_instances_is_no_duplicate():
     assert instances.loads(json.dumps({"instances": rows}).encode()) == rows
 
 
-def nested(levels):
-    value = 1
-    for _ in range(levels):
-        value = [{"a": value}]
-    return value
-
-
-def test_nesting_is_allowed_up_to_a_depth():
-    instances.check_depth(nested(32))
-    with pytest.raises(InvalidInput, match="nested more than 64 levels"):
-        instances.check_depth(nested(33))
-
-
 def test_an_array_is_written_without_becoming_a_list():
     array = np.array([[0.1, 2], [3, 4]], dtype="float32")
     assert instances.dumps(array) == b'{"predictions":[[0.1,2.0],[3.0,4.0]]}'
