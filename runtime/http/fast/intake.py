@@ -248,7 +248,7 @@ def _is_uniform(side: Side) -> bool:
 
 def _is_of_floats(side: Side) -> bool:
     """Whether every number becomes a float, so that the longest ones may be read as such."""
-    return bool(side.fields) and all(field.dtype.startswith("float") for field in side.fields)
+    return all(field.dtype.startswith("float") for field in side.fields)
 
 
 def _has_kinds(side: Side) -> bool:
