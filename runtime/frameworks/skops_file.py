@@ -5,7 +5,10 @@ nodes of which each names its `__module__` and `__class__`.
 """
 
 import json
+import lzma
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,10 @@ from ..pickles.stack_values import UNTOLD
 _SCHEMA = "schema.json"
 _VALUES = frozenset({"FunctionNode", "TypeNode"})  # found, but not called to be loaded
 _LARGEST = 64 << 20  # bytes of the schema
-_BROKEN = (zipfile.BadZipFile, OSError, EOFError, ValueError, RecursionError, RuntimeError)
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, EOFError, ValueError,
+    RecursionError, RuntimeError,
+)  # fmt: skip
 
 
 def is_one(path: Path) -> bool:

@@ -7,14 +7,21 @@ Source: torch/_export/serde/serialize.py, torch/export/pt2_archive/constants.py.
 """
 
 import json
+import lzma
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ...errors import NotTrusted
 
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, EOFError, ValueError,
+    RecursionError, RuntimeError,
+)  # fmt: skip
 _LARGEST = 256 << 20  # bytes of a graph
 _FORBIDDEN = ("aotinductor", "custom_obj")  # folders and names of what is no tensor
 _CLASSES = (
@@ -47,7 +54,7 @@ def check(path: Path) -> None:
                     raise _refused(f"it holds `{member.filename[:200]}`")
                 if name.endswith(".json"):
                     _check_graph(archive, member)
-    except (zipfile.BadZipFile, OSError, ValueError, RecursionError, RuntimeError) as error:
+    except _BROKEN as error:
         raise _refused("it cannot be read to its end") from error
 
 

@@ -51,3 +51,18 @@ def test_other_zips_are_none(tmp_path, schema):
         archive.writestr("schema.json", schema)
     assert not skops_file.is_one(tmp_path / "x")
     assert skops_file.types(tmp_path / "x") == ()
+
+
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, zipfile.ZIP_STORED]
+)
+def test_one_that_is_damaged_is_none(tmp_path, method):
+    """Each way to compress has an error of its own."""
+    path = tmp_path / "model.skops"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("schema.json", json.dumps({"_skops_version": "1", "x": list(range(999))}))
+    data = bytearray(path.read_bytes())
+    data[60:90] = bytes([255]) * 30
+    path.write_bytes(data)
+
+    assert not skops_file.is_one(path)

@@ -84,3 +84,16 @@ def test_what_is_neither_graph_nor_tensor_is_refused(exported, tmp_path, name):
     changed(exported, tmp_path / "m.pt2", add=(name, b"{"))
     with pytest.raises(NotTrusted, match="may run code of its own"):
         torch_program.check(tmp_path / "m.pt2")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_one_that_is_damaged_is_refused(tmp_path, method):
+    path = tmp_path / "model.pt2"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("models/model.json", json.dumps(list(range(999))))
+    data = bytearray(path.read_bytes())
+    data[60:90] = bytes([255]) * 30
+    path.write_bytes(data)
+
+    with pytest.raises(NotTrusted, match="cannot be read to its end"):
+        torch_program.check(path)
