@@ -1,7 +1,9 @@
 """Servers to be asked: a model, a table, texts, and an author's class, in threads and processes."""
 
+import socket
 import textwrap
 import threading
+import time
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -201,3 +203,23 @@ def scripted(*answers):
         finally:
             server.shutdown()
             thread.join()
+
+
+@pytest.fixture
+def trickling():
+    """A server that sends its whole answer, a byte every twentieth of a second."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer():
+            line, _ = listener.accept()
+            with line, suppress(OSError):
+                line.recv(1 << 16)
+                line.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n")
+                for _ in range(100):
+                    line.sendall(b" ")
+                    time.sleep(0.05)
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()

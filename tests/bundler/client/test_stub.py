@@ -93,6 +93,12 @@ def test_it_answers_like_the_server(texts, asked, tmp_path):
         models.Demo("http://127.0.0.1:1", retries=0).predict([[1, 2]])
 
 
+def test_an_answer_that_trickles_in_is_late(texts, trickling, tmp_path):
+    client = imported(texts["models"], tmp_path, "trickled")
+    with pytest.raises(client.ServerError, match="No answer came within"):
+        client.Demo(trickling, timeout=0.5, retries=0).predict([[1, 2]])
+
+
 def test_it_calls_the_methods_of_a_service(texts, asked, tmp_path):
     shop = imported(texts["shop"], tmp_path, f"shop_{asked('shop')[-5:]}")
     with shop.Demo(asked("shop")) as client:
