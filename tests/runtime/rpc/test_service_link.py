@@ -395,7 +395,7 @@ def test_words_of_an_earlier_process_are_not_heard():
 
 
 def test_who_hangs_again_when_it_is_tried_alone_keeps_the_others_waiting_no_longer(monkeypatch):
-    monkeypatch.setattr("modelbundle.runtime.rpc.liveness_probe.GRACE", 0.01)
+    monkeypatch.setattr("modelbundle.runtime.rpc.liveness_probe.ABANDONED_GRACE", 0.01)
 
     async def scenario(each):
         known = each.ask()
