@@ -17,6 +17,12 @@ _UNREACHABLE = (
     "Failed to fetch", "error sending request", "Request failed after", "dns error",
     "Connection refused", "operation timed out", "Could not connect",
 )  # fmt: skip
+# Which versions are chosen, the bundlefile says; a lock would not tell that these were set.
+_CHOICES = frozenset({
+    "UV_BUILD_CONSTRAINT", "UV_CONSTRAINT", "UV_EXCLUDE", "UV_EXCLUDE_NEWER", "UV_FORK_STRATEGY",
+    "UV_NO_BINARY", "UV_OVERRIDE", "UV_PRERELEASE", "UV_RESOLUTION", "UV_TORCH_BACKEND",
+    "VIRTUAL_ENV",
+})  # fmt: skip
 _LABEL = re.compile(r"^\s*(?:error|cause):\s*")
 
 
@@ -55,8 +61,8 @@ def run(
     command = [str(binary()), *arguments, *(["--offline"] if offline else [])]
     # One retry: an index that is down says so in a second, not in ten.
     quiet = {"UV_NO_PROGRESS": "1", "NO_COLOR": "1", "UV_HTTP_RETRIES": "1", "LC_ALL": "C.UTF-8"}
-    settings = {**os.environ, **quiet, **(environment or {})}
-    settings.pop("VIRTUAL_ENV", None)
+    own = {name: value for name, value in os.environ.items() if name not in _CHOICES}
+    settings = {**own, **quiet, **(environment or {})}
     try:
         done = subprocess.run(
             command, cwd=cwd, env=settings, capture_output=True, text=True, timeout=timeout,

@@ -6,6 +6,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import zipfile
 
 import pytest
 from cryptography import x509
@@ -146,3 +147,25 @@ def test_too_few_descriptors_are_told_with_what_allows_more(tmp_path):
         "uv` cannot be run: Too many open files. "
         "Allow this process more open files: `ulimit -n 1024`.\n"
     ), told
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("UV_OVERRIDE", "others.txt"), ("UV_CONSTRAINT", "others.txt"), ("UV_RESOLUTION", "lowest")],
+)
+def test_the_environment_has_no_say_in_which_versions_are_chosen(
+    tmp_path, monkeypatch, name, value
+):
+    for version in ("1.0", "2.0"):
+        with zipfile.ZipFile(tmp_path / f"small-{version}-py3-none-any.whl", "w") as wheel:
+            home = f"small-{version}.dist-info"
+            wheel.writestr(
+                f"{home}/METADATA", f"Metadata-Version: 2.1\nName: small\nVersion: {version}\n"
+            )
+            wheel.writestr(f"{home}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+            wheel.writestr(f"{home}/RECORD", "")
+    (tmp_path / "others.txt").write_text("small==1.0\n")
+    (tmp_path / "wanted.in").write_text("small\n")
+    monkeypatch.setenv(name, value)
+    arguments = ["pip", "compile", "--no-index", "--find-links", ".", "--no-header", "wanted.in"]
+    assert uv.run(arguments, cwd=tmp_path).startswith("small==2.0")
