@@ -123,10 +123,15 @@ def _complete(url: str, method: str | None) -> str:
     from urllib.parse import urlsplit
 
     try:
-        path = urlsplit(url).path
+        parts = urlsplit(url)
     except ValueError as error:
         raise BundleError(f"`{url}` is not a URL: {error}.") from error
-    if method is None and path.strip("/"):
+    if "@" in parts.netloc:  # and no message may repeat what stands before it
+        raise BundleError(
+            "The URL of a server has no user or password.",
+            hint="Send them in a header: `--header 'Authorization: ...'`.",
+        )
+    if method is None and parts.path.strip("/"):
         return url
     return f"{url.rstrip('/')}/{(method or DEFAULT).lstrip('/')}"
 

@@ -71,6 +71,13 @@ def test_nobody_at_the_url_and_no_file_are_errors_of_one_line(bundle):
     assert "`gone.json` cannot be read" in bundle("predict", "x", "-d", "gone.json", code=1).err
 
 
+def test_a_password_in_a_url_is_refused_and_not_repeated(bundle):
+    refused = bundle("predict", "http://ann:s3cr3t@127.0.0.1:1", stdin="[]", code=1)
+    assert "no user or password" in refused.err
+    assert "--header 'Authorization: ..." in refused.err
+    assert "s3cr3t" not in refused.err
+
+
 class Echo(BaseHTTPRequestHandler):
     """Says what content type it was sent; bytes at /bytes; /models has moved."""
 
