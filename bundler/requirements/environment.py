@@ -158,7 +158,9 @@ def materialize(
         if not (home / COMPLETE).exists() or not python.exists():  # a link to another's
             (progress or NullProgress()).step(f"Making the environment `{home}`")
             _make(home, manifest.python, _requirements(bundle), offline=offline)
-            (home / COMPLETE).touch()
+            with disk.told("make the environment"):
+                disk.sync_filesystem(home)  # or a power cut leaves the mark, and hollow packages
+                (home / COMPLETE).touch()
     return python
 
 

@@ -1,5 +1,6 @@
 """Where a bundle runs: here if everything locked is here, else in an environment of its own."""
 
+import errno
 import hashlib
 import os
 import platform
@@ -12,6 +13,7 @@ import pytest
 
 from modelbundle.bundler.errors import ResolveError, StoreError
 from modelbundle.bundler.requirements.environment import COMPLETE, choose, differences
+from modelbundle.bundler.store.files import disk
 from modelbundle.runtime import digest
 from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
 
@@ -99,6 +101,18 @@ def test_an_environment_that_was_interrupted_is_made_again(locked, tmp_path):
     choose(locked, envs=tmp_path / "envs")
     assert (home / COMPLETE).exists()
     assert not (home / "half").exists()
+
+
+def test_one_that_may_not_outlast_a_power_cut_does_not_count_as_made(locked, tmp_path, monkeypatch):
+    def fails(path):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "sync_filesystem", fails)
+        with pytest.raises(StoreError, match=r"make the environment.*Input/output error"):
+            choose(locked, "locked", envs=tmp_path / "envs")
+    assert not list((tmp_path / "envs").glob(f"*/{COMPLETE}"))
+    assert choose(locked, "locked", envs=tmp_path / "envs").python.exists()
 
 
 def test_one_whose_interpreter_was_removed_is_made_again(locked, tmp_path):
