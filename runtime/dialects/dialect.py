@@ -80,8 +80,12 @@ _GRPC = "Open Inference Protocol and TensorFlow Serving's Predict, on a port of 
 
 
 def dialects(names: Sequence[str], catalog: Catalog) -> list[Dialect]:
-    """The HTTP dialects among `names`, in their order; others are not imported."""
-    return [_made(_ENTRIES[name], catalog) for name in names if name in _ENTRIES]
+    """The HTTP dialects among `names`, in their order; others are not imported.
+
+    Seldon comes last: of the paths that its orchestrators ask, `/predict` is Vertex AI's, too.
+    """
+    known = sorted((name for name in names if name in _ENTRIES), key="seldon".__eq__)
+    return [_made(_ENTRIES[name], catalog) for name in known]
 
 
 def meanings(names: Iterable[str]) -> list[tuple[str, str]]:

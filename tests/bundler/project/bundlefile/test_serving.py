@@ -39,7 +39,7 @@ import pytest
         ("serve.limits.keep_alive", "5", "no unit"),
         ("serve.dialects", "[native, v3]", "v2"),
         ("serve.dialects", "[v2, v2]", "twice"),
-        ("serve.dialects", "[]", "Nobody could ask"),
+        ("serve.dialects", "[]", "names no dialect"),
         ("serve.formats", "[arrow, avro]", "parquet"),
         ("serve.formats", "arrow", "list"),
         ("serve.grpc.port", "70000", "at most 65535"),
