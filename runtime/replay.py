@@ -23,7 +23,7 @@ from .models.model import LoadedModel
 from .pickles.policy import Policy
 from .process.machine.device import pin, preflight
 from .services.service_class import import_roots
-from .standard_streams import reserved
+from .system.standard_streams import reserved
 
 SHOWN = 5  # differences told of one method
 

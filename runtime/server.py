@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import BundleError
 from .manifests.route import Route
-from .outlet import STDERR
 from .process.handover import Handover
 from .process.options import Options
-from .standard_streams import open_closed
+from .system.outlet import STDERR
+from .system.standard_streams import open_closed
 
 if TYPE_CHECKING:
     from .http.app import Application

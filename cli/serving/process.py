@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import IO
 
-from ...runtime.prctl import end_with_parent
+from ...runtime.system.prctl import end_with_parent
 
 Child = subprocess.Popen[bytes]
 

@@ -4,7 +4,7 @@ import os
 import sys
 from typing import Any, ClassVar, TextIO
 
-from ...runtime.standard_streams import open_closed, reserved
+from ...runtime.system.standard_streams import open_closed, reserved
 
 
 class Results:

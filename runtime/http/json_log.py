@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from ..outlet import STDERR
 from ..printable import printable
+from ..system.outlet import STDERR
 
 
 class JsonFormatter(logging.Formatter):

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .. import crash_trace
 from ..errors import BundleError
 from ..manifests.settings import ServeSettings
 from ..models.imports import uncollected
-from ..outlet import STDOUT
 from ..plan import Plan
 from ..remote.model_process import load_model, serve_model  # before the fork, for both sides of it
+from ..system import crash_trace
+from ..system.outlet import STDOUT
 from ..telemetry.metrics import Metrics
 from ..trust import verify_model
 from .crew.control import Event

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from .slab import Slab
+from .slabs.slab import Slab
 
 END = signal.SIGUSR1
 """Ends a model process after what it runs. SIGTERM does not: who stops a whole group of processes

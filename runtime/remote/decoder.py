@@ -26,9 +26,9 @@ from ..manifests.signature import Field, Side
 from ..plan import Plan
 from .channel import Channel
 from .decoder_process import told
-from .inputs import Inputs
 from .model_link import BatchJob, ModelLink
-from .note import NotedOutput, with_note
+from .slabs.inputs import Inputs
+from .slabs.note import NotedOutput, with_note
 
 log = logging.getLogger(__name__)
 

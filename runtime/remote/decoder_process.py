@@ -24,12 +24,12 @@ from ..dialects.catalog import Catalog
 from ..manifests.settings import ServeSettings
 from ..manifests.signature import Field, Side
 from ..plan import Plan
-from ..proc import resident
+from ..system.proc import resident
 from .channel import Channel
-from .inputs import Batches
 from .message import Ready
 from .model_process import ModelProcess, prepare
-from .note import without_note
+from .slabs.inputs import Batches
+from .slabs.note import without_note
 
 _ROWS = Side("array", (Field("row", "bytes", (None,)),))
 """Rows of any JSON, as such: to parse them is what the front is spared."""

@@ -9,12 +9,13 @@ from typing import Any
 from ..batching.execution.worker import Done
 from ..errors import ModelDied
 from ..manifests.signature import Side
-from . import failure, layout, slab_reader
+from . import failure
 from .channel import Channel
-from .inputs import Inputs
-from .layout import Layout, Numbers
 from .message import FORGET, SIZE, WHOLE, Message, MessageKind, Ready
-from .note import NotedOutput
+from .slabs import layout, slab_reader
+from .slabs.inputs import Inputs
+from .slabs.layout import Layout, Numbers
+from .slabs.note import NotedOutput
 
 Kill = Callable[[int, str], None]
 """Ends the model process of a generation, for a reason."""

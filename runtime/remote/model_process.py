@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from .. import crash_trace, offspring
 from ..batching.execution.executor import WrongLength
 from ..data.rows import table
 from ..frameworks import registry
@@ -26,17 +25,19 @@ from ..manifests.model_manifest import ModelManifest
 from ..models import imports
 from ..models.model import LoadedModel
 from ..plan import Plan
-from ..prctl import end_with_parent
-from ..proc import resident
-from . import failure, layout, lost_device, slab_reader
+from ..system import crash_trace, offspring
+from ..system.prctl import end_with_parent
+from ..system.proc import resident
+from . import failure, lost_device
 from .channel import END, Channel
 from .message import FORGET, SIZE, WHOLE, Message, MessageKind, Ready
-from .outputs import Outputs
-from .slab import Slab
-from .slab_writer import Written
+from .slabs import layout, slab_reader
+from .slabs.outputs import Outputs
+from .slabs.slab import Slab
+from .slabs.slab_writer import Written
 
 if TYPE_CHECKING:
-    from .layout import Layout
+    from .slabs.layout import Layout
 
 log = logging.getLogger(__name__)
 

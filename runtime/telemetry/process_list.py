@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import orjson
 
-from .. import proc
+from ..system import proc
 
 MOST = 1024  # processes
 SIZE = 256  # bytes of one entry

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ... import proc
+from ...system import proc
 from ..served import Served
 
 Process = tuple[int, Mapping[str, str]]

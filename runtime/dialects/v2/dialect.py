@@ -16,7 +16,7 @@ from ..reply import Reply
 from ..served import Served
 from . import metadata
 from .generate import EVENTS, Generate
-from .infer import Infer
+from .inference.infer import Infer
 from .openapi import document
 from .repository import Repository
 from .shared_memory import SharedMemory

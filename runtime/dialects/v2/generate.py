@@ -23,8 +23,8 @@ from ..served import Served
 from ..tensors.batch import to_batch
 from ..tensors.output import Spec, from_output, specs
 from ..tensors.tensor import LONGEST, Tensor
-from . import json_data
-from .infer_request import INPUT
+from .inference import json_data
+from .inference.infer_request import INPUT
 from .metadata import OUTPUT
 
 EVENTS = "text/event-stream"

@@ -11,7 +11,7 @@ from ...data.regions import Regions
 from ..served import Served
 from ..tensors.api_tensors import specs_of
 from ..tensors.output import Spec, promised, specs
-from .infer_request import INPUT
+from .inference.infer_request import INPUT
 
 OUTPUT = "output"
 Json = dict[str, Any]

@@ -10,8 +10,8 @@ from ...data.rows.predictions import is_numeric
 from ...dialects.served import Served
 from ...dialects.tensors.output import from_output
 from ...dialects.tensors.tensor import DTYPES, Tensor, to_raw
-from ...dialects.v2.infer_answer import check_outputs
-from ...dialects.v2.infer_request import Wanted
+from ...dialects.v2.inference.infer_answer import check_outputs
+from ...dialects.v2.inference.infer_request import Wanted
 from ...models.runner import Queue
 from ..dispatcher import Dispatcher
 from .infer_forms import Form

@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from .fast_request import FastRequest
-from .request_tracker import RequestTracker
+from .requests.fast_request import FastRequest
+from .requests.request_tracker import RequestTracker
 
 AT_ONCE = 1 << 17  # bytes of bodies that are read before the loop has another turn
 TOGETHER = 64  # requests that are begun with before it is seen whether a model has answered

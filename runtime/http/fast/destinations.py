@@ -6,7 +6,7 @@ from collections.abc import Container
 from ..dialect_endpoint import DialectRouter
 from .dialect_intake import DialectIntake
 from .intake import Intake
-from .request_tracker import RequestTracker
+from .requests.request_tracker import RequestTracker
 
 _PLAIN = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,;=:@/-]+")  # nothing that could be written otherwise
 _MOST = 1024  # targets of dialects that need not be looked for again

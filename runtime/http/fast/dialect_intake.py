@@ -15,10 +15,10 @@ from ...models.runner import Queue
 from ..dialect_endpoint import DialectEndpoint
 from ..request.coding import is_coding
 from .arrivals import Arrivals
-from .fast_request import FastRequest
-from .queued_reply import OK
-from .request_tracker import RequestTracker
-from .route_responder import RouteResponder
+from .requests.fast_request import FastRequest
+from .requests.queued_reply import OK
+from .requests.request_tracker import RequestTracker
+from .requests.route_responder import RouteResponder
 
 _MOST_GROUPS = 8  # methods of a path's model, of which requests name one or another
 

@@ -10,12 +10,12 @@ from ..dialect_endpoint import DialectRouter
 from ..request.ids import Ids
 from ..shared_state import SharedState
 from .destinations import Destinations
-from .fast_request import FastRequest
-from .head_memo import HeadMemo
 from .intake import Intake
 from .large_body import Spares
-from .plain_head import HeadReader
-from .queued_reply import Calendar
+from .requests.fast_request import FastRequest
+from .requests.head_memo import HeadMemo
+from .requests.plain_head import HeadReader
+from .requests.queued_reply import Calendar
 
 
 class FastPath:

@@ -14,10 +14,10 @@ from ..connection.pipeline_flow import MOST_WAITING
 from ..connection.protocol import LimitedProtocol
 from ..request.body import beyond
 from ..request.identity import NOTHING, Identity
-from .fast_request import FastRequest
 from .large_body import LargeBody
-from .pipeline import Pipeline
-from .plain_head import PlainHead
+from .requests.fast_request import FastRequest
+from .requests.pipeline import Pipeline
+from .requests.plain_head import PlainHead
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle

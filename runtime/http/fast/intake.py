@@ -13,10 +13,10 @@ from ...data.rows import column, number_rows, table
 from ...errors import RequestError
 from ...manifests.signature import Field, Side
 from ...models.operation import ModelOperation
-from .answers import Answers
 from .arrivals import Arrivals
-from .fast_request import FastRequest
-from .request_tracker import RequestTracker
+from .requests.answers import Answers
+from .requests.fast_request import FastRequest
+from .requests.request_tracker import RequestTracker
 
 _PLAIN = frozenset({"", media.JSON, media.NPY, media.CSV})  # bodies; others may need an import
 _ANY_JSON = frozenset({"", "*/*", media.JSON})

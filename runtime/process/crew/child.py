@@ -11,9 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from ... import outlet
 from ...errors import BundleError
-from ...prctl import end_with_parent
+from ...system import outlet
+from ...system.prctl import end_with_parent
 from .output_pipe import OutputPipe
 from .stderr_tail import STDERR, StderrTail
 

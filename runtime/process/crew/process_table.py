@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 
-from ... import offspring
 from ...errors import BundleError
+from ...system import offspring
 from ..machine.cgroup import Cgroup
 from .child import Child, Work
 from .control import Event

@@ -5,7 +5,7 @@ A library that aborts writes the reason to stderr and nowhere else.
 
 from collections import deque
 
-from ... import outlet
+from ...system import outlet
 
 STDERR = 2  # file descriptor
 KEPT = 40  # lines: a library says one or two, Python adds where in the code it was

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 
-from ... import proc
+from ...system import proc
 from ..crew.crew import Crew, ProcessSlot
 from ..machine.topology import Machine, Probe, Topology, chosen
 

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Protocol
 
 from ...errors import BundleError
-from ...prctl import adopt_orphans
+from ...system.prctl import adopt_orphans
 from ..crew.child import Work
 from ..crew.control import Event
 from ..crew.crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ... import offspring
 from ...errors import BundleError
 from ...hosting.host import Host
 from ...hosting.readiness import Readiness
@@ -14,6 +13,7 @@ from ...plan import Plan
 from ...remote.model_process import prepare
 from ...rpc.call_channel import CallChannel
 from ...rpc.service_process import ServiceProcess, run
+from ...system import offspring
 from ...telemetry.heartbeat import Heartbeat
 from ...telemetry.metrics import Metrics
 

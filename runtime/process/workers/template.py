@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from ...models.model import LoadedModel
-from ...prctl import end_with_parent
 from ...remote.channel import Channel
 from ...remote.model_process import serve_loaded
+from ...system.prctl import end_with_parent
 from ..crew.child import be_child
 from ..crew.crew import UNFIT
 from ..crew.stderr_tail import STDERR

@@ -20,8 +20,9 @@ from ...data.rows import table
 from ...data.rows.foreign_array import as_numpy
 from ...data.rows.predictions import LEAST, MOST
 from ...manifests.signature import OBJECTS
-from . import iso_duration, wire
-from .binary import encoded
+from . import wire
+from .types import iso_duration
+from .types.binary import encoded
 
 _TEXTS = (uuid.UUID, PurePath, decimal.Decimal, IPv4Address, IPv6Address)
 _TEXT = wire.TEXT + "; charset=utf-8"

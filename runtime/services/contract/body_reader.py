@@ -10,10 +10,11 @@ from ...data.payload import MAX_BYTES, of_formats
 from ...data.rows import extent, table
 from ...errors import BadPayload, InvalidInput, UnsupportedMediaType
 from ..array import Array
-from . import form, rows, wire
+from . import form, wire
 from .method import Contract
-from .record import arguments
-from .spec import Kind
+from .types import rows
+from .types.record import arguments
+from .types.spec import Kind
 
 _RAW: dict[Kind, tuple[str, ...]] = {"str": ("text/",), "bytes": ("",), "image": ("",)}
 _TABLES = frozenset({"array", "dataframe"})

@@ -7,7 +7,7 @@ from ...data import media
 from ...data.codecs import instances, multipart, npy
 from ...data.codecs.multipart import Part
 from ...errors import BadPayload
-from .spec import NAMED, Kind, Spec
+from .types.spec import NAMED, Kind, Spec
 
 _BINARY = frozenset({"bytes", "image"})
 _NO_SCALARS = frozenset({"array", "object", "null"})

@@ -8,10 +8,11 @@ from typing import Any
 
 from ...errors import BundleError
 from ..headers import Headers
-from . import annotation, wire
-from .decoder import ValueDecoder
-from .record import RecordField
-from .spec import FieldSpec
+from . import wire
+from .types import annotation
+from .types.decoder import ValueDecoder
+from .types.record import RecordField
+from .types.spec import FieldSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import orjson
 
 from . import wire
 from .answer import AnswerWriter, arrayed, first
-from .spec import Kind
+from .types.spec import Kind
 
 _FRAMED = frozenset({wire.LINES, wire.EVENTS})
 

@@ -10,7 +10,7 @@ An answer made of rows is {"predictions": [...]}; any other is the JSON of the r
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from .spec import FieldSpec, Kind, Spec
+from .types.spec import FieldSpec, Kind, Spec
 
 Form = Literal["instances", "record", "parameters"]
 

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelbundle.runtime.dialects.tensors.tensor import Tensor
-from modelbundle.runtime.dialects.v2.batch_answer import BatchAnswer
-from modelbundle.runtime.dialects.v2.infer_answer import InferAnswer
-from modelbundle.runtime.dialects.v2.infer_request import InferRequest, Wanted
+from modelbundle.runtime.dialects.v2.inference.batch_answer import BatchAnswer
+from modelbundle.runtime.dialects.v2.inference.infer_answer import InferAnswer
+from modelbundle.runtime.dialects.v2.inference.infer_request import InferRequest, Wanted
 
 DATATYPES = {
     "FP32": "f4", "FP64": "f8", "FP16": "f2", "INT8": "i1", "UINT64": "u8", "INT32": "i4",

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from modelbundle.runtime.dialects.tensors.tensor import DTYPES, Tensor
-from modelbundle.runtime.dialects.v2.batch_answer import BatchAnswer
-from modelbundle.runtime.dialects.v2.infer_answer import InferAnswer
-from modelbundle.runtime.dialects.v2.infer_request import InferRequest, Wanted
+from modelbundle.runtime.dialects.v2.inference.batch_answer import BatchAnswer
+from modelbundle.runtime.dialects.v2.inference.infer_answer import InferAnswer
+from modelbundle.runtime.dialects.v2.inference.infer_request import InferRequest, Wanted
 from modelbundle.runtime.errors import InvalidInput, PredictionFailed
 
 KINDS = {np.dtype(dtype.str[1:]): kind for kind, dtype in DTYPES.items()}

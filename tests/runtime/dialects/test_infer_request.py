@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from modelbundle.runtime.data.regions import Place, Regions
 from modelbundle.runtime.dialects.tensors.tensor import Tensor, to_raw
-from modelbundle.runtime.dialects.v2 import infer_request
-from modelbundle.runtime.dialects.v2.infer_request import InferRequest, Wanted
+from modelbundle.runtime.dialects.v2.inference import infer_request
+from modelbundle.runtime.dialects.v2.inference.infer_request import InferRequest, Wanted
 from modelbundle.runtime.errors import BadPayload, InvalidInput, NotSupported, PayloadTooLarge
 from modelbundle.runtime.manifests.settings import ServeSettings
 from modelbundle.runtime.manifests.signature import Field, Side, Signature

@@ -10,8 +10,8 @@ from modelbundle.runtime.data.rows import column
 from modelbundle.runtime.data.rows.schema import scalar
 from modelbundle.runtime.dialects.tensors.batch import to_batch
 from modelbundle.runtime.dialects.tensors.tensor import DTYPES
-from modelbundle.runtime.dialects.v2 import json_data
-from modelbundle.runtime.dialects.v2.number_list import NumberList
+from modelbundle.runtime.dialects.v2.inference import json_data
+from modelbundle.runtime.dialects.v2.inference.number_list import NumberList
 from modelbundle.runtime.errors import InvalidInput
 from modelbundle.runtime.manifests.signature import Field, Side
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbundle.runtime.dialects.v2 import infer_request, number_list
+from modelbundle.runtime.dialects.v2.inference import infer_request, number_list
 from modelbundle.runtime.errors import RequestError
 from modelbundle.runtime.manifests.settings import ServeSettings
 

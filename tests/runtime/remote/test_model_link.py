@@ -14,7 +14,7 @@ from modelbundle.runtime.batching.execution.out_of_memory import is_out_of_memor
 from modelbundle.runtime.errors import ModelDied
 from modelbundle.runtime.manifests.signature import Field, Side
 from modelbundle.runtime.remote.message import Message, MessageKind, Ready
-from modelbundle.runtime.remote.slab import GRAIN, KEPT
+from modelbundle.runtime.remote.slabs.slab import GRAIN, KEPT
 
 from .conftest import ask
 

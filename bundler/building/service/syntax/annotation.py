@@ -1,7 +1,8 @@
 """Annotation: converts annotations in the author's source to specs.
 
-Its twin `runtime/services/contract/annotation.py` reads the same from live types; what one learns
-the other must learn. What cannot be read becomes a free object, completed when the server starts.
+Its twin `runtime/services/contract/types/annotation.py` reads the same from live types; what one
+learns the other must learn. What cannot be read becomes a free object, completed when the server
+starts.
 """
 
 import ast
@@ -9,8 +10,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from .....runtime.services.array import DTYPES, Array
-from .....runtime.services.contract import constraint, spec
-from .....runtime.services.contract.spec import Spec
+from .....runtime.services.contract.types import constraint, spec
+from .....runtime.services.contract.types.spec import Spec
 from .module import Module
 from .tree import Alias, Defined, Outside, SourceTree
 

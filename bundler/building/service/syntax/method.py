@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .....runtime.manifests.route import Route
-from .....runtime.services.contract import spec, wire
-from .....runtime.services.contract.spec import FieldSpec, Spec
+from .....runtime.services.contract import wire
+from .....runtime.services.contract.types import spec
+from .....runtime.services.contract.types.spec import FieldSpec, Spec
 from .....runtime.services.service import ApiOptions
 from .annotation import unquoted
 from .module import Function, Module

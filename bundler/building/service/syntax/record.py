@@ -1,6 +1,6 @@
 """Record: the classes of the author that are records, and the enums, from their source.
 
-Its twin is `runtime/services/contract/record.py`.
+Its twin is `runtime/services/contract/types/record.py`.
 """
 
 import ast
@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .....runtime.services.contract import spec
-from .....runtime.services.contract.spec import FieldSpec, Kind, Spec
+from .....runtime.services.contract.types import spec
+from .....runtime.services.contract.types.spec import FieldSpec, Kind, Spec
 from ....errors import BuildError
 from .annotation import Annotations, unquoted
 from .module import Module

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from modelbundle.runtime.dialects.v2 import infer_request
+from modelbundle.runtime.dialects.v2.inference import infer_request
 from modelbundle.runtime.http.access_log import AccessLog
 from modelbundle.runtime.manifests.signature import Field, Side
 

@@ -11,11 +11,11 @@ import time
 
 import pytest
 
-from modelbundle.runtime.prctl import adopt_orphans
 from modelbundle.runtime.process.crew.crew import Crew, FrontSlot, ModelSlot, TemplateSlot
 from modelbundle.runtime.process.crew.process_table import ProcessTable
 from modelbundle.runtime.process.crew.watch import Watch
 from modelbundle.runtime.process.workers.template import Template
+from modelbundle.runtime.system.prctl import adopt_orphans
 
 from ...conftest import Sums
 from ..supervising.test_terms import ask, load, make, unload
@@ -105,7 +105,7 @@ def test_a_model_that_there_are_no_descriptors_for_is_refused_and_the_server_goe
     library.mkdir()
     (library / "sitecustomize.py").write_text(
         "import os\n"
-        "from modelbundle.runtime.remote.slab import Slab\n"
+        "from modelbundle.runtime.remote.slabs.slab import Slab\n"
         "create = Slab.create\n"
         "def limited(name):\n"
         f"    if os.path.exists({str(none)!r}):\n"

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from modelbundle.runtime import proc
 from modelbundle.runtime.process.crew.crew import Crew, FrontSlot, ModelSlot
 from modelbundle.runtime.process.machine import topology
 from modelbundle.runtime.process.machine.topology import Machine
 from modelbundle.runtime.process.supervising.autoscaler import ENOUGH, Autoscaler
+from modelbundle.runtime.system import proc
 
 from ...conftest import wait_until
 

@@ -171,7 +171,7 @@ import signal
 import socket
 from types import SimpleNamespace
 
-from modelbundle.runtime.prctl import adopt_orphans
+from modelbundle.runtime.system.prctl import adopt_orphans
 from modelbundle.runtime.process.workers.template import Template
 from modelbundle.runtime.remote.channel import Channel
 

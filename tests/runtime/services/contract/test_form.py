@@ -10,7 +10,7 @@ from modelbundle.runtime.data.codecs.multipart import Part
 from modelbundle.runtime.services.contract import form
 from modelbundle.runtime.services.contract.body_reader import BodyReader
 from modelbundle.runtime.services.contract.method import Contract
-from modelbundle.runtime.services.contract.record import arguments
+from modelbundle.runtime.services.contract.types.record import arguments
 
 
 class Size(enum.Enum):

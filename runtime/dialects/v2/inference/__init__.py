@@ -1,0 +1,1 @@
+"""Inference requests of the Open Inference Protocol: decoded, run, and answered."""

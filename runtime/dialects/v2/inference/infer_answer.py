@@ -1,0 +1,107 @@
+"""InferAnswer: encodes tensors as an answer, in JSON or with binary data behind it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from ....data.regions import Place
+from ....errors import InvalidInput
+from ....printable import printable
+from ...reply import Reply
+from ...tensors.tensor import LONGEST, Tensor, to_raw
+from . import json_data
+from .classification import classified
+from .infer_request import InferRequest, Wanted
+
+BINARY = "application/octet-stream"
+_LENGTH = b"inference-header-content-length"
+
+
+@dataclass(frozen=True, slots=True)
+class InferAnswer:
+    """The output of a model, to be encoded as the client asked for it."""
+
+    model: str
+    version: str
+    tensors: Sequence[Tensor]
+    nan_as_null: bool = False
+
+    def reply(self, request: InferRequest) -> Reply:
+        """The whole answer.
+
+        Raises:
+            InvalidInput: for an output that the model does not have, or that has no JSON.
+            PredictionFailed: for NaN in JSON.
+        """
+        outputs: list[dict[str, Any]] = []
+        binary: list[bytes] = []
+        for tensor, wanted in self._chosen(request.outputs):
+            if wanted.classes:
+                tensor = classified(tensor, wanted.classes)  # noqa: PLW2901
+            if wanted.place is not None:
+                outputs.append(self._placed(tensor, wanted.place))
+                continue
+            is_binary = request.is_binary if wanted.is_binary is None else wanted.is_binary
+            outputs.append(self._described(tensor, binary if is_binary else None))
+        document: dict[str, Any] = {"model_name": self.model, "model_version": self.version}
+        if request.id is not None:
+            document["id"] = request.id
+        document["outputs"] = outputs
+        head = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+        return with_binary(head, b"".join(binary))
+
+    def _described(self, tensor: Tensor, binary: list[bytes] | None) -> dict[str, Any]:
+        said: dict[str, Any] = {
+            "name": tensor.name,
+            "datatype": tensor.datatype,
+            "shape": tensor.shape,
+        }
+        if binary is None:
+            said["data"] = json_data.written(tensor, nan_as_null=self.nan_as_null)
+        else:
+            binary.append(to_raw(tensor))
+            said["parameters"] = {"binary_data_size": len(binary[-1])}
+        return said
+
+    def _placed(self, tensor: Tensor, place: Place) -> dict[str, Any]:
+        """A tensor whose values stand in a region of the client's."""
+        raw = to_raw(tensor)
+        place.write(raw, tensor.name)
+        said: dict[str, Any] = {"name": tensor.name, "datatype": tensor.datatype}
+        return said | {"shape": tensor.shape, "parameters": place.parameters(len(raw))}
+
+    def _chosen(self, wanted: Sequence[Wanted]) -> list[tuple[Tensor, Wanted]]:
+        if not wanted:
+            return [(tensor, Wanted(tensor.name)) for tensor in self.tensors]
+        known = {tensor.name: tensor for tensor in self.tensors}
+        check_outputs(self.model, wanted, known)
+        return [(known[each.name], each) for each in wanted]
+
+
+def with_binary(head: bytes, blobs: bytes) -> Reply:
+    """An answer of JSON with binary data behind it, where there are any."""
+    if not blobs:
+        return Reply(head)
+    return Reply(head + blobs, 200, BINARY, ((_LENGTH, b"%d" % len(head)),))
+
+
+def check_outputs(model: str, wanted: Sequence[Wanted], known: Any) -> None:
+    """Refuse outputs that are not among the known ones, and those that are asked for twice.
+
+    Raises:
+        InvalidInput: naming it, and what there is.
+    """
+    seen: set[str] = set()
+    for each in wanted:
+        if each.name in seen:
+            shown = printable(each.name[:LONGEST])
+            raise InvalidInput(f"output '{shown}' already exists in request for model '{model}'.")
+        seen.add(each.name)
+        if each.name not in known:
+            listed = ", ".join(f"`{name}`" for name in list(known)[:8])
+            raise InvalidInput(
+                f"unexpected inference output '{printable(each.name[:LONGEST])}' for model "
+                f"'{model}'; it has {listed}."
+            )

@@ -1,0 +1,84 @@
+"""EncodedRows: the output of a batch as JSON, from which each answer takes its rows."""
+
+from typing import Any, Protocol
+
+import numpy as np
+import orjson
+
+from ....data.rows import column, table
+from ....data.rows.fragments import Fragments
+from ....data.rows.predictions import is_numeric
+from ....errors import RequestError
+
+
+class EncodedRows(Protocol):
+    """Writes the bodies of answers."""
+
+    def body(self, start: int, stop: int) -> bytes:
+        """The answer's body with the rows `start:stop`."""
+
+
+class NumericRows:
+    """Rows of numbers, cut out of the JSON of the whole batch.
+
+    What lies between two rows of such an array lies nowhere else in its JSON.
+    """
+
+    __slots__ = ("_between", "_body", "_texts")
+
+    def __init__(self, array: np.ndarray) -> None:
+        depth = array.ndim - 1
+        opened, closed = b"[" * depth, b"]" * depth
+        text = orjson.dumps(np.ascontiguousarray(array), option=orjson.OPT_SERIALIZE_NUMPY)
+        self._between = closed + b"," + opened
+        self._texts = text[1 + depth : len(text) - 1 - depth].split(self._between)
+        self._body = b'{"predictions":[' + opened + b"%b" + closed + b"]}"
+
+    def body(self, start: int, stop: int) -> bytes:
+        """The answer's body with the rows `start:stop`."""
+        if stop - start == 1:
+            return self._body % self._texts[start]
+        return self._body % self._between.join(self._texts[start:stop])
+
+
+class FragmentRows:
+    """Rows that are JSON already."""
+
+    __slots__ = ("_fragments",)
+
+    def __init__(self, fragments: Fragments) -> None:
+        self._fragments = fragments
+
+    def body(self, start: int, stop: int) -> bytes:
+        """The answer's body with the rows `start:stop`."""
+        return b'{"predictions":%b}' % self._fragments.cut(start, stop).whole()
+
+
+class ListedRows:
+    """Rows of any JSON: texts, records, lists; raises TypeError for what is none in the end."""
+
+    __slots__ = ("_texts",)
+
+    def __init__(self, values: list[Any]) -> None:
+        self._texts = [orjson.dumps(each, option=orjson.OPT_SERIALIZE_NUMPY) for each in values]
+
+    def body(self, start: int, stop: int) -> bytes:
+        """The answer's body with the rows `start:stop`."""
+        return b'{"predictions":[%b]}' % b",".join(self._texts[start:stop])
+
+
+def encoded_rows(output: Any, *, nan_as_null: bool) -> EncodedRows | None:
+    """The rows of a model's `output`; None where something is wrong with one of them.
+
+    Whose row that is, and what to say of it, is found out by reading each part alone.
+    """
+    if isinstance(output, np.ndarray) and is_numeric(output):
+        is_fit = nan_as_null or output.dtype.kind != "f" or column.is_finite(output)
+        return NumericRows(output) if output.size and is_fit else None
+    if isinstance(output, Fragments):
+        return None if output.flaws else FragmentRows(output)
+    try:
+        values = table.to_wire(output, nan_as_null=nan_as_null)
+        return ListedRows(values) if type(values) is list else None
+    except (RequestError, TypeError, ValueError):
+        return None

@@ -1,0 +1,172 @@
+"""Annotation: the live types of a method to decoders.
+
+Its twin `bundler/building/service/syntax/annotation.py` reads the same out of the source; what
+one learns the other must learn.
+"""
+
+import collections.abc
+import enum
+import types
+import typing
+from functools import cache, partial
+from typing import Any
+
+from ...array import DTYPES, Array
+from . import spec
+from .binary import BYTES, IMAGE
+from .constraint import bounds, constrained
+from .decoder import ANYTHING, PLAIN, ValueDecoder, chosen, either, listing, mapping, tupled
+from .record import kind_of, record, validated
+from .rows import DATAFRAME, array
+from .scalar import SCALARS
+
+_PASSED = frozenset(
+    getattr(typing, name)
+    for name in ("Required", "NotRequired", "ReadOnly")
+    if hasattr(typing, name)
+)
+_MAKERS = {"builtins.set": set, "builtins.frozenset": frozenset}
+_WHOLE: dict[str, ValueDecoder] = {
+    **PLAIN,
+    **SCALARS,
+    "builtins.bytes": BYTES,
+    "PIL.Image.Image": IMAGE,
+    spec.ARRAY: array(Array()),
+    "pandas.DataFrame": DATAFRAME,
+    "pandas.core.frame.DataFrame": DATAFRAME,
+}
+
+
+def decoder(annotation: Any, inside: tuple[type, ...] = ()) -> ValueDecoder:
+    """How values of `annotation` are read; free JSON where nothing is known of it.
+
+    `inside` are the records around it: one that contains itself is not followed for ever.
+    """
+    annotation = _unwrapped(annotation)
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return _annotated(arguments[0], arguments[1:], inside)
+    if origin in {typing.Union, types.UnionType}:
+        return either([decoder(each, inside) for each in arguments])
+    if origin is typing.Literal:
+        return _literal(arguments)
+    if origin is tuple:
+        return _tuple(arguments, inside)
+    if origin is not None:
+        return _generic(origin, arguments, inside)
+    return _class(annotation, inside) if isinstance(annotation, type) else ANYTHING
+
+
+def _unwrapped(annotation: Any) -> Any:
+    """Through `type X = ...`, NewType and NotRequired to what they stand for."""
+    while True:
+        if typing.get_origin(annotation) in _PASSED:
+            (annotation,) = typing.get_args(annotation)
+        if hasattr(annotation, "__supertype__"):
+            annotation = annotation.__supertype__
+        elif type(annotation).__name__ == "TypeAliasType":
+            annotation = annotation.__value__
+        elif type(typing.get_origin(annotation)).__name__ == "TypeAliasType":
+            # `type X[T] = ...` with its arguments; NumPy's NDArray since 2.5.
+            annotation = typing.get_origin(annotation).__value__[typing.get_args(annotation)]
+        elif annotation is None:
+            return type(None)
+        else:
+            return annotation
+
+
+def name_of(cls: Any) -> str:
+    """The name that specs know a class by."""
+    name = f"{getattr(cls, '__module__', '')}.{getattr(cls, '__qualname__', '')}"
+    return spec.CANONICAL.get(name, name)
+
+
+def _annotated(base: Any, notes: tuple[Any, ...], inside: tuple[type, ...]) -> ValueDecoder:
+    note = next((each for each in notes if isinstance(each, Array)), None)
+    inner = decoder(base, inside)
+    if note is not None and inner.spec.kind == "array":
+        dtype = note.dtype or _dtype(typing.get_args(_unwrapped(base)))
+        return array(Array(dtype, note.shape))
+    limits = bounds(notes)
+    return constrained(inner, limits) if limits else inner
+
+
+def _literal(members: tuple[Any, ...]) -> ValueDecoder:
+    """The members of an Enum among them stand in JSON as their values."""
+    named = {each.value: each for each in members if isinstance(each, enum.Enum)}
+    if not named:
+        return chosen(members)
+    values = [each.value if isinstance(each, enum.Enum) else each for each in members]
+    return chosen(values, lambda value: named.get(value, value))
+
+
+def _dtype(arguments: tuple[Any, ...]) -> str | None:
+    """The dtype in `ndarray[Any, dtype[float32]]`, which is what NDArray[float32] stands for."""
+    inner = typing.get_args(arguments[1]) if len(arguments) > 1 else ()
+    name = getattr(inner[0], "__name__", "") if inner else ""
+    name = {"bool_": "bool", "str_": "str"}.get(name, name)
+    return name if name in DTYPES else None
+
+
+def _tuple(arguments: tuple[Any, ...], inside: tuple[type, ...]) -> ValueDecoder:
+    if len(arguments) == 2 and arguments[1] is ...:  # noqa: PLR2004
+        return listing("builtins.list", decoder(arguments[0], inside), tuple)
+    return tupled([decoder(each, inside) for each in arguments])
+
+
+def _generic(origin: Any, arguments: tuple[Any, ...], inside: tuple[type, ...]) -> ValueDecoder:
+    kind = kind_of(origin) if isinstance(origin, type) else None
+    if kind:  # Box[int], whose fields are those of Box
+        return _record(origin, kind, inside)
+    name = name_of(origin)
+    if name == spec.ARRAY:
+        return array(Array(_dtype(arguments)))
+    items = [decoder(each, inside) for each in arguments]
+    if name in spec.LISTS:
+        item = items[0] if items else None
+        return listing(name, item, _MAKERS.get(name, list))
+    if name in spec.DICTS and len(items) == 2:  # noqa: PLR2004
+        return mapping(name, *items)
+    return ANYTHING
+
+
+def _class(cls: type, inside: tuple[type, ...]) -> ValueDecoder:
+    name = name_of(cls)
+    if name in _WHOLE:
+        return _WHOLE[name]
+    if name in spec.LISTS or cls is tuple:
+        return listing(name, None, _MAKERS.get(name, tuple if cls is tuple else list))
+    if name in spec.DICTS:
+        return PLAIN["builtins.dict"]
+    if issubclass(cls, enum.Enum):
+        return chosen([each.value for each in cls], cls)
+    kind = kind_of(cls) or ("json" if issubclass(cls, tuple) and hasattr(cls, "_fields") else None)
+    if kind:
+        return _record(cls, kind, inside)
+    return validated(cls) if hasattr(cls, "__get_pydantic_core_schema__") else ANYTHING
+
+
+def _record(cls: type, kind: spec.Kind, inside: tuple[type, ...]) -> ValueDecoder:
+    if cls not in inside:
+        return record(cls, kind, lambda field: decoder(field, (*inside, cls)))
+    whole = cache(partial(decoder, cls))
+    lazy = spec.unfinished(kind, cls.__name__)
+    return ValueDecoder(lazy, lambda value, where: whole().read(value, where))
+
+
+def streamed(annotation: Any) -> Any | None:
+    """The item's annotation in `Iterator[X]` and its like, or None where that is no stream."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is None or name_of(origin) not in spec.STREAMS:
+        return None
+    return arguments[0] if arguments else Any
+
+
+def iterated(annotation: Any) -> Any:
+    """The item's annotation in `Iterable[X]`, for generators that are annotated so."""
+    item = streamed(annotation)
+    if item is not None:
+        return item
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    plain = {collections.abc.Iterable, collections.abc.AsyncIterable}
+    return arguments[0] if origin in plain and arguments else Any

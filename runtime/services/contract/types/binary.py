@@ -1,0 +1,51 @@
+"""Binary: bytes and images, as raw bodies or in base64 inside JSON."""
+
+import base64
+import binascii
+from io import BytesIO
+from typing import Any
+
+from ....errors import InvalidInput, MissingFramework
+from .decoder import ValueDecoder, refused
+from .spec import NAMED
+
+
+def _bytes(value: Any, where: str) -> bytes:
+    if type(value) is bytes:
+        return value  # a raw body
+    text = value.get("b64") if type(value) is dict and len(value) == 1 else value
+    if type(text) is not str:
+        raise refused(where, 'base64 (a string, or {"b64": "..."})', value)
+    try:
+        return base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        raise InvalidInput(f"{where}: this is not base64.") from None
+
+
+def _image(value: Any, where: str) -> Any:
+    data = _bytes(value, where)
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise MissingFramework("pillow", "pillow") from error
+    try:
+        image = Image.open(BytesIO(data))
+        image.load()  # here, so that a damaged one is the client's fault and not the method's
+    except Image.DecompressionBombError:
+        raise InvalidInput(f"{where}: the image has too many pixels.") from None
+    except Exception:  # noqa: BLE001 - for a damaged file a plugin of PIL's raises anything
+        raise InvalidInput(f"{where}: this is not an image that can be read.") from None
+    return image
+
+
+BYTES = ValueDecoder(NAMED["builtins.bytes"], _bytes)
+IMAGE = ValueDecoder(NAMED["PIL.Image.Image"], _image)
+
+
+def encoded(image: Any, format: str = "png") -> bytes:
+    """An image as the bytes of a file: "png" or "jpeg"."""
+    if format == "jpeg" and image.mode not in {"RGB", "L", "CMYK"}:
+        image = image.convert("RGB")
+    file = BytesIO()
+    image.save(file, format)
+    return file.getvalue()

@@ -1,0 +1,240 @@
+"""Record: dataclasses, attrs classes, TypedDicts and pydantic models, from JSON objects."""
+
+import dataclasses
+import difflib
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ....errors import InvalidInput
+from . import spec
+from .constraint import bounds, limited
+from .decoder import ValueDecoder, refused
+from .spec import FieldSpec, Kind
+
+ReadAnnotation = Callable[[Any], ValueDecoder]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordField:
+    """One field: how it is called in JSON, and how its value is read."""
+
+    name: str
+    decoder: ValueDecoder
+    required: bool
+    default: Any = None
+
+    @property
+    def spec(self) -> FieldSpec:
+        """As it stands in a schema."""
+        return FieldSpec(self.name, self.decoder.spec, self.required, self.default)
+
+
+def kind_of(cls: type) -> Kind | None:
+    """Which kind of record `cls` is, if any; imports nothing to find out."""
+    names = {f"{base.__module__}.{base.__name__}" for base in cls.__mro__}
+    if "pydantic.main.BaseModel" in names:
+        return None if "pydantic.root_model.RootModel" in names else "pydantic"
+    is_attrs = hasattr(cls, "__attrs_attrs__")
+    is_plain = dataclasses.is_dataclass(cls) or typing.is_typeddict(cls)
+    return "dataclass" if is_plain or is_attrs else None
+
+
+def record(cls: type, kind: Kind, read_annotation: ReadAnnotation) -> ValueDecoder:
+    """The decoder of a record class; `read_annotation` is for its fields.
+
+    A NamedTuple is of the kind "json".
+    """
+    if kind == "pydantic":
+        fields = _pydantic_fields(cls, read_annotation)
+        return ValueDecoder(spec.record(kind, cls.__name__, fields), _validated(cls))
+    if kind == "json":
+        members = _members(cls, read_annotation)
+        made = spec.named_tuple(cls.__name__, [field.spec for field in members])
+        return ValueDecoder(made, _listed(cls, members))
+    own = _fields_of(cls)(cls, read_annotation)
+    made = spec.record(kind, cls.__name__, [field.spec for field in own])
+    return ValueDecoder(made, _built(cls, own))
+
+
+def _fields_of(cls: type) -> Callable[[Any, ReadAnnotation], list[RecordField]]:
+    if typing.is_typeddict(cls):
+        return _keys
+    return _dataclass_fields if dataclasses.is_dataclass(cls) else _attrs_fields
+
+
+def _attrs_fields(cls: Any, read_annotation: ReadAnnotation) -> list[RecordField]:
+    """A converter takes what the annotation does not tell, so anything."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    fields = []
+    for each in cls.__attrs_attrs__:
+        has_default = type(each.default).__name__ != "_Nothing"
+        hint = hints.get(each.name, each.type or Any) if each.converter is None else Any
+        default = each.default if has_default and not hasattr(each.default, "factory") else None
+        if each.init:
+            made = read_annotation(hint)
+            fields.append(RecordField(each.alias, made, required=not has_default, default=default))
+    return fields
+
+
+def _dataclass_fields(cls: type, read_annotation: ReadAnnotation) -> list[RecordField]:
+    hints = typing.get_type_hints(cls, include_extras=True)
+    missing = dataclasses.MISSING
+    return [
+        RecordField(
+            each.name,
+            read_annotation(hints[each.name]),
+            required=each.default is missing and each.default_factory is missing,
+            default=None if each.default is missing else each.default,
+        )
+        for each in dataclasses.fields(cls)
+        if each.init
+    ]
+
+
+def _keys(cls: Any, read_annotation: ReadAnnotation) -> list[RecordField]:
+    return [
+        RecordField(name, read_annotation(hint), name in cls.__required_keys__)
+        for name, hint in typing.get_type_hints(cls, include_extras=True).items()
+    ]
+
+
+def _members(cls: Any, read_annotation: ReadAnnotation) -> list[RecordField]:
+    """Those of a NamedTuple, which may have no types."""
+    hints, defaults = typing.get_type_hints(cls, include_extras=True), cls._field_defaults
+    return [
+        RecordField(
+            name,
+            read_annotation(hints.get(name, Any)),
+            required=name not in defaults,
+            default=defaults.get(name),
+        )
+        for name in cls._fields
+    ]
+
+
+def _pydantic_fields(cls: Any, read_annotation: ReadAnnotation) -> list[FieldSpec]:
+    hints = typing.get_type_hints(cls, include_extras=True)
+    fields = []
+    for name, info in cls.model_fields.items():
+        alias = info.validation_alias or info.alias
+        default = None if info.is_required() else info.default
+        called = alias if isinstance(alias, str) else name
+        made = limited(read_annotation(hints[name]).spec, bounds([info]))
+        fields.append(FieldSpec(called, made, info.is_required(), default))
+    return fields
+
+
+def _built(cls: type, fields: Sequence[RecordField]) -> Callable[[Any, str], Any]:
+    def read(value: Any, where: str) -> Any:
+        values = arguments(value, fields, where)
+        try:
+            return cls(**values)
+        except (TypeError, ValueError) as error:  # __post_init__ checks what types cannot say
+            raise said(error, where) from error
+
+    return read
+
+
+def _listed(cls: Any, members: Sequence[RecordField]) -> Callable[[Any, str], Any]:
+    by_name = _built(cls, members)
+    least = sum(field.required for field in members)
+
+    def read(value: Any, where: str) -> Any:
+        if type(value) is dict:
+            return by_name(value, where)
+        if type(value) is not list or not least <= len(value) <= len(members):
+            sizes = str(least) if least == len(members) else f"{least} to {len(members)}"
+            raise refused(where, f"a list of {sizes}", value)
+        pairs = enumerate(zip(members, value, strict=False))
+        return cls(*(each.decoder.read(item, f"{where}[{i}]") for i, (each, item) in pairs))
+
+    return read
+
+
+def arguments(value: Any, fields: Sequence[RecordField], where: str = "") -> dict[str, Any]:
+    """The fields of a JSON object, each read; missing ones stay away for their defaults.
+
+    Raises:
+        InvalidInput: for no object, a missing or unknown key, or a value of another type.
+    """
+    if type(value) is not dict:
+        raise refused(where or "The body", "an object", value)
+    known = {field.name for field in fields}
+    for key in value:
+        if key not in known:
+            raise _unknown(key, known, value, where)
+    place = f"{where}." if where else ""
+    read = {}
+    for field in fields:
+        if field.name in value:
+            read[field.name] = field.decoder.read(value[field.name], place + field.name)
+        elif field.required:
+            what = f"{where}: field " if where else ""
+            raise InvalidInput(f"{what}`{field.name}` is missing.")
+    return read
+
+
+def _unknown(key: str, known: set[str], given: Mapping[str, Any], where: str) -> InvalidInput:
+    near = difflib.get_close_matches(key, known - given.keys() or known, 1)
+    listed = ", ".join(f"`{name}`" for name in sorted(known)) or "none"
+    hint = f"did you mean `{near[0]}`?" if near else f"expected {listed}."
+    what = f"{where}: unknown field" if where else "Unknown field"
+    return InvalidInput(f"{what} `{key[:64]}`; {hint}")
+
+
+def _validated(cls: Any) -> Callable[[Any, str], Any]:
+    def read(value: Any, where: str) -> Any:
+        try:
+            return cls.model_validate(value)
+        except ValueError as error:
+            raise said(error, where) from error
+
+    return read
+
+
+def validated(cls: type) -> ValueDecoder:
+    """A class that pydantic knows how to read, such as a RootModel or a URL."""
+    from pydantic import TypeAdapter  # whoever annotates with it has it
+
+    adapter: Any = TypeAdapter(cls)
+
+    def read(value: Any, where: str) -> Any:
+        try:
+            return adapter.validate_python(value)
+        except ValueError as error:
+            raise said(error, where) from error
+
+    return ValueDecoder(spec.Spec("json", _schema(adapter)), read)
+
+
+def _schema(adapter: Any) -> dict[str, Any]:
+    """Its JSON Schema; anything where it has none, or one that stands in several places."""
+    try:
+        schema: dict[str, Any] = adapter.json_schema()
+    except (ValueError, TypeError, NotImplementedError):
+        return {}
+    return {} if "$defs" in schema else schema
+
+
+def said(error: Exception, where: str) -> InvalidInput:
+    """What a validator said, in our words and without its insides."""
+    if not hasattr(error, "errors"):
+        first = error.args[0] if len(error.args) > 1 else None  # attrs' validators add objects
+        text = first if type(first) is str else str(error)
+        return InvalidInput(f"{where}: {text}" if where else text)
+    faults = [_fault(each, where) for each in error.errors(include_url=False)]
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return InvalidInput(faults[0] + more)
+
+
+def _fault(fault: Mapping[str, Any], where: str) -> str:
+    steps = [f"[{each}]" if isinstance(each, int) else f".{each}" for each in fault["loc"]]
+    place = (where + "".join(steps)).lstrip(".") or "The body"
+    expected = str(fault["msg"]).removeprefix("Value error, ").rstrip(".")
+    if fault["type"] == "missing":
+        return f"{place}: field is missing."
+    shown = type(fault.get("input")) in {str, int, float, bool, type(None), list, dict}
+    got = str(refused(place, "", fault["input"])).rpartition("got ")[2] if shown else ""
+    return f"{place}: {expected[:1].lower()}{expected[1:]}" + (f", got {got}" if got else ".")

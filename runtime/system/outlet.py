@@ -1,0 +1,140 @@
+"""Outlet: stdout or stderr as a log that never blocks, even when nobody reads it.
+
+A pipe that nobody reads is full after 64 KiB; whoever writes then hangs until somebody does.
+"""
+
+import os
+import select
+import socket
+import stat
+from collections import deque
+from contextlib import suppress
+
+PATIENCE = 0.2  # seconds that a reader has who reads slowly, until it is believed to have stopped
+MOST = 1 << 20  # bytes that are kept for it
+_LOST = (
+    b'{"level":"warning","message":"%d pieces of the log were lost: nobody read them.",'
+    b'"logger":"modelbundle.runtime.system.outlet"}\n'
+)
+
+_Place = tuple[int, int]
+"""Device and inode of what is open."""
+
+
+class Outlet:
+    """Writes lines in order, buffers what the reader does not take, and drops what is beyond that.
+
+    The descriptor itself stays as it is, since others may have it, too: what is written goes
+    through one of our own, which never waits. It follows whatever the number stands for.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._place: _Place | None = None
+        self._own = -1
+        self._is_socket = False
+        self._may_wait = False
+        self._is_stuck = False
+        self._kept: deque[bytes] = deque()
+        self._size = 0
+        self._lost = 0
+
+    def write(self, data: bytes) -> None:
+        """Write `data`, which is one line or more, now or as soon as there is room."""
+        if not self._is_open():
+            return
+        if self._size + len(data) > MOST:
+            self._lost += 1
+        else:
+            self._keep(data)
+        with suppress(OSError):  # a reader that has gone, or a full disk, must not stop anybody
+            self._flush()
+            return
+        self._forget()
+
+    def flush(self) -> None:
+        """Nothing waits for this."""
+
+    def end(self) -> None:
+        """Write what is kept, as far as somebody reads it soon."""
+        self._is_stuck = False
+        with suppress(OSError):
+            while self._kept and not self._is_stuck:
+                self._flush()
+
+    def _keep(self, data: bytes) -> None:
+        self._kept.append(data)
+        self._size += len(data)
+
+    def _forget(self) -> None:
+        self._kept.clear()
+        self._size = self._lost = 0
+
+    def _flush(self) -> None:
+        while self._kept:
+            try:
+                sent = self._write(self._kept[0])
+            except BlockingIOError:
+                if self._is_stuck or not _has_room(self._own, PATIENCE):
+                    self._is_stuck = True
+                    return
+                continue
+            self._size -= sent
+            piece = self._kept.popleft()
+            if sent < len(piece):
+                self._kept.appendleft(piece[sent:])
+            elif not self._kept and self._lost:
+                lost, self._lost = self._lost, 0
+                self._keep(_LOST % lost)
+        self._is_stuck = False  # not before: a slow reader is no pace for anybody
+
+    def _write(self, data: bytes) -> int:
+        if not self._is_socket:
+            # There is room for so much where there is any, unless somebody else was faster.
+            if self._may_wait and not _has_room(self._own, 0.0):
+                raise BlockingIOError
+            return os.write(self._own, data[: select.PIPE_BUF] if self._may_wait else data)
+        with socket.socket(fileno=os.dup(self._own)) as sock:
+            return sock.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+
+    def _is_open(self) -> bool:
+        """Have a descriptor of our own of what the number stands for now: a fork has another."""
+        try:
+            told = os.fstat(self._number)
+            if (told.st_dev, told.st_ino) != self._place:
+                self._reopen(told.st_mode)
+                self._place = told.st_dev, told.st_ino
+        except OSError:
+            return False
+        return True
+
+    def _reopen(self, mode: int) -> None:
+        old, self._own = self._own, _opened_anew(self._number, mode)
+        self._is_socket, self._is_stuck = stat.S_ISSOCK(mode), False
+        is_slow = stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+        self._may_wait = is_slow and os.get_blocking(self._own)
+        self._forget()
+        if old >= 0:
+            os.close(old)
+
+
+def _opened_anew(number: int, mode: int) -> int:
+    """A descriptor that never waits, without a change to the other.
+
+    One that does where the other is another user's: stdout of a container, who is not root in it.
+    """
+    if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+        with suppress(OSError):
+            flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+            return os.open(f"/proc/self/fd/{number}", flags)
+    return os.dup(number)
+
+
+def _has_room(descriptor: int, seconds: float) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return bool(poll.poll(1000 * seconds))
+
+
+STDOUT = Outlet(1)
+STDERR = Outlet(2)
