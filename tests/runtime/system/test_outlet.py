@@ -13,7 +13,7 @@ from modelbundle.runtime.manifests.bundle_manifest import bundle_digest
 from modelbundle.runtime.system import outlet
 from modelbundle.runtime.system.outlet import Outlet
 
-from .conftest import Running, Servers, free_port
+from ..conftest import Running, Servers, free_port
 
 LINE = b"x" * 999 + b"\n"
 

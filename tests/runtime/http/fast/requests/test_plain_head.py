@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from ...conftest import make_sums
-from ..ways import Way
+from ....conftest import make_sums
+from ...ways import Way
 
 
 @pytest.fixture(scope="module")
