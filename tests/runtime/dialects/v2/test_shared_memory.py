@@ -7,8 +7,8 @@ import httpx
 import numpy as np
 import pytest
 
-from ..conftest import Servers
-from .kinds import make_kinds
+from ...conftest import Servers
+from ..kinds import make_kinds
 
 REGION = "/v2/systemsharedmemory/region"
 INFER = "/v2/models/sums/infer"

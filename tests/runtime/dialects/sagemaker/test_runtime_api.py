@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from modelbundle.bundler.building.service.service_source import read_service
 from modelbundle.runtime.dialects.sagemaker.runtime_api import frame
 
-from ..conftest import Servers, write_bundle
+from ...conftest import Servers, write_bundle
 
 PATH = "/endpoints/mine/invocations"
 STREAM = f"{PATH}-response-stream"
