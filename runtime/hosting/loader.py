@@ -13,13 +13,13 @@ from ..data.samples import Samples
 from ..manifests.added_model import AddedModel
 from ..manifests.model_manifest import ModelManifest
 from ..manifests.route import Route
-from ..models.home import Home
+from ..models.backend import ModelBackend
 from ..models.runner import Runner
 from ..models.warmup import warm_up
 from ..plan import Plan
 from ..remote.availability import Availability, AvailabilityListener
 from ..remote.model_link import ModelLink
-from ..remote.process_home import ProcessHome
+from ..remote.process_backend import ProcessBackend
 from ..telemetry.metrics import Metrics
 from ..trust import verify_model
 
@@ -42,7 +42,7 @@ class Loader:
 
     def absent(self, alias: str) -> Runner:
         """A runner of a model that is nowhere yet; it takes nothing."""
-        return self._runner(alias, ProcessHome(self.plan.models[alias], ()))
+        return self._runner(alias, ProcessBackend(self.plan.models[alias], ()))
 
     def welcome(self, added: AddedModel) -> Runner:
         """A model has come from outside, which can be loaded; what answers for it until then."""
@@ -65,10 +65,10 @@ class Loader:
         """
         began = time.monotonic()
         if links is None:
-            home: Home = await self._load_here(alias)
+            backend: ModelBackend = await self._load_here(alias)
         else:
-            home = ProcessHome(self.plan.models[alias], links)
-        runner = self._runner(alias, home)
+            backend = ProcessBackend(self.plan.models[alias], links)
+        runner = self._runner(alias, backend)
         try:
             await runner.start()
             if links is not None:
@@ -101,24 +101,24 @@ class Loader:
             samples, tuning = Samples.read(directory / path), plan.tuning(runner.alias)
             await warm_up(runner, samples, plan.settings, tuning, plan.device)
 
-    def _runner(self, alias: str, home: Home) -> Runner:
-        return Runner(alias, home, self._limits(alias, home.manifest), self._metrics)
+    def _runner(self, alias: str, backend: ModelBackend) -> Runner:
+        return Runner(alias, backend, self._limits(alias, backend.manifest), self._metrics)
 
-    async def _load_here(self, alias: str) -> Home:
-        from ..models.thread_home import (
-            ThreadHome,  # with the adapters, of which a front has no need
+    async def _load_here(self, alias: str) -> ModelBackend:
+        from ..models.thread_backend import (
+            ThreadBackend,  # with the adapters, of which a front has no need
         )
 
         worker = Worker(alias)
         worker.start(asyncio.get_running_loop())
         # Loaded in the thread that will call it: some libraries keep state by thread.
-        load = partial(ThreadHome.load, self.plan, alias, worker, self._on_hang)
+        load = partial(ThreadBackend.load, self.plan, alias, worker, self._on_hang)
         try:
-            home: Home = await run(worker, load)
+            backend: ModelBackend = await run(worker, load)
         except BaseException:
             worker.stop()
             raise
-        return home
+        return backend
 
     def _limits(self, alias: str, manifest: ModelManifest) -> dict[str, Limits]:
         routes = {route.method: route for route in self.plan.routes if route.model == alias}

@@ -12,7 +12,7 @@ from ..errors import InvalidInput
 from ..manifests.signature import Signature
 from ..telemetry.metrics import Metrics, queue_name
 from ..telemetry.queue_metrics import QueueMetrics
-from .home import Home
+from .backend import ModelBackend
 from .invalid_rows import InvalidRows
 from .presence import Presence
 
@@ -32,26 +32,26 @@ class Runner:
     presence   whether it lives anywhere; whoever asks waits for it, or is told that it does not
 
     Example:
-        home = ThreadHome(model, Worker("iris"))
-        runner = Runner("iris", home, {"predict": Limits()}, metrics)
+        backend = ThreadBackend(model, Worker("iris"))
+        runner = Runner("iris", backend, {"predict": Limits()}, metrics)
         await runner.start()
         labels = await runner(rows)
     """
 
     def __init__(
-        self, alias: str, home: Home, limits: Mapping[str, Limits], metrics: Metrics
+        self, alias: str, backend: ModelBackend, limits: Mapping[str, Limits], metrics: Metrics
     ) -> None:
         self.alias = alias
-        self.manifest = home.manifest
+        self.manifest = backend.manifest
         self.presence = Presence(alias)
-        self._home = home
+        self._backend = backend
         self._queues = {
             method: self._queue(method, limits[method], metrics.queue(queue_name(alias, method)))
             for method in self.manifest.methods
         }
 
     def _queue(self, method: str, limits: Limits, metrics: QueueMetrics) -> Queue:
-        batcher = Batcher(self._home.executors(method), table, limits, observer=metrics)
+        batcher = Batcher(self._backend.executors(method), table, limits, observer=metrics)
         return Queue(self.manifest.methods[method], batcher, metrics)
 
     @property
@@ -62,12 +62,12 @@ class Runner:
     @property
     def object(self) -> Any:
         """The library's own object."""
-        return self._home.object
+        return self._backend.object
 
     @property
     def is_alive(self) -> bool:
         """Whether a request would be answered now."""
-        return self._home.is_alive
+        return self._backend.is_alive
 
     def queue(self, method: str) -> Queue:
         """The queue of a method, for callers that have no task."""
@@ -99,11 +99,11 @@ class Runner:
         for method, queue in self._queues.items():
             theirs = other.queue(method)
             queue.batcher, theirs.batcher = theirs.batcher, queue.batcher
-        self._home, other._home = other._home, self._home  # noqa: SLF001  one of us
+        self._backend, other._backend = other._backend, self._backend  # noqa: SLF001  one of us
 
     def close(self) -> None:
         """Let go of the model, once it is stopped."""
-        self._home.close()
+        self._backend.close()
 
     async def submit(
         self, batch: Any, method: str, *, size: int = 0, deadline: float | None = None
@@ -147,7 +147,7 @@ class Runner:
     def direct(self, batch: Any, method: str | None = None) -> Any:
         """The answer for a batch, in this thread and past the batcher."""
         method = method or self.manifest.default_method
-        return self._home.call(method, self._fit(batch, method))
+        return self._backend.call(method, self._fit(batch, method))
 
     async def warm_up(
         self, method: str, instances: list[Any], seconds: float, most: int | None = None

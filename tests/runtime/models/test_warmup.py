@@ -15,7 +15,7 @@ from modelbundle.runtime.errors import BundleError
 from modelbundle.runtime.manifests.settings import ServeSettings
 from modelbundle.runtime.models.model import LoadedModel
 from modelbundle.runtime.models.runner import Runner
-from modelbundle.runtime.models.thread_home import ThreadHome
+from modelbundle.runtime.models.thread_backend import ThreadBackend
 from modelbundle.runtime.models.warmup import warm_up
 from modelbundle.runtime.telemetry.metrics import Metrics
 
@@ -41,7 +41,7 @@ def test_what_the_model_raised_is_in_the_hint_that_no_client_reads(monkeypatch, 
     async def run():
         model = LoadedModel.load(directory)
         metrics = Metrics([], ["m.predict"], ["m"])
-        runner = Runner("m", ThreadHome(model, Worker()), {"predict": Limits()}, metrics)
+        runner = Runner("m", ThreadBackend(model, Worker()), {"predict": Limits()}, metrics)
         await runner.start()
         try:
             samples = Samples.read(directory / model.manifest.samples["predict"])

@@ -1,4 +1,4 @@
-"""ProcessHome: a Home whose model is loaded in processes of its own."""
+"""ProcessBackend: a model that runs in processes of its own."""
 
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -9,8 +9,8 @@ from ..manifests.model_manifest import ModelManifest
 from .model_link import ModelLink
 
 
-class ProcessHome:
-    """A Home of one or more processes, each of which runs all methods of the model."""
+class ProcessBackend:
+    """A ModelBackend with one or more processes, each of which runs all methods of the model."""
 
     def __init__(self, manifest: ModelManifest, links: Sequence[ModelLink]) -> None:
         self.manifest = manifest

@@ -1,4 +1,4 @@
-"""ThreadHome: a model in this process, in a thread of its own."""
+"""ThreadBackend: a model that runs in one thread of this process."""
 
 import ctypes
 import gc
@@ -16,11 +16,8 @@ from ..plan import Plan
 from .model import LoadedModel
 
 
-class ThreadHome:
-    """A Home: this process, and one thread for all methods.
-
-    One thread, because a model is not asked two things at once.
-    """
+class ThreadBackend:
+    """A ModelBackend with one thread for all methods, as a model runs one call at a time."""
 
     def __init__(
         self, model: LoadedModel, worker: Worker, on_hang: Callable[[str], None] | None = None
@@ -55,11 +52,11 @@ class ThreadHome:
 
     @property
     def is_alive(self) -> bool:
-        """The thread is."""
+        """Always: the thread ends only with `close`."""
         return True
 
     def executors(self, method: str) -> Sequence[Executor]:
-        """The thread."""
+        """One executor: the thread."""
         return (ThreadExecutor(partial(self.call, method), table, self._worker, self._on_hang),)
 
     def call(self, method: str, batch: Any) -> Any:
@@ -67,10 +64,10 @@ class ThreadHome:
         return self._loaded.call(method, batch)
 
     def close(self) -> None:
-        """End the thread, which `load` was called in, and give the model's memory back."""
+        """End the thread, and return the memory of the model to the system."""
         self._worker.stop()
         self._model = None
-        gc.collect()  # what a model is made of may hold itself
+        gc.collect()  # parts of a model may refer to each other
         if sys.platform == "linux":
-            with suppress(AttributeError):  # a libc that keeps nothing back
+            with suppress(AttributeError):  # musl has no malloc_trim
                 ctypes.CDLL(None).malloc_trim(0)

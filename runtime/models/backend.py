@@ -1,4 +1,4 @@
-"""Home: where a model is loaded (this process or others), and what runs its batches there."""
+"""ModelBackend: the interface to a loaded model, in this process or in others."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -7,8 +7,8 @@ from ..batching.execution.executor import Executor
 from ..manifests.model_manifest import ModelManifest
 
 
-class Home(Protocol):
-    """A model in this process, or in others."""
+class ModelBackend(Protocol):
+    """A loaded model, and the executors that run its batches."""
 
     manifest: ModelManifest
 
@@ -18,10 +18,10 @@ class Home(Protocol):
 
     @property
     def is_alive(self) -> bool:
-        """Whether a request would be answered now."""
+        """Whether the model can answer a request now."""
 
     def executors(self, method: str) -> Sequence[Executor]:
-        """What runs the batches of one method; each of them one at a time."""
+        """The executors for the batches of one method; each runs one batch at a time."""
 
     def call(self, method: str, batch: Any) -> Any:
         """The answer for one batch, in this thread.
@@ -31,4 +31,4 @@ class Home(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of it; nothing is asked of it any more."""
+        """Release the model; it is not called again."""
