@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InvalidInput, UnsupportedMediaType
 from ..manifests.signature import Side
-from . import formats, found, media, tabular
+from . import formats, media, tabular, untyped_body
 from .codecs import csv_rows, form_rows, instances, picture
 from .codecs.csv_schema import is_of_cells
 from .depth import check_depth
@@ -67,16 +67,16 @@ class Codec:
         if kind == CSV and self.inputs.layout != "objects":
             header = media.parameter(content_type, "header")
             return self._collate(csv_rows.loads(body, self.inputs, header and header.lower()))
-        if kind in found.KINDS:
+        if kind in untyped_body.KINDS:
             formats.check(kind, self.formats)
-            return self.fitted(found.read(body, kind, self._most))
+            return self.fitted(untyped_body.read(body, kind, self._body_limits))
         if kind in {media.PNG, media.JPEG} and (field := picture.field_of(self.inputs)):
             formats.check(kind, self.formats)
             return self.fitted(picture.loads(body, kind.partition("/")[2], field, self.max_bytes))
         known = ", ".join(f"`{each}`" for each in self.takes())
         raise UnsupportedMediaType(f"No decoder for `{kind[:64]}`; send one of {known}.")
 
-    def fitted(self, rows: found.Rows) -> Any:
+    def fitted(self, rows: untyped_body.Rows) -> Any:
         """The batch of rows that came in any way.
 
         Raises:
@@ -116,10 +116,10 @@ class Codec:
         return requests(self.inputs, self.formats)
 
     @property
-    def _most(self) -> found.Most:
+    def _body_limits(self) -> untyped_body.BodyLimits:
         arrays = 2 * max(1, len(self.inputs.fields))  # each is a map with a list of its sizes
         lists = (self.max_rows + 1) * (extent.containers(self.inputs) + arrays) + 2
-        return found.Most(self.max_rows, self.max_bytes, lists)
+        return untyped_body.BodyLimits(self.max_rows, self.max_bytes, lists)
 
     def _collate(self, rows: list[Any]) -> Any:
         extent.check_rows(len(rows), self.max_rows)
@@ -128,12 +128,12 @@ class Codec:
         return table.gather(self.inputs, rows, nan_as_null=self.nan_as_null)
 
     def _side_by_side(self, columns: dict[str, np.ndarray]) -> Any:
-        extent.check_rows(found.as_columns(columns), self.max_rows)
+        extent.check_rows(untyped_body.as_columns(columns), self.max_rows)
         names = {field.name for field in self.inputs.fields}
         if self.inputs.layout == "objects":
             return self._collate(self._values(columns))
         if self.inputs.layout == "array" or (len(columns) == 1 and not names & columns.keys()):
-            return self.fitted(found.as_array(columns))
+            return self.fitted(untyped_body.as_array(columns))
         return table.fit(self.inputs, columns, nan_as_null=self.nan_as_null)
 
     def _accept(self, array: np.ndarray) -> Any:
@@ -161,7 +161,7 @@ class Codec:
         if isinstance(rows, list):
             check_depth(rows)  # each level is a call
             free_values.check(rows)
-        return found.as_values(rows, nan_as_null=self.nan_as_null)
+        return untyped_body.as_values(rows, nan_as_null=self.nan_as_null)
 
 
 @lru_cache(64)

@@ -17,11 +17,11 @@ from ..manifests.settings import ServeSettings
 from ..models.operation import Call, Stream
 from . import refusal
 from .call_channel import CallChannel
+from .call_durations import CallDurations
 from .call_queue import CallQueue
 from .connection import Connection
 from .frame import Frame, FrameKind
 from .liveness_probe import LivenessProbe
-from .pace import Pace
 from .pending_call import PendingCall
 from .refusal import checked_rows
 from .remote_parts import RemoteParts
@@ -67,7 +67,7 @@ class ServiceLink:
         self._connecting: set[asyncio.Task[None]] = set()
         self._queue = CallQueue(settings.queue.max_rows)
         self._number = 0
-        self._pace = Pace()
+        self._durations = CallDurations()
         self._probe = LivenessProbe(self, settings.timeout)
         self._alarm = Alarm(time.monotonic, self._expire)
         self._stopped: asyncio.Event = asyncio.Event()
@@ -272,7 +272,7 @@ class ServiceLink:
     @property
     def usual(self) -> float:
         """Seconds that a call takes, of the slowest route; 0 while nothing is known."""
-        return self._pace.slowest
+        return self._durations.slowest
 
     def ping(self) -> None:
         """Ask whether it is alive."""
@@ -332,7 +332,7 @@ class ServiceLink:
         if frame.kind == FrameKind.ANSWER:
             content_type, pending.call.rows = _described(frame.head)
             pending.succeed(Payload(frame.body, content_type))
-            self._pace.took(pending.route, time.monotonic() - pending.sent)
+            self._durations.add(pending.route, time.monotonic() - pending.sent)
         elif frame.kind == FrameKind.ERROR:
             error, pending.call.rows = refusal.decode(frame.head)
             pending.fail(error)
@@ -347,7 +347,7 @@ class ServiceLink:
         pending.parts = RemoteParts(
             content_type, seconds, partial(self._more, pending), partial(self._leave, pending)
         )
-        self._pace.took(pending.route, time.monotonic() - pending.sent)
+        self._durations.add(pending.route, time.monotonic() - pending.sent)
         pending.succeed(Stream(pending.parts, content_type))
 
     def _more(self, pending: PendingCall, parts: int, size: int) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from ...data import found, media
+from ...data import media, untyped_body
 from ...data.codecs import multipart
 from ...data.codecs.instances import parse, written
 from ...data.depth import check_depth
@@ -28,7 +28,7 @@ _PLAIN = f"{TEXT}; charset=utf-8"
 _TEXTS = frozenset({"str", "object"})
 _FORM = "application/x-www-form-urlencoded"
 _UNSAID = frozenset({"", OCTETS, TEXT})
-_OF_ROWS = frozenset({*found.KINDS, media.CSV, media.MULTIPART})
+_OF_ROWS = frozenset({*untyped_body.KINDS, media.CSV, media.MULTIPART})
 _WHOLE = frozenset({"data", "body"})
 """Names of a part that is all of the input."""
 

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from ...data import formats, found, media
+from ...data import formats, media, untyped_body
 from ...data.codecs import form_rows, instances
 from ...data.depth import check_depth
 from ...data.payload import MAX_BYTES, of_formats
@@ -42,7 +42,7 @@ class BodyReader:
         self._batchable = contract.batchable
         self._max_rows = max_rows
         self._wanted = wanted
-        self._most = found.Most(max_rows, max_bytes, math.inf)
+        self._body_limits = untyped_body.BodyLimits(max_rows, max_bytes, math.inf)
 
     def read(self, body: bytes, content_type: str) -> dict[str, Any]:
         """The arguments in `body`.
@@ -58,9 +58,9 @@ class BodyReader:
         if self._form == "instances" and self._kind in _TABLES:
             if kind == wire.CSV:
                 return self._csv(body, content_type)
-            if kind in found.KINDS and (kind, self._kind) != (wire.NPY, "dataframe"):
+            if kind in untyped_body.KINDS and (kind, self._kind) != (wire.NPY, "dataframe"):
                 formats.check(kind, self._wanted)
-                return self._found(found.read(body, kind, self._most))
+                return self._untyped(untyped_body.read(body, kind, self._body_limits))
         if any(kind.startswith(each) for each in _RAW.get(self._kind, ())):
             return self._raw(body)
         known = ", ".join(f"`{each}`" for each in self._known())
@@ -106,12 +106,12 @@ class BodyReader:
         parameter = self._parameters[0]
         return {parameter.name: parameter.decoder.read(value, "instances")}
 
-    def _found(self, value: found.Rows) -> dict[str, Any]:
+    def _untyped(self, value: untyped_body.Rows) -> dict[str, Any]:
         if isinstance(value, dict):
-            self._check_rows(found.as_columns(value))
+            self._check_rows(untyped_body.as_columns(value))
             if self._kind == "dataframe":
                 return {self._parameters[0].name: rows.frame_of(value)}
-            value = found.as_array(value)
+            value = untyped_body.as_array(value)
         return self._rows(value)
 
     def _multipart(self, body: bytes, content_type: str) -> dict[str, Any]:
@@ -130,7 +130,7 @@ class BodyReader:
         if len(parts) == 1 and parts[0].is_file:
             return self.read(parts[0].body, parts[0].content_type)
         if self._kind in _TABLES:
-            return self._found(form_rows.arrays(parts))
+            return self._untyped(form_rows.arrays(parts))
         raise UnsupportedMediaType("One file with the rows was expected.")
 
     def _csv(self, body: bytes, content_type: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Rows by every content type: the same batch, the same limits, and no byte that hurts."""
+"""Every content type gives the same batch, keeps the same limits, and survives damaged bytes."""
 
 import io
 import json

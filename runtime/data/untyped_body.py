@@ -1,4 +1,4 @@
-"""Found: the rows in a body of any content type, without a signature."""
+"""Untyped body: reads the rows of a body of any content type, without a signature."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,21 +20,21 @@ _ROWS_NAMES = ({"instances"}, {"predictions"})
 
 
 @dataclass(frozen=True, slots=True)
-class Most:
-    """Upper limits of what a body may become: rows, bytes of arrays, and lists and maps."""
+class BodyLimits:
+    """Upper limits of what a body may become: rows, bytes of arrays, lists and maps."""
 
     rows: int
     bytes: int
     containers: float
 
 
-def read(body: bytes, kind: str, most: Most) -> Rows:
-    """The rows in a body of a kind out of `KINDS`.
+def read(body: bytes, kind: str, limits: BodyLimits) -> Rows:
+    """The rows of a body; its content type `kind` is one of `KINDS`.
 
     Raises:
-        BadPayload, InvalidInput, PayloadTooLarge: see the readers of each.
+        BadPayload, InvalidInput, PayloadTooLarge: see the reader of that content type.
     """
-    rows = _READ[kind](body, most)
+    rows = _READ[kind](body, limits)
     parts = rows.values() if isinstance(rows, dict) else [rows]
     if any(isinstance(part, np.ndarray) and extent.is_hollow(part.shape) for part in parts):
         raise InvalidInput("instances: the shape of an array has too many lists without a value.")
@@ -45,7 +45,7 @@ def as_columns(rows: Mapping[str, np.ndarray]) -> int:
     """The row count of arrays that are columns of one table.
 
     Raises:
-        InvalidInput: when they differ in that.
+        InvalidInput: if the columns differ in length.
     """
     if any(array.ndim == 0 for array in rows.values()):
         raise InvalidInput("instances: expected arrays of rows, got one value.")
@@ -68,7 +68,7 @@ def as_array(rows: Mapping[str, np.ndarray]) -> np.ndarray | list[Any]:
 
 
 def _one_by_one(array: np.ndarray) -> list[Any]:
-    """Its values; a time is text, for numpy would give the number of its nanoseconds."""
+    """The values of a column; times as text, as `tolist` would give nanoseconds."""
     if array.dtype.kind == "M":
         return to_instances(array, nan_as_null=True)
     listed: list[Any] = array.tolist()
@@ -101,30 +101,30 @@ def listed(value: Any) -> Any:
     return {key: listed(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
-def _npy(body: bytes, _: Most) -> Rows:
+def _npy(body: bytes, _: BodyLimits) -> Rows:
     return npy.loads(body)
 
 
-def _npz(body: bytes, most: Most) -> Rows:
-    return npz.loads(body, most.bytes)
+def _npz(body: bytes, limits: BodyLimits) -> Rows:
+    return npz.loads(body, limits.bytes)
 
 
-def _arrow(body: bytes, most: Most) -> Rows:
+def _arrow(body: bytes, limits: BodyLimits) -> Rows:
     from .columnar import arrow
 
-    return arrow.loads(body, most.rows, most.bytes)
+    return arrow.loads(body, limits.rows, limits.bytes)
 
 
-def _parquet(body: bytes, most: Most) -> Rows:
+def _parquet(body: bytes, limits: BodyLimits) -> Rows:
     from .columnar import parquet
 
-    return parquet.loads(body, most.rows, most.bytes)
+    return parquet.loads(body, limits.rows, limits.bytes)
 
 
-def _msgpack(body: bytes, most: Most) -> Rows:
+def _msgpack(body: bytes, limits: BodyLimits) -> Rows:
     from .codecs import message_pack
 
-    value, has_arrays = message_pack.loads(body, most.containers)
+    value, has_arrays = message_pack.loads(body, limits.containers)
     if isinstance(value, dict) and value and all(isinstance(v, np.ndarray) for v in value.values()):
         return value
     if isinstance(value, np.ndarray):
@@ -145,7 +145,7 @@ def _stacked(rows: list[Any]) -> Rows:
     return list(map(listed, rows))
 
 
-_READ: Mapping[str, Callable[[bytes, Most], Rows]] = {
+_READ: Mapping[str, Callable[[bytes, BodyLimits], Rows]] = {
     media.NPY: _npy,
     media.NPZ: _npz,
     media.ARROW: _arrow,
