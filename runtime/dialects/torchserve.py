@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import quote
 
 from ..errors import (
-    BadPayload,
     InvalidInput,
     ModelDied,
     NotAllowed,
@@ -36,6 +35,8 @@ _SENT = frozenset({"POST", "PUT"})  # `curl -T` puts
 _OPTIONS = frozenset({"OPTIONS"})
 _MODEL = r"/(?P<model>[^/]+)(?:/(?P<version>[^/]+))?"
 _WORKER_DIED = 507
+_FAILED = 500  # and above: not the client's fault
+_REFUSED = "BadRequestException"
 _SEQUENCES = (b"ts_request_sequence_id", b"ts_request_sequence_end")
 
 _TYPES: Mapping[type[RequestError], str] = {
@@ -43,8 +44,6 @@ _TYPES: Mapping[type[RequestError], str] = {
     UnknownVersion: "ModelVersionNotFoundException",
     NothingHere: "ResourceNotFoundException",
     NotAllowed: "MethodNotAllowedException",
-    BadPayload: "BadRequestException",
-    InvalidInput: "BadRequestException",
     NotSupported: "NotImplementedException",
     Overloaded: "ServiceUnavailableException",
 }
@@ -77,7 +76,8 @@ class Torchserve:
         if isinstance(error, ModelDied | ServiceDied):
             return Reply.error(error, _WORKER_DIED, "InternalServerException")
         status = 400 if isinstance(error, InvalidInput) else None
-        return Reply.error(error, status, _TYPES.get(type(error), "InternalServerException"))
+        kind = _REFUSED if error.status < _FAILED else "InternalServerException"
+        return Reply.error(error, status, _TYPES.get(type(error), kind))
 
     def document(self) -> dict[str, Any]:
         """Its part of openapi.json."""

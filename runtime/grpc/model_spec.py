@@ -8,7 +8,7 @@ from typing import Any
 from ..dialects.catalog import Catalog
 from ..dialects.served import Served
 from ..dialects.v1 import signature_def
-from ..dialects.v1.dialect import labeled
+from ..dialects.v1.dialect import labeled, names_one
 from ..errors import InvalidInput
 from ..printable import printable
 
@@ -29,12 +29,12 @@ class ModelSpecs:
             UnknownModel: when there is none, or it has no such version.
             BadPayload: for a label that it does not have.
         """
-        version = label = None
-        if spec.WhichOneof("version_choice") == "version":
-            version = str(spec.version.value)
-        elif spec.WhichOneof("version_choice") == "version_label":
-            label = spec.version_label
-        return labeled(self._catalog, spec.name, version, label)
+        return labeled(self._catalog, spec.name, *_choice(spec))
+
+    def is_one(self, spec: Any, served: Served) -> bool:
+        """Whether one version of a model is named, of which `served` is found."""
+        version, label = _choice(spec)
+        return label is not None or names_one(version, self._catalog.number(served))
 
     def method(self, spec: Any, prefers: str = "") -> Served:
         """The method that `signature_name` means; the one that a call `prefers` where it is left.
@@ -61,3 +61,10 @@ class ModelSpecs:
         said.name = asked.name
         said.signature_name = asked.signature_name or signature_def.DEFAULT
         said.version.value = self.number(served)
+
+
+def _choice(spec: Any) -> tuple[str | None, str | None]:
+    """The version and the label, of which at most one is named."""
+    choice = spec.WhichOneof("version_choice")
+    version = str(spec.version.value) if choice == "version" else None
+    return version, spec.version_label if choice == "version_label" else None

@@ -28,6 +28,7 @@ _MODEL = (
 )
 _NAME = "/v1/models/{model}"
 _METRICS = "/monitoring/prometheus/metrics"
+_DEFAULT = "0"  # clients of OpenVINO's model server say so where no version is meant
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 Answer = Callable[[Prediction, RequestBody], Awaitable[Reply]]
@@ -93,10 +94,11 @@ class V1:
         return Reply.json(signature_def.metadata(served.name, version, methods))
 
     async def _status(self, inquiry: Inquiry) -> Reply:
-        served = self._found(inquiry)
-        versions = [served]
-        if not inquiry.parts.get("version") and not inquiry.parts.get("label"):
-            versions = [each for each in self._catalog.served() if each.name == served.name]
+        served, version = self._found(inquiry), inquiry.parts.get("version")
+        is_one = bool(inquiry.parts.get("label")) or names_one(
+            version, self._catalog.number(served)
+        )
+        versions = status.versions(self._catalog, served, is_one=is_one)
         return status.reply(served, {self._catalog.number(each): each for each in versions})
 
     async def _list(self, _: Inquiry) -> Reply:
@@ -118,6 +120,8 @@ class V1:
 def labeled(catalog: Catalog, name: str, version: str | None, label: str | None) -> Served:
     """The model with a version label; an unknown label is a 400, unlike an unknown version.
 
+    Version 0 is the default one, unless there is one that is called so.
+
     Raises:
         UnknownModel: when there is no such model or version.
         BadPayload: for a label that it does not have.
@@ -125,7 +129,14 @@ def labeled(catalog: Catalog, name: str, version: str | None, label: str | None)
     try:
         return catalog.find(name, version, label)
     except UnknownModel as error:
+        if version == _DEFAULT:
+            return catalog.find(name)
         if label is None:
             raise
         catalog.find(name)
         raise BadPayload(error.detail) from None
+
+
+def names_one(version: str | None, found: int) -> bool:
+    """Whether who names `version`, where the one with the number `found` is found, means no other."""
+    return bool(version) and (version != _DEFAULT or found == int(_DEFAULT))

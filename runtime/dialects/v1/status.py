@@ -8,6 +8,7 @@ those of OpenAI's API for `data`. Sources: TensorFlow Serving, `get_model_status
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..catalog import Catalog
 from ..reply import Reply
 from ..served import Phase, Served
 
@@ -33,6 +34,11 @@ def reply(asked: Served, versions: Mapping[int, Served]) -> Reply:
     if asked.is_ready:
         return Reply.json(body)
     return Reply.json(body | {"error": f"Model `{asked.name}` is not ready: {asked.why}."}, 503)
+
+
+def versions(catalog: Catalog, served: Served, *, is_one: bool) -> list[Served]:
+    """Those that a status tells of: the one that was asked for, or all of its name."""
+    return [served] if is_one else [each for each in catalog.served() if each.name == served.name]
 
 
 def listed(models: Sequence[Served]) -> Reply:

@@ -87,11 +87,9 @@ class Prediction:
         return response
 
     async def _status(self, request: Any, _: Inquiry) -> Any:
-        spec = request.model_spec
-        served = self._specs.model(spec)
-        versions = [served]
-        if spec.WhichOneof("version_choice") is None:
-            versions = [each for each in self._catalog.served() if each.name == served.name]
+        served = self._specs.model(request.model_spec)
+        is_one = self._specs.is_one(request.model_spec, served)
+        versions = status.versions(self._catalog, served, is_one=is_one)
         response = self._messages["tensorflow.serving.GetModelStatusResponse"]()
         for each in versions:
             said = response.model_version_status.add(state=status.state(each))

@@ -152,6 +152,12 @@ def test_errors_have_its_codes_and_types(client, server, asked, body, status, ki
         assert server.process.poll() is None
 
 
+def test_what_a_client_does_wrong_is_no_error_of_the_server(client):
+    """A coding that nobody reads here: the type is that of the status."""
+    answer = client.post("/predictions/sums", content=b"[1, 2]", headers={"content-encoding": "br"})
+    assert (answer.status_code, answer.json()["type"]) == (415, "BadRequestException")
+
+
 def test_a_part_of_a_sequence_is_refused(client):
     """Handlers with a state are found by a header, which nobody here would heed."""
     answer = client.post("/predictions/sums", json=[1, 2], headers={"ts_request_sequence_id": "s1"})

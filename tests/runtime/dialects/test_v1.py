@@ -387,6 +387,17 @@ def test_a_label_is_a_version(versions):
     assert client.get("/v1/models/sums/labels/other").status_code == 400
 
 
+def test_version_0_is_the_default_one(versions):
+    """Clients of OpenVINO's model server always name a version, and mean none by 0."""
+    client, *_ = versions
+    home = "/v1/models/sums/versions/0"
+    assert client.get(home).json() == client.get("/v1/models/sums").json()
+    assert client.get(f"{home}/metadata").json()["model_spec"]["version"] == "2"
+    answer = client.post(f"{home}:predict", json={"instances": [[1, 2]]})
+    assert answer.json() == {"predictions": [3.0]}
+    assert client.get("/v1/models/nothing/versions/0").status_code == 404
+
+
 def test_a_string_without_an_end_is_looked_for_once():
     """Tried from each of its quotes, a body of 60 KB would keep the loop for a minute."""
     with pytest.raises(BadPayload):

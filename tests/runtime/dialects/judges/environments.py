@@ -25,8 +25,20 @@ STUBS = ("min-tfs-client==1.0.2", "protobuf==3.20.3", "grpcio==1.81.1", "setupto
 GRPC = ("grpcio-health-checking==1.81.1", "grpcio-reflection==1.81.1")
 CLOUD_EVENTS = ("cloudevents==1.13.0",)
 BOTO3 = ("boto3==1.44.5",)
+OPENVINO = ("ovmsclient==2023.1",)
 SCHEMATHESIS = ("schemathesis==4.32.5",)
-ALL = (TRITON, KSERVE, SCHEMATHESIS, MLSERVER, GRPC, STUBS, CLOUD_EVENTS, BOTO3, TENSORFLOW)
+ALL = (
+    TRITON,
+    KSERVE,
+    SCHEMATHESIS,
+    MLSERVER,
+    GRPC,
+    STUBS,
+    CLOUD_EVENTS,
+    BOTO3,
+    OPENVINO,
+    TENSORFLOW,
+)
 LARGE = {TENSORFLOW}
 
 
