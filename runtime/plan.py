@@ -87,8 +87,8 @@ class Plan:
         listed, home = self.manifest.files, f"models/{alias}/"
         return self.directory, tuple(each for each in listed if each.path.startswith(home))
 
-    def welcomed(self, added: AddedModel) -> Self:
-        """The plan with one more model, whose routes are those that are free."""
+    def with_model(self, added: AddedModel) -> Self:
+        """The plan with one more model, on those of its routes that are free."""
         taken = {route.path for route in self.routes}
         return replace(
             self,

@@ -158,10 +158,10 @@ class Catalog:
         self._models.append(tuple(methods))
         self._found.clear()
 
-    def welcome(
+    def add_model(
         self, plan: Plan, entry: ModelEntry, runner: Runner, operations: Mapping[str, Operation]
     ) -> None:
-        """A model of `plan` has come that was not there at the start; what its name means stays."""
+        """Add a model of `plan` to a running server; the default version of its name stays."""
         found = models(plan, entry, self._condition, partial(_recorded, plan))
         for served in found:
             served.loaded(runner, operations.get(served.route.path))

@@ -90,15 +90,15 @@ class Host:
             self.runners[alias].exchange(newer)
             self.runners[alias].presence.change("READY")
 
-    def welcome(self, added: AddedModel) -> Mapping[str, Operation]:
-        """A model has come from outside; the operation of each of its routes' paths."""
-        self.plan = self.plan.welcomed(added)
+    def add_model(self, added: AddedModel) -> Mapping[str, Operation]:
+        """Add a model from outside the bundle; returns the operations of its routes by path."""
+        self.plan = self.plan.with_model(added)
         own = [route for route in self.plan.routes if route.model == added.alias]
         self.routes = (*self.routes, *own)
         return {route.path: self._operation(route) for route in own}
 
-    def farewell(self, alias: str) -> None:
-        """It has gone for good."""
+    def remove_model(self, alias: str) -> None:
+        """Remove a model that was added."""
         self.routes = tuple(route for route in self.routes if route.model != alias)
         self.plan = self.plan.without(alias)
 

@@ -13,8 +13,8 @@ from ..models.runner import Runner
 from ..models.state import NOBODY, UNLOADED, State
 from .coordinator import Coordinator
 from .loader import Loader
+from .pending_changes import PendingChanges
 from .readiness import Readiness
-from .tickets import Tickets
 from .transitions import Transitions
 
 log = logging.getLogger(__name__)
@@ -31,8 +31,8 @@ class HostedModels:
     `entries` are the models that there are, `runners` what answers for each of them, by alias.
 
     on_preferred   called with the alias of a version that is the default from now on
-    on_welcome     called with a model that comes from outside the bundle, before it is loaded
-    on_farewell    called with the alias of one that will not come again
+    on_model_added    called with a model from outside the bundle, before it is loaded
+    on_model_removed  called with the alias of such a model when it is removed
     refusal        why none may come; None where they may
     """
 
@@ -46,15 +46,15 @@ class HostedModels:
     ) -> None:
         self.on_preferred: Callable[[str], None] = lambda _: None
         self._is_threaded = is_threaded
-        self.on_welcome: Callable[[AddedModel], None] = lambda _: None
-        self.on_farewell: Callable[[str], None] = lambda _: None
+        self.on_model_added: Callable[[AddedModel], None] = lambda _: None
+        self.on_model_removed: Callable[[str], None] = lambda _: None
         self.refusal: str | None = NOT_FROM_OUTSIDE
         self._entries = list(entries)
         self._loader = loader
         self._runners = runners
         self._readiness = Readiness()
         self._coordinator: Coordinator | None = None
-        self._tickets = Tickets()
+        self._pending = PendingChanges()
         self._wanted: set[str] = set()  # by requests, which has been said
         self._seen: dict[str, tuple[list[tuple[float, float]], float]] = {}  # and since when
         self.transitions = Transitions(loader, runners, self)
@@ -136,10 +136,10 @@ class HostedModels:
         await self._ask("prefer", alias)
 
     async def register(self, reference: str, workers: int = 0) -> str:
-        """Bring a model of the store, `NAME[:VERSION|@alias]`; its alias, once it answers.
+        """Add a model of the store, `NAME[:VERSION|@alias]`; returns its alias once it is loaded.
 
         Raises:
-            RequestError: why it does not come.
+            RequestError: why it was not added.
         """
         if self.refusal is not None:
             raise NotVouchedFor(f"`{reference[:64]}` {self.refusal}")
@@ -147,10 +147,10 @@ class HostedModels:
             raise NotSupported(_THREADED)
         assert self._coordinator is not None
         ask = partial(self._coordinator.ask, "register", reference, workers=workers or None)
-        return await self._tickets.arrival(reference, ask)
+        return await self._pending.added(reference, ask)
 
     async def unregister(self, alias: str) -> None:
-        """As `unload_version`; one that came from the store is forgotten then."""
+        """As `unload_version`; a model that was added from the store is also removed."""
         is_added = alias in self._loader.plan.added
         await self._ask("forget" if is_added else "unload", alias)
 
@@ -181,7 +181,7 @@ class HostedModels:
         if self._coordinator is None:
             raise self._runners[alias].presence.refusal()
         ask = partial(self._coordinator.ask, what, alias, workers=workers)
-        state, why = await self._tickets.settled(ask)
+        state, why = await self._pending.result(ask)
         if (what not in {"unload", "forget"}) != (state == "READY"):
             done = "unloaded" if what == "forget" else f"{what}ed"
             told = f"Model `{alias}` could not be {done}: {why or state}."
@@ -210,22 +210,22 @@ class HostedModels:
                 self._seen[entry.alias] = activity, now
                 self._coordinator.ask("unload", entry.alias, NOBODY)
 
-    # --- what processes do; of a model that has gone for good it may come too late ---
+    # --- events of the processes of models, some of which may have been removed meanwhile ---
 
     def missing(self, name: str, why: str) -> None:
-        """The last process of a model has gone; requests wait for the next."""
+        """The last process of a model has died; requests wait for its successor."""
         if name in self._runners:
             self._readiness.missing(name, why)
 
     def broken(self, name: str, why: str) -> None:
-        """There will be none so soon: nobody waits."""
+        """No successor will start soon: requests are refused."""
         runner = self._runners.get(name)
         if runner is not None and runner.presence.is_here and not self.transitions.is_coming(name):
             runner.presence.change("UNAVAILABLE", why, failed=True)
             self.transitions.refuse(name)
 
     def found(self, name: str) -> None:
-        """A process of a model is there again."""
+        """A model has a process again."""
         if name not in self._runners:
             return
         self._readiness.found(name)
@@ -233,44 +233,44 @@ class HostedModels:
         if presence.is_failed and not self.transitions.is_coming(name):
             presence.change("READY")
 
-    # --- what the coordinator says ---
+    # --- events of the coordinator ---
 
-    def done(self, ticket: int, state: str, why: str) -> None:
-        """What has become of what was asked."""
-        self._tickets.done(ticket, state, why)
+    def done(self, request_id: int, state: str, why: str) -> None:
+        """Give the result of a request to its caller."""
+        self._pending.done(request_id, state, why)
 
     def stands(self, alias: str, state: State, why: str, *, failed: bool) -> None:
-        """How a model stands in all processes."""
+        """Note the state of a model in all processes."""
         self._wanted.discard(alias)
         presence = self._runners[alias].presence
         if not presence.is_here:
             presence.change(state, why, failed=failed)
 
-    def welcome(self, added: AddedModel, tickets: Collection[int]) -> None:
-        """A model comes from outside, for whoever waits with these tickets."""
+    def add_model(self, added: AddedModel, request_ids: Collection[int]) -> None:
+        """Add a model from outside the bundle, which these requests wait for."""
         self._entries.append(added.entry)
-        self._runners[added.alias] = self._loader.welcome(added)
-        for ticket in tickets:
-            self._tickets.came(ticket, added.alias)
-        self.on_welcome(added)
+        self._runners[added.alias] = self._loader.add_model(added)
+        for request_id in request_ids:
+            self._pending.set_alias(request_id, added.alias)
+        self.on_model_added(added)
 
-    def farewell(self, alias: str) -> None:
-        """It has gone for good."""
+    def remove_model(self, alias: str) -> None:
+        """Remove a model that was added."""
         self._entries = [each for each in self._entries if each.alias != alias]
-        self.on_farewell(alias)
-        self._loader.farewell(alias)
+        self.on_model_removed(alias)
+        self._loader.remove_model(alias)
         self._runners.pop(alias, None)
         self._seen.pop(alias, None)
 
     def preferred(self, alias: str) -> None:
-        """A version is the default from now on."""
+        """Make a version the default."""
         self.on_preferred(alias)
 
     def go(self, alias: str, term: int) -> None:
-        """A model goes."""
+        """Start to unload a model."""
         self._seen.pop(alias, None)
         self.transitions.go(alias, term)
 
     async def stop(self) -> None:
-        """Nothing comes or goes any more."""
+        """Cancel all loads and unloads."""
         await self.transitions.stop()

@@ -44,16 +44,16 @@ class Loader:
         """A runner of a model that is nowhere yet; it takes nothing."""
         return self._runner(alias, ProcessBackend(self.plan.models[alias], ()))
 
-    def welcome(self, added: AddedModel) -> Runner:
-        """A model has come from outside, which can be loaded; what answers for it until then."""
-        self.plan = self.plan.welcomed(added)
-        self._metrics.welcome(added)
+    def add_model(self, added: AddedModel) -> Runner:
+        """Add a model from outside the bundle; returns a runner that refuses until it is loaded."""
+        self.plan = self.plan.with_model(added)
+        self._metrics.add_model(added)
         return self.absent(added.alias)
 
-    def farewell(self, alias: str) -> None:
-        """It has gone for good."""
+    def remove_model(self, alias: str) -> None:
+        """Remove a model that was added."""
         self.plan = self.plan.without(alias)
-        self._metrics.farewell(alias)
+        self._metrics.remove_model(alias)
 
     async def load(
         self, alias: str, links: Sequence[ModelLink] | None, told: AvailabilityListener

@@ -18,16 +18,16 @@ class LocalCoordinator:
         self._terms = count(1)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def ask(self, what: str, alias: str, ticket: int, workers: int | None = None) -> None:  # noqa: ARG002
+    def ask(self, what: str, alias: str, request_id: int, workers: int | None = None) -> None:  # noqa: ARG002
         """Do it, when it is its turn."""
         if what == "prefer":
             self._hosted.preferred(alias)
-            self._hosted.done(ticket, "READY", "")
+            self._hosted.done(request_id, "READY", "")
             return
         if what == "register":
-            self._hosted.done(ticket, "unsupported", NO_STORE)
+            self._hosted.done(request_id, "unsupported", NO_STORE)
             return
-        task = asyncio.get_running_loop().create_task(self._do(what, alias, ticket))
+        task = asyncio.get_running_loop().create_task(self._do(what, alias, request_id))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -38,7 +38,7 @@ class LocalCoordinator:
         else:
             self._told[term].set_result(event)
 
-    async def _do(self, what: str, alias: str, ticket: int) -> None:
+    async def _do(self, what: str, alias: str, request_id: int) -> None:
         async with self._turns[alias]:
             term = next(self._terms)
             told = self._told[term] = asyncio.get_running_loop().create_future()
@@ -47,15 +47,15 @@ class LocalCoordinator:
                     self._hosted.transitions.come(alias, term, None)
                 else:
                     self._hosted.go(alias, term)
-                self._settle(alias, ticket, await told)
+                self._settle(alias, request_id, await told)
             finally:
                 del self._told[term]
 
-    def _settle(self, alias: str, ticket: int, event: str) -> None:
+    def _settle(self, alias: str, request_id: int, event: str) -> None:
         why = {"here": "", "gone": UNLOADED}.get(event, CANNOT)
         is_failed = event == "failed"
         state = "FAILED" if is_failed else "READY" if event == "here" else "UNAVAILABLE"
         self._hosted.stands(
             alias, "READY" if event == "here" else "UNAVAILABLE", why, failed=is_failed
         )
-        self._hosted.done(ticket, state, why)
+        self._hosted.done(request_id, state, why)

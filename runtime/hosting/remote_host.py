@@ -66,16 +66,16 @@ class RemoteHost:
             for index, route in enumerate(self.routes)
         }
 
-    def welcome(self, added: AddedModel) -> Mapping[str, Operation]:
-        """Refuse: nobody else brings models to an author's class.
+    def add_model(self, added: AddedModel) -> Mapping[str, Operation]:
+        """Refuse: models cannot be added to a service class.
 
         Raises:
             NotSupported: always.
         """
         raise NotSupported(f"`{added.alias}` cannot come: {_WHY}")
 
-    def farewell(self, alias: str) -> None:
-        """Refuse: none has come.
+    def remove_model(self, alias: str) -> None:
+        """Refuse: no model can be added to a service class.
 
         Raises:
             NotSupported: always.

@@ -32,6 +32,7 @@ from . import openapi
 from .access_log import PROBES, Access, NoAccessLog
 from .backlog import Backlog
 from .connection.protocol import LimitedProtocol, limited
+from .cross_origin import CrossOrigin
 from .dialect_endpoint import DialectRouter
 from .endpoint import Endpoint
 from .fast.fast_path import FastPath
@@ -76,6 +77,7 @@ class Application:
         settings = plan.settings
         most = settings.limits.max_in_flight
         shared = SharedState(settings, self.readiness, Budget(most), Backlog(most), metrics)
+        self._cross_origin = CrossOrigin(settings.cors) if settings.cors else None
         self._is_native = "native" in settings.dialects
         self._endpoints = {
             route.path: Endpoint(route, shared) for route in plan.routes if self._is_native
@@ -87,8 +89,8 @@ class Application:
         if host.hosted is not None:
             self.catalog.control = host.hosted
             host.hosted.on_preferred = self.catalog.prefer
-            host.hosted.on_welcome = self._welcome
-            host.hosted.on_farewell = self._farewell
+            host.hosted.on_model_added = self._add_model
+            host.hosted.on_model_removed = self._remove_model
             if settings.registration == "store":
                 host.hosted.refusal = None
             if settings.model_control == "explicit":
@@ -109,6 +111,8 @@ class Application:
             return
         exchange = Exchange(scope)
         self.metrics.began()
+        if self._cross_origin is not None:
+            send = self._cross_origin.around(exchange, send)
         try:
             if self.tracing is None or exchange.path in PROBES:
                 await self._route(exchange, scope, receive, send)
@@ -129,6 +133,10 @@ class Application:
                 ending.route, ending.request = exchange.route, exchange.request
 
     async def _route(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+        preflight = None if self._cross_origin is None else self._cross_origin.preflight(exchange)
+        if preflight is not None:
+            await exchange.answer(preflight, send)
+            return
         path = exchange.path
         endpoint = self._endpoints.get(path)
         if endpoint is None and path.endswith("/") and path != "/":
@@ -213,25 +221,25 @@ class Application:
     def _is_guest(self, route: Route) -> bool:
         return route.model in self.plan.added
 
-    def _welcome(self, added: AddedModel) -> None:
-        """A model comes, which can be asked for from now on, and will be loaded soon."""
-        self.plan = self.plan.welcomed(added)
-        operations = self._host.welcome(added)
-        self.catalog.welcome(self.plan, added.entry, self._host.runners[added.alias], operations)
+    def _add_model(self, added: AddedModel) -> None:
+        """Add a model; requests find it from now on, and it is loaded soon."""
+        self.plan = self.plan.with_model(added)
+        operations = self._host.add_model(added)
+        self.catalog.add_model(self.plan, added.entry, self._host.runners[added.alias], operations)
         for route in self.plan.routes if self._is_native else ():
             if route.model == added.alias:
                 endpoint = self._endpoints[route.path] = Endpoint(route, self.fast_path.shared)
                 endpoint.operation = operations[route.path]
         self._document = None
 
-    def _farewell(self, alias: str) -> None:
-        """It has gone for good."""
+    def _remove_model(self, alias: str) -> None:
+        """Remove a model that was added."""
         for route in self.plan.routes if self._is_native else ():
             if route.model == alias:
                 del self._endpoints[route.path]
         self.catalog.remove(self.catalog.of_alias(alias))
         self.plan = self.plan.without(alias)
-        self._host.farewell(alias)
+        self._host.remove_model(alias)
         self._document = None
 
     async def refuse(self) -> None:

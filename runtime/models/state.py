@@ -10,4 +10,4 @@ UNLOADED = "it has been unloaded"
 CANNOT = "it cannot be loaded; the log of the server says why"
 
 NOBODY = -1
-"""The ticket of whoever does not wait for what becomes of a model."""
+"""The request id of a request whose result nobody waits for."""

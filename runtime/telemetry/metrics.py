@@ -157,13 +157,13 @@ class Metrics:
         """What the batcher called `name` reports to."""
         return QueueMetrics(self._families, self.counters, self.reserved.place(name))
 
-    def welcome(self, added: "AddedModel") -> None:
-        """A model has come, and counts in its slot."""
+    def add_model(self, added: "AddedModel") -> None:
+        """Reserve slots for a model that is added."""
         queues = [queue_name(added.alias, method) for method in added.manifest.methods]
         self.reserved.take(added.slot, added.alias, queues)
 
-    def farewell(self, alias: str, *, clear: bool = False) -> None:
-        """It has gone; `clear` what it has counted, once no process counts for it any more."""
+    def remove_model(self, alias: str, *, clear: bool = False) -> None:
+        """Free the slots of a model; `clear` its counts too, once no process adds to them."""
         places = self.reserved.leave(alias)
         if clear:
             self.counters.clear(frozenset(places))

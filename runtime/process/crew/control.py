@@ -1,12 +1,13 @@
 """The control line between the supervisor and a front: one JSON object per line.
 
 Supervisor to front: `born` and `died` (a model process: model, term, replica, generation, why),
-`leave` (others take over: finish in good order), `end` (nobody does: let nobody in any more),
-`come` (with channels), `enter`, `withdraw`, `go` (a term of a model), `stands` and `done` (what has
-become of it), `welcome` and `farewell` (a model from outside the bundle), `ping`. Front to
-supervisor: `kill` (model, term, replica, generation, why), `cost` (what its batches are measured to
-take), `load` and `unload` (model, ticket), `register` and `forget` (the same, from and to outside),
-`loaded`, `failed`, `here`, `gone` (model, term, why), `pong` (is_debugged).
+`leave` (another crew takes over: finish the requests), `end` (the server ends: accept no more),
+`come` (with channels), `enter`, `withdraw`, `go` (a term of a model), `stands` and `done` (the
+state of a model, the result of a request), `add_model` and `remove_model` (a model from outside the
+bundle), `ping`. Front to supervisor: `kill` (model, term, replica, generation, why), `cost` (the
+measured cost of its batches), `load` and `unload` (model, request_id), `register` and `forget` (the
+same, for a model from outside), `loaded`, `failed`, `here`, `gone` (model, term, why), `pong`
+(is_debugged).
 """
 
 import json

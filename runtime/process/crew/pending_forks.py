@@ -31,7 +31,7 @@ class PendingForks:
     ) -> None:
         self._on_birth = on_birth
         self._on_failure = on_failure
-        self._tickets = count()
+        self._numbers = count()
         self._awaited: dict[int, tuple[TemplateSlot, ModelSlot]] = {}
 
     def __len__(self) -> int:
@@ -39,24 +39,24 @@ class PendingForks:
         return len(self._awaited)
 
     def ask(self, template: TemplateSlot, slot: ModelSlot, child: Child) -> int:
-        """Request a fork of `child` from a template; returns the ticket of the request.
+        """Request a fork of `child` from a template; returns its `fork_id`.
 
         Raises:
             OSError: when the template cannot be asked.
         """
         if template.supervisor is None or slot.channel is None:
             raise ConnectionError("There is no line.")
-        ticket = next(self._tickets)
-        asked = {"ticket": ticket, "generation": slot.generation}
+        fork_id = next(self._numbers)
+        asked = {"fork_id": fork_id, "generation": slot.generation}
         descriptors = [*child.writers, *slot.channel.descriptors]
         socket.send_fds(template.supervisor, [json.dumps(asked).encode()], descriptors)
-        self._awaited[ticket] = template, slot
-        return ticket
+        self._awaited[fork_id] = template, slot
+        return fork_id
 
-    def lose_patience(self, ticket: int) -> None:
+    def lose_patience(self, fork_id: int) -> None:
         """Kill a template that does not answer; its requests fail, and are forked without it."""
-        if ticket in self._awaited:
-            template, _ = self._awaited[ticket]
+        if fork_id in self._awaited:
+            template, _ = self._awaited[fork_id]
             log.error("%s does not fork: it is ended.", template.name)
             template.send(signal.SIGKILL)
 
@@ -84,7 +84,7 @@ class PendingForks:
         return bool(data)
 
     def _answered(self, told: dict[str, int]) -> None:
-        _, slot = self._awaited.pop(told["ticket"])
+        _, slot = self._awaited.pop(told["fork_id"])
         if "pid" in told:
             self._on_birth(slot, told["pid"])
         else:
@@ -95,7 +95,7 @@ class PendingForks:
         with suppress(BlockingIOError):  # who forked away from it may still hold its end
             while self._hear_one(template):
                 pass
-        for ticket, (each, slot) in list(self._awaited.items()):
+        for fork_id, (each, slot) in list(self._awaited.items()):
             if each is template:
-                del self._awaited[ticket]
+                del self._awaited[fork_id]
                 self._on_failure(slot, ConnectionError("The template is gone."))

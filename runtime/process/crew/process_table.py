@@ -106,14 +106,14 @@ class ProcessTable:
         child = Child(time.monotonic(), slot.death_signal)
         slot.generation += 1
         try:
-            ticket = self._forks.ask(template, slot, child)
+            fork_id = self._forks.ask(template, slot, child)
         except OSError:
             child.listen()
             child.abandon()
             raise
         child.listen()
         self._attend(slot, child)
-        lose_patience = partial(self._forks.lose_patience, ticket)
+        lose_patience = partial(self._forks.lose_patience, fork_id)
         self._watch.later(FORK_TIMEOUT, partial(self._watch.later, FORK_SLACK, lose_patience))
 
     def _attend(self, slot: ProcessSlot, child: Child) -> None:

@@ -18,7 +18,7 @@ class LoadRequest:
 
     what: str
     front: FrontSlot
-    ticket: int
+    request_id: int
     replicas: int | None = None
 
 

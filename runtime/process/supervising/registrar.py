@@ -39,7 +39,7 @@ _TERMS = 1 << 20  # one of the name of one that has gone has terms of its own
 
 @dataclass(slots=True)
 class Arrival:
-    """A name that is looked up in the store, and the tickets that wait for the result."""
+    """A name that is looked up in the store, and the requests that wait for the result."""
 
     name: str
     waiting: list[tuple[FrontSlot, int, int | None]] = field(default_factory=list)
@@ -97,16 +97,17 @@ class Registrar:
     # --- coming ---
 
     def _register(self, front: FrontSlot, event: Event) -> None:
-        name, ticket = event["model"], event["ticket"]
+        name, request_id = event["model"], event["request_id"]
         if front.crew.is_leaving or self._supervision.is_ending:
-            tell_done(front, ticket, "busy", ENDS if self._supervision.is_ending else TAKEN_OVER)
+            why = ENDS if self._supervision.is_ending else TAKEN_OVER
+            tell_done(front, request_id, "busy", why)
             return
         try:
             arrival = self._asked.get(name) or self._ask(name)
         except RegistrationRefused as refusal:
-            tell_done(front, ticket, refusal.kind, str(refusal))
+            tell_done(front, request_id, refusal.kind, str(refusal))
             return
-        arrival.waiting.append((front, ticket, event["replicas"]))
+        arrival.waiting.append((front, request_id, event["replicas"]))
 
     def _ask(self, name: str) -> Arrival:
         if self._resolver is None:
@@ -136,10 +137,10 @@ class Registrar:
             added = self._admitted(said, arrival)
         except RegistrationRefused as refusal:
             log.warning("Model `%s` cannot be registered: %s.", name, refusal)
-            for front, ticket, _ in arrival.waiting:
-                tell_done(front, ticket, refusal.kind, str(refusal))
+            for front, request_id, _ in arrival.waiting:
+                tell_done(front, request_id, refusal.kind, str(refusal))
             return
-        self._welcome(added, arrival)
+        self._add_model(added, arrival)
 
     def _admitted(self, said: Answer, arrival: Arrival) -> AddedModel:
         """The model that was laid out, checked to be servable beside the others."""
@@ -188,25 +189,25 @@ class Registrar:
         if all(front.crew.is_leaving for front, *_ in arrival.waiting):
             raise RegistrationRefused("busy", TAKEN_OVER)  # nobody would have it loaded
 
-    def _welcome(self, added: AddedModel, arrival: Arrival) -> None:
+    def _add_model(self, added: AddedModel, arrival: Arrival) -> None:
         """Announce the model to all fronts, and load it."""
         owner, alias = self._owner, added.alias
         self._keep_default(added)
-        owner.plan = owner.plan.welcomed(added)
-        owner.metrics.welcome(added)
+        owner.plan = owner.plan.with_model(added)
+        owner.metrics.add_model(added)
         owner.statuses[alias] = ModelStatus(
             "UNAVAILABLE", "it is being registered", term=next(self._terms_of_others)
         )
         self._coming.add(alias)
         log.info("Model `%s` comes from the store as `%s`.", arrival.name, alias)
         for front in self._supervision.crew.fronts:
-            tickets = [ticket for each, ticket, _ in arrival.waiting if each is front]
-            front.tell("welcome", added=added.to_json(), tickets=tickets)
-        for front, ticket, replicas in arrival.waiting:
+            request_ids = [request_id for each, request_id, _ in arrival.waiting if each is front]
+            front.tell("add_model", added=added.to_json(), request_ids=request_ids)
+        for front, request_id, replicas in arrival.waiting:
             if front.crew.is_leaving:  # it has not heard of the model, and never will
-                tell_done(front, ticket, "busy", TAKEN_OVER)
+                tell_done(front, request_id, "busy", TAKEN_OVER)
                 continue
-            load = {"event": "load", "model": alias, "ticket": ticket, "replicas": replicas}
+            load = {"event": "load", "model": alias, "request_id": request_id, "replicas": replicas}
             self._terms.heard(front, load)
 
     def _keep_default(self, added: AddedModel) -> None:
@@ -224,8 +225,9 @@ class Registrar:
         alias = event["model"]
         if alias in self._owner.plan.added:
             self._going.add(alias)
-        told = {"event": "unload", "model": alias, "ticket": event["ticket"], "replicas": None}
-        self._terms.heard(front, told)
+        request_id = event["request_id"]
+        unload = {"event": "unload", "model": alias, "request_id": request_id, "replicas": None}
+        self._terms.heard(front, unload)
 
     def _settled(self, alias: str, status: ModelStatus) -> None:
         """Handle the result of a load or unload; forgets the model if that was asked for."""
@@ -234,9 +236,9 @@ class Registrar:
             if not status.asked:
                 self._going.discard(alias)
         elif alias in self._coming | self._going:
-            self._farewell(alias)
+            self._remove_model(alias)
 
-    def _farewell(self, alias: str) -> None:
+    def _remove_model(self, alias: str) -> None:
         self._coming.discard(alias)
         self._going.discard(alias)
         owner = self._owner
@@ -244,9 +246,9 @@ class Registrar:
         if added is None:
             return
         for front in self._supervision.crew.fronts:
-            front.tell("farewell", model=alias)
+            front.tell("remove_model", model=alias)
         owner.plan = owner.plan.without(alias)
-        owner.metrics.farewell(alias, clear=True)
+        owner.metrics.remove_model(alias, clear=True)
         self._terms.forget(alias)
         shutil.rmtree(added.directory, ignore_errors=True)
         log.info("Model `%s` is forgotten.", alias)

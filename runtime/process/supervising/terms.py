@@ -50,15 +50,16 @@ class Terms:
         kind, alias = event["event"], event.get("model", "")
         status = self._statuses.get(alias)
         if kind in {"load", "unload"} and status is not None:
-            self._asked(alias, status, LoadRequest(kind, front, event["ticket"], event["replicas"]))
+            request = LoadRequest(kind, front, event["request_id"], event["replicas"])
+            self._asked(alias, status, request)
         elif kind == "prefer" and status is not None:
             self.prefer(alias)
-            tell_done(front, event["ticket"], "READY", "")
+            tell_done(front, event["request_id"], "READY", "")
         elif kind in {"loaded", "failed", "here", "gone"} and status is not None:
             if event["term"] == status.term and front in status.awaited:
                 self._answered(front, kind, alias, status, event["why"])
         elif kind in {"load", "unload", "prefer"}:  # it was forgotten before the front heard of it
-            tell_done(front, event["ticket"], "UNAVAILABLE", UNLOADED)
+            tell_done(front, event["request_id"], "UNAVAILABLE", UNLOADED)
         else:
             return False
         return True
@@ -70,7 +71,7 @@ class Terms:
             _refuse(asked, status, why)
             return
         if status.doing == asked.what and asked.replicas in {None, status.replicas}:
-            status.joined.append((asked.front, asked.ticket))
+            status.joined.append((asked.front, asked.request_id))
             return
         status.asked.append(asked)
         if status.doing == "load" and asked.what == "unload":
@@ -108,8 +109,8 @@ class Terms:
     def _begin(self, alias: str, status: ModelStatus) -> None:
         asked = status.asked.popleft()
         what = asked.what
-        status.joined = [(asked.front, asked.ticket)]
-        is_idle = what == "load" and asked.ticket == NOBODY and status.state == "READY"
+        status.joined = [(asked.front, asked.request_id)]
+        is_idle = what == "load" and asked.request_id == NOBODY and status.state == "READY"
         if is_idle or (what == "unload" and status.state == "UNAVAILABLE"):
             self._settle(alias, status, status.state, status.why)
             return
@@ -187,8 +188,8 @@ class Terms:
             _tell_stands(front, alias, status)
         joined, status.joined = status.joined, []
         self.on_settled(alias, status)
-        for front, ticket in joined:
-            tell_done(front, ticket, "FAILED" if failed else state, why)
+        for front, request_id in joined:
+            tell_done(front, request_id, "FAILED" if failed else state, why)
         self.go_on()
 
     def forget(self, alias: str) -> None:
@@ -197,7 +198,7 @@ class Terms:
             self.preferred.remove(alias)
         status = self._statuses.pop(alias, None)
         for asked in status.asked if status is not None else ():
-            tell_done(asked.front, asked.ticket, "UNAVAILABLE", UNLOADED)
+            tell_done(asked.front, asked.request_id, "UNAVAILABLE", UNLOADED)
 
     # --- who comes between ---
 
@@ -280,7 +281,7 @@ class Terms:
 def _refuse(asked: LoadRequest, status: ModelStatus, why: str) -> None:
     """Refuse a request; the model stays as it was."""
     state = status.state if asked.what == "unload" else "FAILED"
-    tell_done(asked.front, asked.ticket, state, why)
+    tell_done(asked.front, asked.request_id, state, why)
 
 
 def _tell_stands(front: FrontSlot, alias: str, status: ModelStatus) -> None:
@@ -288,7 +289,7 @@ def _tell_stands(front: FrontSlot, alias: str, status: ModelStatus) -> None:
     front.tell("stands", model=alias, state=state, why=why, failed=failed)
 
 
-def tell_done(front: FrontSlot, ticket: int, state: str, why: str) -> None:
-    """Report the result to the front that waits with this ticket."""
-    if ticket != NOBODY:
-        front.tell("done", ticket=ticket, state=state, why=why)
+def tell_done(front: FrontSlot, request_id: int, state: str, why: str) -> None:
+    """Report the result to the front that sent the request."""
+    if request_id != NOBODY:
+        front.tell("done", request_id=request_id, state=state, why=why)

@@ -66,18 +66,20 @@ class FrontLine:
             "withdraw": lambda e: hosted.transitions.withdraw(e["model"], e["term"]),
             "go": lambda e: hosted.go(e["model"], e["term"]),
             "stands": lambda e: hosted.stands(e["model"], e["state"], e["why"], failed=e["failed"]),
-            "welcome": lambda e: hosted.welcome(AddedModel.from_json(e["added"]), e["tickets"]),
-            "farewell": lambda e: hosted.farewell(e["model"]),
+            "add_model": lambda e: hosted.add_model(
+                AddedModel.from_json(e["added"]), e["request_ids"]
+            ),
+            "remove_model": lambda e: hosted.remove_model(e["model"]),
             "prefer": lambda e: hosted.preferred(e["model"]),
-            "done": lambda e: hosted.done(e["ticket"], e["state"], e["why"]),
+            "done": lambda e: hosted.done(e["request_id"], e["state"], e["why"]),
         }
 
     # --- to the supervisor: a Coordinator ---
 
-    def ask(self, what: str, alias: str, ticket: int, workers: int | None = None) -> None:
+    def ask(self, what: str, alias: str, request_id: int, workers: int | None = None) -> None:
         """Have a model loaded, unloaded, or made the default everywhere."""
         replicas = None if workers is None else -(-workers // self._fronts)
-        self._line.send(what, model=alias, ticket=ticket, replicas=replicas)
+        self._line.send(what, model=alias, request_id=request_id, replicas=replicas)
 
     def tell(self, event: str, alias: str, term: int, why: str = "") -> None:
         """Report the result of a load or unload in this process."""

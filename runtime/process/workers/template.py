@@ -83,7 +83,7 @@ class Template:
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
-        self._line.send(json.dumps({"ticket": asked["ticket"], **told}).encode())
+        self._line.send(json.dumps({"fork_id": asked["fork_id"], **told}).encode())
         if permit is not None:
             permit.give()
         return True

@@ -389,9 +389,9 @@ def test_who_asks_for_what_was_forgotten_a_moment_ago_is_told(what):
     front, heard = FrontSlot(0, 0), []
     line = front.prepare().front
     line.on_event = heard.append
-    assert Terms({}, None, None).heard(front, {"event": what, "model": "a", "ticket": 7})
+    assert Terms({}, None, None).heard(front, {"event": what, "model": "a", "request_id": 7})
     assert line.read()
-    assert [(each["event"], each["ticket"], each["state"]) for each in heard] == [
+    assert [(each["event"], each["request_id"], each["state"]) for each in heard] == [
         ("done", 7, "UNAVAILABLE")
     ]
     front.let_go()

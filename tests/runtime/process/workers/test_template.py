@@ -190,7 +190,7 @@ if os.fork() == 0:
     line = Dying(fileno=theirs.detach())
     Template(line, SimpleNamespace(call=None), lambda: None).fork()
 channel = Channel.create()
-asked = json.dumps({"ticket": 1, "generation": 1}).encode()
+asked = json.dumps({"fork_id": 1, "generation": 1}).encode()
 socket.send_fds(ours, [asked], [teller, os.dup(2), *channel.descriptors])
 os.close(teller)
 print(os.read(told, 100), [os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(2)])
@@ -217,8 +217,8 @@ if os.getuid() == 0:
     os.setuid(65534)  # nobody keeps root from starting more
 resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
 before = os.listdir("/proc/self/fd")
-for ticket in range(3):
-    asked = json.dumps({"ticket": ticket, "generation": 1}).encode()
+for fork_id in range(3):
+    asked = json.dumps({"fork_id": fork_id, "generation": 1}).encode()
     socket.send_fds(ours, [asked], [2, 2])
     template.fork()
     print(json.loads(ours.recv(100)))
@@ -229,6 +229,6 @@ assert os.listdir("/proc/self/fd") == before
 def test_where_there_may_be_no_more_processes_a_template_says_so_and_keeps_no_descriptor():
     command = [sys.executable, "-c", FULL]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    told = [str({"ticket": ticket, "errno": errno.EAGAIN}) for ticket in range(3)]
+    told = [str({"fork_id": fork_id, "errno": errno.EAGAIN}) for fork_id in range(3)]
     assert done.stdout.splitlines() == told, done.stderr
     assert done.returncode == 0, done.stderr

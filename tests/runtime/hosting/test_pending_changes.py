@@ -1,19 +1,19 @@
-"""Who waits for a change that somebody else undoes meanwhile may ask again."""
+"""A caller whose change another caller undoes meanwhile may try again."""
 
 import asyncio
 
 import pytest
 
 from modelbundle.runtime.errors import LoadFailed, Overloaded, RequestError
-from modelbundle.runtime.hosting.tickets import Tickets
+from modelbundle.runtime.hosting.pending_changes import PendingChanges
 from modelbundle.runtime.models.state import CANNOT, UNLOADED
 
 
 @pytest.mark.parametrize(("why", "told"), [(UNLOADED, Overloaded), (CANNOT, LoadFailed)])
-def test_a_model_that_goes_while_it_comes_is_no_failure(why, told):
+def test_a_model_that_is_unloaded_while_it_loads_is_no_failure(why, told):
     async def register():
-        tickets = Tickets()
-        await tickets.arrival("a", lambda ticket: tickets.done(ticket, "UNAVAILABLE", why))
+        pending = PendingChanges()
+        await pending.added("a", lambda request_id: pending.done(request_id, "UNAVAILABLE", why))
 
     with pytest.raises(RequestError) as refused:
         asyncio.run(register())
