@@ -121,6 +121,7 @@ class ServeSettings:
     shared_memory whether clients on this machine may name shared memory of theirs in place of
                   tensors, through the dialects that know how
     dialects      how clients may speak, out of `DIALECTS`; "native" = the bundle's own routes
+    cors          origins of web pages that may read answers: "https://app.example.com"; "*" = all
     """
 
     host: str | None = None
@@ -142,6 +143,7 @@ class ServeSettings:
     registration: Literal["none", "store"] = "none"
     shared_memory: bool = False
     dialects: tuple[DialectName, ...] = ("native", "v2", "v1")
+    cors: tuple[str, ...] = ()
     batch: BatchSettings = field(default_factory=BatchSettings)
     queue: QueueSettings = field(default_factory=QueueSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
@@ -156,7 +158,8 @@ class ServeSettings:
     def to_json(self) -> dict[str, Any]:
         """As it stands in `bundle.json`, defaults filled in."""
         given = None if self.formats is None else list(self.formats)
-        return asdict(self) | {"dialects": list(self.dialects), "formats": given}
+        lists = {"dialects": list(self.dialects), "formats": given, "cors": list(self.cors)}
+        return asdict(self) | lists
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -182,6 +185,8 @@ class ServeSettings:
             made["dialects"] = _checked_dialects(data["dialects"])
         if data.get("formats") is not None:
             made["formats"] = tuple(data["formats"])
+        if "cors" in data:
+            made["cors"] = tuple(data["cors"])
         return cls(**(dict(data) | made))
 
     def merged(self, **changes: Any) -> Self:

@@ -7,7 +7,7 @@ from pydantic import Field, StrictBool, StrictInt, field_validator, model_valida
 from ....runtime.manifests.settings import DialectName, ServeSettings
 from .quantity import Count, Duration, ManagementPort, Port, Size, SomeDuration, Warmup, Workers
 from .section import Section
-from .text import ApiName, EnvName, Fairness, Host, RoutePath
+from .text import ApiName, EnvName, Fairness, Host, Origin, RoutePath
 from .wrong import quoted, wrong
 
 _DEFAULT = ServeSettings()
@@ -236,6 +236,12 @@ class Serve(Section):
     )
     """Formats of bodies and answers, besides JSON, npy, npz, CSV and forms. The lock gets the
     packages for them. Default: those whose packages are in the lock anyway."""
+
+    cors: tuple[Origin, ...] = Field(
+        default=_DEFAULT.cors, examples=[["https://app.example.com"], ["*"]]
+    )
+    """Origins of web pages whose scripts may send requests and read the answers (CORS); `*` allows
+    all pages. Default: those of the server alone."""
 
     batch: Batch = Field(default_factory=Batch)
     """How rows of several requests share one call of the model."""

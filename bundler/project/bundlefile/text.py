@@ -366,6 +366,14 @@ Host = Annotated[
         (_host,),
     ),
 ]
+Origin = Annotated[
+    StrictStr,
+    Rule(
+        r"\*|[a-z][a-z0-9+.-]*://[^\sA-Z/?#@]+",
+        "is not the origin of a page.",
+        "Write it as browsers do, in small letters: `https://app.example.com`; or `*` for all.",
+    ),
+]
 Fairness = Annotated[
     StrictStr,
     Rule(

@@ -33,6 +33,14 @@ def test_the_header_that_tells_clients_apart(fairness, header):
     assert QueueSettings(fairness=fairness).fairness_header == header
 
 
+def test_origins_are_a_list():
+    settings = ServeSettings.from_json({"cors": ["https://app.example.com"]})
+    assert settings.cors == ("https://app.example.com",)
+    assert ServeSettings.from_json(settings.to_json()) == settings
+    with pytest.raises(InvalidBundle, match="cors"):
+        ServeSettings.from_json({"cors": [1]})
+
+
 def test_dialects_are_known_ones():
     """A list in JSON; an unknown one is named."""
     settings = ServeSettings.from_json({"dialects": ["native", "v2"]})

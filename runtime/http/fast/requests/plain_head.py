@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ....data.media import is_json
 from ....errors import RequestError
 from ....manifests.settings import ServeSettings
+from ...cross_origin import ORIGIN
 from ...request import timing
 from ...request.headers import content_coding, content_type, is_plain, seconds_allowed
 from ...request.identity import Identity
@@ -103,6 +104,7 @@ class HeadReader:
         self._settings = settings
         self._destinations = destinations
         self._queue_headers = QueueHeaders(settings.queue)
+        self._unusual = _UNUSUAL | {ORIGIN} if settings.cors else _UNUSUAL
 
     def read(self, target: bytes, headers: Headers, *, is_last: bool) -> PlainHead | None:
         """What the head of a POST says; None where anything about it is out of the ordinary.
@@ -114,7 +116,7 @@ class HeadReader:
             return None
         said = dict(headers)  # of equal names the last counts, as everywhere here
         length = self._length(said.get(b"content-length", b""))
-        if not length or not _UNUSUAL.isdisjoint(said) or self._queue_headers.is_by_address:
+        if not length or not self._unusual.isdisjoint(said) or self._queue_headers.is_by_address:
             return None
         if not is_plain(content_coding(said, headers)):
             return None

@@ -1,0 +1,58 @@
+"""CrossOrigin: which web pages of other origins may read the answers of this server.
+
+A browser sends the requests of any page, and shows a page of another origin only answers that
+allow it. Source: Fetch Standard, "CORS protocol".
+"""
+
+from collections.abc import Mapping, Sequence
+
+from ..dialects.reply import Headers, Reply
+from .request.exchange import Exchange, Message, Send
+
+ORIGIN = b"origin"
+_METHODS = b"GET, HEAD, POST, PUT, DELETE, OPTIONS"
+_SECONDS = b"600"  # for which a browser need not ask again
+_EXPOSED = (b"access-control-expose-headers", b"*")  # the size of v2's JSON, ids, Retry-After
+_VARY = (b"vary", b"Origin")
+
+
+class CrossOrigin:
+    """Allows pages of `origins`: `https://app.example.com`, or `*` for all of them."""
+
+    def __init__(self, origins: Sequence[str]) -> None:
+        self._is_any = "*" in origins
+        self._origins = frozenset(origin.encode() for origin in origins)
+
+    def preflight(self, exchange: Exchange) -> Reply | None:
+        """The answer to a browser that asks what a page may send, where its page is allowed."""
+        asked = exchange.headers.get(b"access-control-request-method")
+        if exchange.method != "OPTIONS" or asked is None or not self._of(exchange.headers):
+            return None
+        wanted = exchange.headers.get(b"access-control-request-headers")
+        named = () if wanted is None else ((b"access-control-allow-headers", wanted),)
+        told = ((b"access-control-allow-methods", _METHODS), (b"access-control-max-age", _SECONDS))
+        return Reply(b"", content_type="text/plain", headers=(*told, *named))
+
+    def around(self, exchange: Exchange, send: Send) -> Send:
+        """A `send` that lets the page of a request see the answer, where it is allowed."""
+        more = self._of(exchange.headers)
+        if not more:
+            return send
+
+        async def allowing(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *more]
+            await send(message)
+
+        return allowing
+
+    def _of(self, headers: Mapping[bytes, bytes]) -> Headers:
+        """What an answer to such a request has besides; nothing where its page is not allowed."""
+        origin = headers.get(ORIGIN)
+        if origin is None:
+            return ()
+        if self._is_any:
+            return (b"access-control-allow-origin", b"*"), _EXPOSED
+        if origin not in self._origins:
+            return ()
+        return (b"access-control-allow-origin", origin), _EXPOSED, _VARY
