@@ -1,22 +1,19 @@
 """Environment: the Python environment that a bundle runs in on this machine."""
 
-import fcntl
 import os
 import platform
 import re
-import shutil
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ...runtime.manifests.bundle_manifest import BundleManifest
-from ..errors import ResolveError, StoreError
+from ..errors import ResolveError
 from ..progress import NullProgress, Progress
-from ..store.files import disk
 from ..untrusted import bundle_text
+from .environment_home import EnvironmentHome
 from .lock.lock import index_arguments
 from .requirements import normalize
 from .resolving import uv
@@ -25,7 +22,6 @@ from .wheels import collisions
 
 Mode = Literal["auto", "locked", "current"]
 
-COMPLETE = ".complete"
 _LOCK = "env/requirements.lock"
 SHOWN = 3  # differing packages named in a sentence
 
@@ -152,53 +148,30 @@ def materialize(
         ResolveError: when it cannot be made on this machine.
     """
     _check_machine(manifest)
-    home = envs / f"{(manifest.lock or '').removeprefix('sha256:')}-{manifest.python}"
-    python = home / "bin" / "python"
-    with _alone(home):
-        if not (home / COMPLETE).exists() or not python.exists():  # a link to another's
-            (progress or NullProgress()).step(f"Making the environment `{home}`")
-            _make(home, manifest.python, _requirements(bundle), offline=offline)
-            with disk.told("make the environment"):
-                disk.sync_filesystem(home)  # or a power cut leaves the mark, and hollow packages
-                (home / COMPLETE).touch()
-    return python
+    progress = progress or NullProgress()
+    name = f"{(manifest.lock or '').removeprefix('sha256:')}-{manifest.python}"
+    home = EnvironmentHome(envs / name)
+
+    def fill(folder: Path) -> None:
+        progress.step(f"Making the environment `{home.path}`")
+        _fill(folder, manifest.python, _requirements(bundle), offline=offline)
+
+    if not home.is_complete:
+        home.make(fill, progress)
+    return home.python
 
 
-def _make(home: Path, version: str, requirements: Path, *, offline: bool) -> None:
+def _fill(folder: Path, version: str, requirements: Path, *, offline: bool) -> None:
     """Make the environment in place: a moved one would point at its old path."""
-    shutil.rmtree(home, ignore_errors=True)
-    try:
-        python = sys.executable if _is(version) else version
-        uv.run(["venv", "--python", python, str(home)], cwd=home.parent, offline=offline)
-        install = ["pip", "sync", "--python", str(home / "bin" / "python"), "--require-hashes"]
-        # Every index may offer a version: what is installed has the locked digest in any case.
-        install += ["--index-strategy", "unsafe-best-match", *index_arguments(requirements)]
-        install += ["--compile-bytecode"]  # or every start of a server would do it
-        uv.run([*install, str(requirements)], cwd=home.parent, offline=offline)
-        for site in home.glob("lib/python*/site-packages"):
-            collisions.check_environment(site)
-    except BaseException:
-        shutil.rmtree(home, ignore_errors=True)
-        raise
-
-
-@contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """One process creates an environment while others wait; readers do not wait."""
-    try:
-        with disk.told("make the environment"):
-            disk.make_directories(home.parent)
-            descriptor = os.open(f"{home}.lock", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except StoreError:
-        if not (home / COMPLETE).exists():
-            raise
-        yield
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    python = sys.executable if _is(version) else version
+    uv.run(["venv", "--python", python, str(folder)], cwd=folder.parent, offline=offline)
+    install = ["pip", "sync", "--python", str(folder / "bin" / "python"), "--require-hashes"]
+    # Every index may offer a version: what is installed has the locked digest in any case.
+    install += ["--index-strategy", "unsafe-best-match", *index_arguments(requirements)]
+    install += ["--compile-bytecode"]  # or every start of a server would do it
+    uv.run([*install, str(requirements)], cwd=folder.parent, offline=offline)
+    for site in folder.glob("lib/python*/site-packages"):
+        collisions.check_environment(site)
 
 
 def _check_machine(manifest: BundleManifest) -> None:

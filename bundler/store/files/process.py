@@ -51,6 +51,11 @@ class Process:
         state, started = _state(self.pid)
         return state != b"Z" and (not (started and self.started) or started == self.started)
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a signal has stopped it, here, so that it does nothing until it is continued."""
+        return self.is_near and self.is_alive and _state(self.pid)[0] in {b"T", b"t"}
+
 
 def _state(pid: int) -> tuple[bytes, int]:
     with suppress(OSError, ValueError, IndexError):

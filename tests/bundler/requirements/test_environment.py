@@ -12,7 +12,8 @@ from importlib.metadata import version
 import pytest
 
 from modelbundle.bundler.errors import ResolveError, StoreError
-from modelbundle.bundler.requirements.environment import COMPLETE, choose, differences
+from modelbundle.bundler.requirements.environment import choose, differences
+from modelbundle.bundler.requirements.environment_home import COMPLETE
 from modelbundle.bundler.store.files import disk
 from modelbundle.runtime import digest
 from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
