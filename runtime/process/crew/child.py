@@ -21,6 +21,7 @@ Work = Callable[[Callable[[], None]], int]
 """A process' whole life: calls its argument when it is ready; the exit code."""
 
 _READY = b"ready\n"
+_exit = os._exit  # what a model does to `os` must not keep a fork from ending
 
 
 class Child:
@@ -153,12 +154,18 @@ def be_child(prepare: Callable[[], None], work: Work, told: int) -> NoReturn:
     except BaseException:  # noqa: BLE001 - a fork must not unwind into its parent's frames
         traceback.print_exc()
     finally:
-        with suppress(OSError, ValueError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-            outlet.STDOUT.end()
-            outlet.STDERR.end()
-        os._exit(code)
+        try:
+            _flush()
+        finally:  # a model may have put anything in the place of the streams
+            _exit(code)
+
+
+def _flush() -> None:
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        outlet.STDOUT.end()
+        outlet.STDERR.end()
 
 
 def _tell(descriptor: int, data: bytes) -> None:
