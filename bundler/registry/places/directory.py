@@ -1,18 +1,17 @@
 """Directory: an OCI image layout that several machines may share, over NFS for example."""
 
 import errno
-import fcntl
 import hashlib
 import os
 import stat as modes
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ....runtime import digest as digests
 from ...errors import Damaged, RegistryError
-from ...store import Blob, drafts
+from ...store import Blob, drafts, turn
 from ...store.files import disk, layout
 from ..http.limits import Limits
 from ..reference import DirectoryReference
@@ -125,18 +124,8 @@ class Directory(LayoutPlace):
         finally:
             disk.remove(temporary)
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """An optimisation: where it means nothing, `publish` looks again."""
-        path, descriptor = self._root / ".index.lock", None
-        with suppress(OSError):  # another user's, in a directory that protects it
-            descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, disk.FILE_MODE)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            if descriptor is not None:
-                os.close(descriptor)
+    def _locked(self) -> AbstractContextManager[None]:
+        return turn.taken(self._root / ".index.turn")
 
     def _path(self, digest: str) -> Path:
         return self._root / blob_name(digest)

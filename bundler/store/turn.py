@@ -1,0 +1,91 @@
+"""Turn: lets one process at a time change a file that several machines share, without locks.
+
+On NFS a lock may do nothing, but a file is created by one process alone. It says by which.
+When that one has ended, or is of another machine and silent for a while, the turn passes on.
+"""
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..errors import StoreError
+from . import drafts
+from .files import disk
+from .files.process import Process
+
+GRACE = 30.0  # seconds; a turn takes milliseconds
+_LOOK = 0.02  # seconds between two looks, at most
+
+
+@contextmanager
+def taken(path: Path, grace: float = GRACE) -> Iterator[None]:
+    """Create the file at `path`, when its turn has come; it is removed when the block ends.
+
+    Raises:
+        StoreError: when another process has kept it for `grace` seconds, and may be at work.
+        OSError: when it cannot be created.
+    """
+    deadline = time.monotonic() + grace
+    while not _is_created(path):
+        _wait(path, grace, is_late=time.monotonic() > deadline)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            disk.remove(path)
+
+
+def _is_created(path: Path) -> bool:
+    try:
+        disk.write(path, str(Process.current()).encode(), durable=False)
+    except FileExistsError:
+        return False
+    except OSError:  # a full disk: it may be there, and empty
+        with suppress(OSError):
+            disk.remove(path)
+        raise
+    return True
+
+
+def _wait(path: Path, grace: float, *, is_late: bool) -> None:
+    """End a turn whose process cannot end it; else wait a little."""
+    try:
+        text = disk.read(path)
+    except FileNotFoundError:
+        return
+    holder = _holder(text)
+    is_near = holder is not None and holder.is_near
+    is_over = is_late and disk.age(path) > grace
+    if holder is not None and is_near and holder.is_alive:
+        if is_over:
+            raise StoreError(
+                f"Process {holder.pid} has kept `{path}` for more than {grace:.0f} seconds.",
+                hint=f"See what it waits for, or end it: `kill -9 {holder.pid}`.",
+            )
+    elif is_near or is_over:
+        _end(path, text)
+        return
+    time.sleep(_LOOK * random.random())  # noqa: S311 - so that two do not look in step
+
+
+def _holder(text: bytes) -> Process | None:
+    """Whose turn it is; None if that is just being written, or never will be."""
+    try:
+        return Process.parse(text.decode())
+    except ValueError:
+        return None
+
+
+def _end(path: Path, text: bytes) -> None:
+    """Remove the file, unless it is the next process's by now."""
+    aside = drafts.new(path.parent, path.name)
+    try:
+        path.rename(aside)
+    except FileNotFoundError:
+        return
+    if disk.read(aside) == text:
+        disk.remove(aside)
+    else:
+        aside.rename(path)
