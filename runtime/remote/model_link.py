@@ -1,6 +1,7 @@
 """ModelLink: the front's connection to one model process."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from .slabs.inputs import Inputs
 from .slabs.layout import Layout, Numbers
 from .slabs.note import NotedOutput
 
+log = logging.getLogger(__name__)
+
+PATIENCE = 10.0  # seconds for the news that a process which was to be killed is dead
 Kill = Callable[[int, str], None]
 """Ends the model process of a generation, for a reason."""
 
@@ -172,9 +176,18 @@ class ModelLink:
             if self._killed < job.generation:
                 self._killed = job.generation
                 self._kill(job.generation, why)
+                if self._loop is not None:
+                    self._loop.call_later(PATIENCE, self._give_up, job.generation)
         elif not self.is_ready and job in self._waiting:
             self._waiting.remove(job)
             job.done(None, ModelDied(why))
+
+    def _give_up(self, generation: int) -> None:
+        """Count a process as lost that was to be killed: the supervisor may be stopped."""
+        if generation == self.generation and self.is_ready and self._loop is not None:
+            log.error("The process of `%s` was to be ended, but nobody says so.", self.alias)
+            self.why = "hangs"
+            self._end(generation, self.why)
 
     def _send_waiting(self) -> None:
         while self._waiting and self._free and self.is_ready:

@@ -13,6 +13,7 @@ import pytest
 from modelbundle.runtime.batching.execution.out_of_memory import is_out_of_memory
 from modelbundle.runtime.errors import ModelDied
 from modelbundle.runtime.manifests.signature import Field, Side
+from modelbundle.runtime.remote import model_link
 from modelbundle.runtime.remote.message import Message, MessageKind, Ready
 from modelbundle.runtime.remote.slabs.slab import GRAIN, KEPT
 
@@ -372,5 +373,26 @@ def test_when_everybody_else_is_gone_nothing_is_waited_for(nursery):
         with pytest.raises(ModelDied):
             await waiting
         assert not predict.is_ready
+
+    serve(nursery, scenario)
+
+
+def test_a_process_whose_end_nobody_reports_is_not_waited_for_in_vain(nursery, monkeypatch):
+    """The supervisor may be stopped; once it goes on, so does everything."""
+    monkeypatch.setattr(model_link, "PATIENCE", 0.1)
+
+    async def scenario(here, predict, executor):
+        here.is_silent = True
+        waiting = asyncio.ensure_future(ask(predict, [rows(-4)], 1))
+        await asyncio.sleep(0)
+        predict.kill("hangs")
+        with pytest.raises(ModelDied):
+            await waiting
+        assert not predict.is_ready
+        later = asyncio.ensure_future(ask(predict, [rows(1)], 1))
+        here.is_silent = False
+        await here.bury()
+        here.fork()
+        assert (await later).tolist() == [2.0]
 
     serve(nursery, scenario)
