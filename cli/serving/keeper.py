@@ -18,8 +18,8 @@ from ...bundler.serving.running import RunningServer
 from ...runtime.errors import BundleError
 from ...runtime.manifests.bundle_manifest import BundleManifest
 from ...runtime.manifests.settings import ServeSettings
+from ...runtime.process.crew.event_loop import EventLoop
 from ...runtime.process.crew.exit_report import signal_name
-from ...runtime.process.crew.watch import Watch
 from ...runtime.process.sockets.address import Address
 from ...runtime.process.supervising.resolver import Resolver
 from ...runtime.process.supervising.terminal import Terminal
@@ -52,7 +52,7 @@ class Keeper:
         self._console = console
         stops = [each for each in STOPS if signal.getsignal(each) is not signal.SIG_IGN]
         self._ignores_hang_ups = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # `nohup`
-        self._watch = Watch((*stops, signal.SIGHUP))
+        self._loop = EventLoop((*stops, signal.SIGHUP))
         self._terminal = Terminal()
         self._servers: list[Served] = []
         self._current: Served | None = None  # that serves, or will
@@ -71,12 +71,12 @@ class Keeper:
         """
         try:
             first = self._prepare()
-            with self._watch:
+            with self._loop:
                 self._current = self._start(first)
                 while self._servers:
-                    for number in self._watch.wait():
+                    for number in self._loop.wait():
                         self._obey(number)
-                    for server in [each for each in self._servers if each.has_ended(self._watch)]:
+                    for server in [each for each in self._servers if each.has_ended(self._loop)]:
                         self._ended(server)
                 return self._code
         finally:
@@ -132,7 +132,7 @@ class Keeper:
             self._servers.remove(server)
             server.end()
             raise
-        server.listen(self._watch, partial(self._ready, server))
+        server.listen(self._loop, partial(self._ready, server))
         return server
 
     def _listen(self, launch: "Launch") -> tuple[socket.socket, RunningServer]:
@@ -184,14 +184,14 @@ class Keeper:
         """Restart once more, where that was asked for meanwhile."""
         if self._is_asked:
             self._is_asked = False
-            self._watch.later(0.0, self._restart)
+            self._loop.later(0.0, self._restart)
 
     @contextmanager
     def _stoppable(self) -> Iterator[None]:
         """Be interrupted by a signal: an environment may take minutes to be made."""
 
         def stop(number: int, _: object) -> None:
-            self._watch.note(number)
+            self._loop.note(number)
             raise KeyboardInterrupt
 
         before = {number: signal.signal(number, stop) for number in STOPS}

@@ -9,7 +9,7 @@ from functools import partial
 from typing import IO, TYPE_CHECKING
 
 from ...runtime.errors import BundleError
-from ...runtime.process.crew.watch import Watch
+from ...runtime.process.crew.event_loop import EventLoop
 from ...runtime.process.handover import Handover
 from ...runtime.process.supervising.resolver import Resolver
 from . import fork, process
@@ -90,9 +90,9 @@ class Served:
         run = partial(main, [str(self.launch.directory), *options])
         return fork.start(run, variables, stdout=stdout, inherited=inherited)
 
-    def listen(self, watch: Watch, on_ready: Callable[[], None]) -> None:
+    def listen(self, loop: EventLoop, on_ready: Callable[[], None]) -> None:
         """Hear what it tells."""
-        watch.register(self._told, partial(self._hear, on_ready))
+        loop.register(self._told, partial(self._hear, on_ready))
 
     def _hear(self, on_ready: Callable[[], None]) -> bool:
         try:
@@ -115,11 +115,11 @@ class Served:
             self._sent.add(number)
             self._child.send_signal(number)
 
-    def has_ended(self, watch: Watch) -> bool:
+    def has_ended(self, loop: EventLoop) -> bool:
         """Whether it has; what it wrote last is heard then."""
         if self._child is None or self._child.poll() is None:
             return False
-        watch.unregister(self._told)
+        loop.unregister(self._told)
         os.set_blocking(self._told, False)
         self._hear(lambda: None)
         return True

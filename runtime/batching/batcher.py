@@ -9,13 +9,13 @@ from typing import Any
 from ..errors import InvalidInput, ModelDied, Overloaded
 from .admission.admission import Admission
 from .admission.eviction import Eviction
-from .alarm import Alarm
 from .arrival_wait import ArrivalWait
 from .batch.batch import Batch
 from .batch.delivery import Delivery
 from .batch.hang import HangWatch
 from .batch.recovery import Recovery
 from .batch.slots import ExecutorSlot, Slots
+from .deadline_timer import DeadlineTimer
 from .execution.executor import Executor, RowOps
 from .execution.measurement import Measurement
 from .lanes.lane import Backlog, Lane
@@ -63,7 +63,7 @@ class Batcher:
         self._admission = Admission(self.limits, self._lanes, self._slots, self._observer)
         self._eviction = Eviction(self._lanes, self._in_flight, self._admission, self._observer)
         self._recovery = Recovery(self._eviction.is_over, idempotent=self.limits.idempotent)
-        self._alarm = Alarm(clock, self._eviction.expire)
+        self._timer = DeadlineTimer(clock, self._eviction.expire)
         self._delivery = Delivery(
             ops, is_whole=self.limits.mergeable, may_repeat=self.limits.idempotent
         )
@@ -96,7 +96,7 @@ class Batcher:
             self._schedule()  # what is held back goes now
             await self._drained.wait()
         self._abandon()
-        self._alarm.cancel()
+        self._timer.cancel()
         self._return_wait.cancel()
         self._watch.cancel()
         self._drained.set()
@@ -194,8 +194,8 @@ class Batcher:
         self._observer.queued(self._lanes.backlog.rows)
         if not lane.is_listed:
             self._lanes.enlist(lane)
-        if deadline < self._alarm.at and self._loop is not None:
-            self._alarm.set(self._loop, deadline)
+        if deadline < self._timer.at and self._loop is not None:
+            self._timer.set(self._loop, deadline)
         if self._is_scheduled or not self._slots.idle:
             return
         if is_trickling and self._loop is not None:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from math import inf
 from typing import Protocol
 
-from ..batching.alarm import Alarm
 from ..batching.batch.hang import ABANDONED_GRACE, HANG_SHARE, OVERDUE_FACTOR
+from ..batching.deadline_timer import DeadlineTimer
 
 PERIOD = 0.25  # seconds between two looks
 LATE = 0.25  # seconds after its time that a look may come; else it is ourselves who hung
@@ -46,17 +46,17 @@ class LivenessProbe:
         self._probed = probed
         self._timeout = timeout
         self._clock = clock
-        self._alarm = Alarm(clock, self._look)
+        self._timer = DeadlineTimer(clock, self._look)
         self._asked = 0.0  # when, and not answered since
         self._is_overdue = False
         self._due = 0.0
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start probing, because a call is sent."""
-        if self._alarm.at == inf:
+        if self._timer.at == inf:
             self._asked, self._is_overdue = 0.0, False
             self._due = self._clock() + PERIOD
-            self._alarm.set(loop, self._due)
+            self._timer.set(loop, self._due)
 
     def beat(self) -> None:
         """Take an answer to a ping."""
@@ -68,7 +68,7 @@ class LivenessProbe:
 
     def cancel(self) -> None:
         """Stop probing."""
-        self._alarm.cancel()
+        self._timer.cancel()
 
     def _look(self, now: float) -> float:
         if not self._probed.is_awaited and not self._is_overdue:

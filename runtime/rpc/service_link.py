@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from ..batching.alarm import Alarm
+from ..batching.deadline_timer import DeadlineTimer
 from ..data.payload import Payload
 from ..errors import DeadlineExceeded, Overloaded
 from ..manifests.settings import ServeSettings
@@ -69,7 +69,7 @@ class ServiceLink:
         self._number = 0
         self._durations = CallDurations()
         self._probe = LivenessProbe(self, settings.timeout)
-        self._alarm = Alarm(time.monotonic, self._expire)
+        self._timer = DeadlineTimer(time.monotonic, self._expire)
         self._stopped: asyncio.Event = asyncio.Event()
 
     # --- life ---
@@ -90,7 +90,7 @@ class ServiceLink:
             except TimeoutError:
                 log.error("The service has not come to an end within %g s.", seconds)  # noqa: TRY400
         self._probe.cancel()
-        self._alarm.cancel()
+        self._timer.cancel()
         if self._loop is not None:
             self._loop.remove_reader(self._channel.front.fileno())
             self._loop = None
@@ -246,8 +246,8 @@ class ServiceLink:
             self._go_on()
 
     def _watch(self, deadline: float) -> None:
-        if deadline + SLACK < self._alarm.at and self._loop is not None:
-            self._alarm.set(self._loop, deadline + SLACK)
+        if deadline + SLACK < self._timer.at and self._loop is not None:
+            self._timer.set(self._loop, deadline + SLACK)
 
     def _expire(self, now: float) -> float:
         """Fail what is past its deadline; when to look again."""

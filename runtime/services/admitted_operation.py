@@ -27,7 +27,7 @@ class AdmittedOperation:
         """Answer `call`.
 
         Raises:
-            Overloaded: by prediction its answer comes too late.
+            Overloaded: the answer is predicted to come after the deadline.
             RequestError: as the operation itself.
         """
         congestion, began = self._congestion, time.monotonic()
@@ -36,19 +36,19 @@ class AdmittedOperation:
         if wait:
             self._observer.refused("wait")
             raise Overloaded("The queue is too long for the deadline.", retry_after=wait)
-        visit = congestion.begin(slack, began)
+        started = congestion.begin(slack, began)
         try:
             answer = await self._operation(call)
         except (DeadlineExceeded, asyncio.CancelledError):
-            congestion.given_up(visit, time.monotonic())
+            congestion.given_up(started, time.monotonic())
             raise
         except BaseException as error:
             if isinstance(error, PredictionFailed):
-                congestion.answered(visit, time.monotonic())
+                congestion.answered(started, time.monotonic())
             else:
                 congestion.refused()
             raise
-        congestion.answered(visit, time.monotonic())
+        congestion.answered(started, time.monotonic())
         return answer
 
 
@@ -57,10 +57,10 @@ def admitted(
     routes: Iterable[Route],
     observer: Callable[[str], BatchObserver],
 ) -> dict[str, Operation]:
-    """The same, by path, behind what each needs; batchers know themselves what they can do.
+    """The operations by path, with admission control where no batcher has its own.
 
-    For the process that has the connections: a method that computes keeps the loop of any other
-    from telling anybody anything. `observer` is told of the refusals at a path.
+    For the process with the connections: a method that computes blocks the event loop of the
+    service process, which could refuse nothing meanwhile. `observer` gives the observer of a path.
     """
     plain = {route.path for route in routes if route.model is None and not route.batchable}
     return {

@@ -7,8 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from math import inf
 from typing import Any
 
-from ..batching.alarm import Alarm
 from ..batching.batch.hang import ABANDONED_GRACE, CHECK_INTERVAL, OVERDUE_FACTOR
+from ..batching.deadline_timer import DeadlineTimer
 from ..errors import Overloaded
 
 _SHARE = 0.85  # of the time until its deadline that a call may be predicted to take
@@ -62,7 +62,7 @@ class Threads(ThreadPoolExecutor):
         self._pace = 0.0  # seconds that a job takes, whatever its method
         self._waiting: set[ThreadJob] = set()  # for a thread
         self._abandoned: list[ThreadJob] = []
-        self._alarm = Alarm(time.monotonic, self._look)
+        self._timer = DeadlineTimer(time.monotonic, self._look)
 
     def begin(self, name: str, work: Callable[[], Any], deadline: float = inf) -> ThreadJob:
         """Run `work` of the method called `name`, as soon as there is a thread.
@@ -110,8 +110,8 @@ class Threads(ThreadPoolExecutor):
         allowed = self._timeout if usual is None else min(self._timeout, OVERDUE_FACTOR * usual)
         job.expected = max(time.monotonic(), deadline) + ABANDONED_GRACE + allowed
         self._abandoned.append(job)
-        if job.expected < self._alarm.at:
-            self._alarm.set(asyncio.get_running_loop(), job.expected)
+        if job.expected < self._timer.at:
+            self._timer.set(asyncio.get_running_loop(), job.expected)
 
     def _look(self, now: float) -> float:
         self._abandoned = [job for job in self._abandoned if not job.future.done()]

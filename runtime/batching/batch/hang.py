@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from math import inf
 
-from ..alarm import Alarm
+from ..deadline_timer import DeadlineTimer
 from ..policy.window import Limits
 from .batch import Batch
 from .slots import ExecutorSlot, Slots
@@ -30,7 +30,7 @@ class HangWatch:
     Where nothing is known yet of what a batch takes, only the first holds.
     """
 
-    __slots__ = ("_alarm", "_is_needed", "_limits", "_slots")
+    __slots__ = ("_is_needed", "_limits", "_slots", "_timer")
 
     def __init__(
         self,
@@ -42,19 +42,19 @@ class HangWatch:
         self._limits = limits
         self._slots = slots
         self._is_needed = is_needed  # whether others wait for an executor
-        self._alarm = Alarm(clock, self._look)
+        self._timer = DeadlineTimer(clock, self._look)
 
     def begin(self, loop: asyncio.AbstractEventLoop, slot: ExecutorSlot, batch: Batch) -> None:
         """`slot` has begun with `batch`."""
         cost = batch.window.cost
         overdue = OVERDUE_FACTOR * (slot.predicted + cost.tail) if cost.count else inf
         at = slot.started + min(self._limits.hang, overdue)
-        if at < self._alarm.at:
-            self._alarm.set(loop, at)
+        if at < self._timer.at:
+            self._timer.set(loop, at)
 
     def cancel(self) -> None:
         """Look no more."""
-        self._alarm.cancel()
+        self._timer.cancel()
 
     def _look(self, now: float) -> float:
         return min((self._judge(slot, now) for slot in self._slots), default=inf)

@@ -17,7 +17,7 @@ from ...dialects.served import Served
 from ...dialects.v1 import examples
 from ...errors import InvalidInput, NotSupported
 from ...manifests.signature import OBJECTS, Side
-from ..aside import LARGE, Aside
+from ..background_thread import LARGE, BackgroundThread
 from ..dispatcher import Dispatcher
 from ..messages.pool import pool
 from ..model_spec import ModelSpecs
@@ -32,7 +32,7 @@ class Examples:
 
     def __init__(self, catalog: Catalog) -> None:
         self._specs = ModelSpecs(catalog)
-        self._aside = Aside()
+        self._background = BackgroundThread()
         self._messages = pool()
 
     def handlers(self, dispatcher: Dispatcher) -> dict[str, grpc.RpcMethodHandler]:
@@ -97,7 +97,7 @@ class Examples:
         if served.signature is None:
             raise NotSupported(f"`{served.name}` takes bodies of its own form, not examples.")
         work = partial(_batch, served.signature.inputs, given, served.settings.nan == "null")
-        batch = await self._aside.run(work, is_long=len(inquiry.body) >= LARGE)
+        batch = await self._background.run(work, is_long=len(inquiry.body) >= LARGE)
         return await served.answer(inquiry, batch)
 
 

@@ -29,7 +29,7 @@ from ...dialects.v2.metadata import config, extensions, metadata
 from ...dialects.v2.statistics import statistics
 from ...errors import InvalidInput
 from ...manifests.signature import Side
-from ..aside import LARGE, MANY, Aside
+from ..background_thread import LARGE, MANY, BackgroundThread
 from ..dispatcher import Dispatcher, Say
 from ..messages.pool import pool
 from ..refusal import Refusal
@@ -49,7 +49,7 @@ class Inference:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._aside = Aside()
+        self._background = BackgroundThread()
         self._messages = pool()
         self._response = self._messages["inference.ModelInferResponse"]
 
@@ -135,7 +135,7 @@ class Inference:
             outputs = _chosen(served.name, request.outputs, outputs)
         is_long = not request.raw_input_contents and tensors.count(outputs) > MANY
         work = partial(self._written, request, served, outputs, places)
-        return await self._aside.run(work, is_long=is_long)
+        return await self._background.run(work, is_long=is_long)
 
     async def _answered(self, request: Any, served: Served, inquiry: Inquiry) -> list[Tensor]:
         """What a model, or an author's class, says to the tensors of a request."""
@@ -143,9 +143,9 @@ class Inference:
         signature = served.signature
         if signature is None:
             work = partial(tensors.read, request, Memory(served))
-            return await ask(served, inquiry, await self._aside.run(work, is_long=is_long))
+            return await ask(served, inquiry, await self._background.run(work, is_long=is_long))
         work = partial(_batch, signature.inputs, request, served)
-        batch = await self._aside.run(work, is_long=is_long)
+        batch = await self._background.run(work, is_long=is_long)
         return from_output(signature, await served.answer(inquiry, batch))
 
     def _written(

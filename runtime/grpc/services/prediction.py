@@ -18,7 +18,7 @@ from ...dialects.v1 import signature_def, status
 from ...errors import InvalidInput, NotSupported
 from ...manifests.signature import Side
 from ...printable import printable
-from ..aside import LARGE, Aside
+from ..background_thread import LARGE, BackgroundThread
 from ..dispatcher import Dispatcher
 from ..messages.pool import pool
 from ..model_spec import ModelSpecs
@@ -37,7 +37,7 @@ class Prediction:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._specs = ModelSpecs(catalog)
-        self._aside = Aside()
+        self._background = BackgroundThread()
         self._messages = pool()
 
     def handlers(self, dispatcher: Dispatcher) -> dict[str, grpc.RpcMethodHandler]:
@@ -58,7 +58,7 @@ class Prediction:
             each.tensor_content for each in request.inputs.values()
         )
         work = partial(_batch, served.signature.inputs, request)
-        batch = await self._aside.run(work, is_long=is_long)
+        batch = await self._background.run(work, is_long=is_long)
         outputs = from_output(served.signature, await served.answer(inquiry, batch))
         response = self._messages["tensorflow.serving.PredictResponse"]()
         self._specs.write(response.model_spec, spec, served)

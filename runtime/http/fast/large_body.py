@@ -1,8 +1,8 @@
 """LargeBody: receives large bodies of numbers into memory that is reused.
 
-In pieces they would be copied three times on their way to a batch, and what is really large would
-be written to fresh pages, which the kernel has to clear (see `HeapTrim`). The memory that holds
-bodies here is kept, a little of it, for others.
+Received in pieces, they would be copied three times on their way to a batch, and very large ones
+would be written to new pages, which the kernel has to clear (see `HeapTrim`). Some of the memory of
+answered bodies is kept for the next ones.
 """
 
 import asyncio
@@ -11,12 +11,12 @@ from typing import Protocol
 
 import numpy as np
 
-LARGE = 1 << 17  # bytes of a body that is received so
-ALIGNMENT = 64  # bytes: where numbers begin
-KEPT = 1 << 24  # bytes of memory that is kept for bodies to come
-_IDLE = 5.0  # seconds after which it is not
-_GRAIN = 1 << 16  # bytes
-_PIECE = 1 << 14  # bytes that are heard at a time
+LARGE = 1 << 17  # bytes; smaller bodies are received in pieces
+ALIGNMENT = 64  # bytes, of the address of the first number
+KEPT = 1 << 24  # bytes of memory that is kept for the next bodies
+_IDLE = 5.0  # seconds without a large body, after which it is released
+_GRAIN = 1 << 16  # bytes to which sizes of buffers are rounded up
+_PIECE = 1 << 14  # bytes of a small read
 
 
 class Spares:
@@ -24,12 +24,12 @@ class Spares:
 
     def __init__(self) -> None:
         self._arrays = [np.empty(0, np.uint8)]
-        (self._resting,) = self._references()  # to an array that nobody uses
+        (self._resting,) = self._references()  # reference count of an unused array
         self._timer: asyncio.TimerHandle | None = None
         self._is_used = False  # since the timer was set
 
     def take(self, size: int, numbers_at: int) -> memoryview:
-        """Room for `size` bytes, in which numbers that begin at `numbers_at` are aligned."""
+        """A buffer of `size` bytes, in which numbers that begin at `numbers_at` are aligned."""
         self._is_used = True
         wanted = size + ALIGNMENT
         array = next((each for each in self._free() if len(each) >= wanted), None)
@@ -50,7 +50,7 @@ class Spares:
         ]
 
     def _keep(self, array: np.ndarray) -> None:
-        """Keep it for others, where there is room; what is too small now makes some."""
+        """Keep a buffer for later bodies if there is room; unused ones make room for it."""
         if len(array) + sum(map(len, self._arrays)) > KEPT:
             free = set(map(id, self._free()))
             self._arrays = [each for each in self._arrays if id(each) not in free]
@@ -58,14 +58,14 @@ class Spares:
             return
         self._arrays.append(array)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_IDLE, self._let_go)
+            self._timer = asyncio.get_running_loop().call_later(_IDLE, self._release)
 
-    def _let_go(self) -> None:
-        """Keep nothing, once there was nothing to receive for a while."""
+    def _release(self) -> None:
+        """Release all buffers if none was used since the last call."""
         self._timer = None
         if self._is_used:
             self._is_used = False
-            self._timer = asyncio.get_running_loop().call_later(_IDLE, self._let_go)
+            self._timer = asyncio.get_running_loop().call_later(_IDLE, self._release)
         else:
             self._arrays.clear()
 
@@ -74,47 +74,47 @@ class LargeBodyConnection(Protocol):
     """The connection that a `LargeBody` stands in for."""
 
     def listen(self, instead: asyncio.BufferedProtocol | None, /) -> None:
-        """Have somebody else hear what the client says, or nobody else."""
+        """Pass what the client sends to `instead`; None = to the connection again."""
 
     def take_part(self, size: int, /) -> bool:
-        """So many bytes more have come; whether they are to be kept."""
+        """Count `size` received bytes of the body; returns whether they are still wanted."""
 
     def take_body(self, body: memoryview, /) -> None:
-        """All of it has."""
+        """Take the complete body."""
 
     def data_received(self, data: bytes, /) -> None:
-        """Something that is no part of a large body has come."""
+        """Take data that is no part of a large body."""
 
     def connection_lost(self, exc: Exception | None, /) -> None:
-        """There is nobody any more."""
+        """The client has closed the connection."""
 
     def pause_writing(self) -> None:
-        """The client does not read."""
+        """The client does not read its answers."""
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """The client reads again."""
 
 
-class _Substitute(asyncio.BufferedProtocol):
-    """Hears what a client says in the place of its connection."""
+class _ConnectionProxy(asyncio.BufferedProtocol):
+    """A protocol that passes all events but received data to the connection."""
 
     def __init__(self, connection: LargeBodyConnection) -> None:
         self._connection = connection
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """There is nobody any more."""
+        """The client has closed the connection."""
         self._connection.connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """The client does not read."""
+        """The client does not read its answers."""
         self._connection.pause_writing()
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """The client reads again."""
         self._connection.resume_writing()
 
 
-class LargeBody(_Substitute):
+class LargeBody(_ConnectionProxy):
     """Receives the rest of one body, and no byte of what follows it.
 
     `room` is where the body goes.
@@ -128,36 +128,36 @@ class LargeBody(_Substitute):
         self._is_kept = True
 
     def begin(self, first: memoryview) -> None:
-        """Take what has come of it, and hear the rest instead of the connection."""
+        """Store the part that has arrived, and receive the rest instead of the connection."""
         self._room[: len(first)] = first
         self._connection.listen(self)
         self._count(len(first))
 
     def get_buffer(self, _: int) -> memoryview:
-        """Where the next bytes go; those that nobody wants, over one another."""
+        """Where the next bytes go; unwanted ones overwrite each other."""
         missing = self._size - self._received
         return self._room[self._received :] if self._is_kept else self._room[:missing]
 
     def buffer_updated(self, nbytes: int) -> None:
-        """So many have come."""
+        """Count the received bytes."""
         self._count(nbytes)
 
     def _count(self, size: int) -> None:
         self._received += size
         is_kept = self._connection.take_part(size)
         if self._is_kept and not is_kept:
-            # What has come is in no budget any more: it must not stay until the rest is there.
+            # The budget does not count the body any more: free its memory at once.
             self._is_kept = False
             self._room = memoryview(bytearray(_PIECE))
         if self._received == self._size:
-            self._connection.listen(Interlude(self._connection))
+            self._connection.listen(SmallReads(self._connection))
             self._connection.take_body(self._room)
 
 
-class Interlude(_Substitute):
+class SmallReads(_ConnectionProxy):
     """Reads in small pieces between two large bodies, so that little of the next one is copied.
 
-    Ends where more comes that is no such body.
+    Ends when a client sends more than that at once.
     """
 
     def __init__(self, connection: LargeBodyConnection) -> None:
@@ -169,7 +169,7 @@ class Interlude(_Substitute):
         return self._room
 
     def buffer_updated(self, nbytes: int) -> None:
-        """So many have come."""
+        """Pass the received bytes on."""
         if nbytes == _PIECE:
             self._connection.listen(None)
         self._connection.data_received(bytes(self._room[:nbytes]))

@@ -45,7 +45,7 @@ class Child:
             self._status.abandon()
             raise
 
-    def start(self, work: Work, let_go: Callable[[], None]) -> None:
+    def start(self, work: Work, close_others: Callable[[], None]) -> None:
         """Fork; the child first closes the descriptors that only its supervisor needs.
 
         Raises:
@@ -61,7 +61,7 @@ class Child:
                 pipe.abandon()
             raise
         if self.pid == 0:
-            be_child(lambda: self._prepare(supervisor, let_go), work, self._status.writer)
+            be_child(lambda: self._prepare(supervisor, close_others), work, self._status.writer)
         self.listen()
 
     @property
@@ -79,11 +79,11 @@ class Child:
         for pipe in self.pipes:
             pipe.close()
 
-    def _prepare(self, supervisor: int, let_go: Callable[[], None]) -> None:
+    def _prepare(self, supervisor: int, close_others: Callable[[], None]) -> None:
         end_with_parent(self._death_signal)
         if sys.platform == "linux" and os.getppid() != supervisor:
             os._exit(1)
-        let_go()
+        close_others()
         for pipe in self.pipes:
             os.close(pipe.reader)
         os.dup2(self._stderr.writer, STDERR)

@@ -57,8 +57,8 @@ class ProcessSlot:
         """The labels of its process in the metrics."""
         return {"role": "", "model": "", "worker": "", "replica": ""}
 
-    def let_go(self, but_for: "ProcessSlot | None" = None) -> None:
-        """Close the descriptors shared with the process, except those that `but_for` needs."""
+    def close(self, except_for: "ProcessSlot | None" = None) -> None:
+        """Close the descriptors shared with the process, except those that `except_for` needs."""
 
     def send(self, number: int) -> None:
         """Send a signal to its process, if it has one."""
@@ -89,23 +89,23 @@ class FrontSlot(ProcessSlot):
         self.models: tuple[ModelSlot, ...] = ()
         self.control: ControlPair | None = None
         self.is_open = False  # whoever is here may say that the server is ready
-        self.enlist(models)
+        self.add_models(models)
 
     @property
     def labels(self) -> dict[str, str]:
         """Its row of the counters."""
         return super().labels | {"role": "front", "worker": str(self.row)}
 
-    def enlist(self, models: Sequence["ModelSlot"]) -> None:
+    def add_models(self, models: Sequence["ModelSlot"]) -> None:
         """Add model processes that work for this front."""
         for model in models:
             model.front, model.crew = self, self.crew
         self.models = (*self.models, *models)
 
-    def discharge(self, model: "ModelSlot") -> None:
-        """Forget one model process of this front."""
+    def remove_model(self, model: "ModelSlot") -> None:
+        """Remove one model process of this front."""
         self.models = tuple(each for each in self.models if each is not model)
-        model.let_go()
+        model.close()
 
     def tell(self, event: str, descriptors: Sequence[int] = (), **more: Any) -> None:
         """Send an event to the front, if it is running.
@@ -129,7 +129,7 @@ class FrontSlot(ProcessSlot):
             self.is_open = True
             self.tell("open")
 
-    def condemn(self, event: Mapping[str, Any]) -> None:
+    def kill_model(self, event: Mapping[str, Any]) -> None:
         """Kill a model process that hangs, unless it has been replaced meanwhile."""
         for model in self.models:
             wanted = (model.alias, model.term, model.replica, model.generation)
@@ -139,21 +139,21 @@ class FrontSlot(ProcessSlot):
 
     def prepare(self) -> ControlPair:
         """Make new lines for a new process: an event may be half written on the old ones."""
-        self.let_go()
+        self.close()
         self.control, self.is_open = ControlPair(), False
         for model in self.models:
             model.prepare()
         return self.control
 
-    def let_go(self, but_for: ProcessSlot | None = None) -> None:
+    def close(self, except_for: ProcessSlot | None = None) -> None:
         """Close its lines, and those of its models."""
         if self.control is not None:
             self.control.supervisor.close()
-            if but_for is not self:
+            if except_for is not self:
                 self.control.front.close()
         for model in self.models:
-            if but_for is not self:
-                model.let_go(but_for)
+            if except_for is not self:
+                model.close(except_for)
 
 
 class ModelSlot(ProcessSlot):
@@ -182,16 +182,16 @@ class ModelSlot(ProcessSlot):
     def labels(self) -> dict[str, str]:
         """Its model, front and replica."""
         worker = "" if self.front is None else str(self.front.row)
-        told = {"role": "model", "model": self.alias, "worker": worker}
-        return super().labels | told | {"replica": str(self.replica)}
+        own = {"role": "model", "model": self.alias, "worker": worker}
+        return super().labels | own | {"replica": str(self.replica)}
 
     def prepare(self) -> None:
         """A new channel."""
         self.channel = Channel.create()
 
-    def let_go(self, but_for: ProcessSlot | None = None) -> None:
+    def close(self, except_for: ProcessSlot | None = None) -> None:
         """Close the channel."""
-        if self.channel is not None and but_for is not self:
+        if self.channel is not None and except_for is not self:
             self.channel.close()
             self.channel = None
 
@@ -227,16 +227,16 @@ class TemplateSlot(ProcessSlot):
 
     def prepare(self) -> socket.socket:
         """Make a new line for a new process; the supervisor's end does not block."""
-        self.let_go()
+        self.close()
         self.supervisor, self.template = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.supervisor.setblocking(False)
         return self.supervisor
 
-    def let_go(self, but_for: ProcessSlot | None = None) -> None:
-        """Close both ends, or only ours if `but_for` is this slot."""
+    def close(self, except_for: ProcessSlot | None = None) -> None:
+        """Close both ends, or only ours if `except_for` is this slot."""
         if self.supervisor is not None:
             self.supervisor.close()
-        if self.template is not None and but_for is not self:
+        if self.template is not None and except_for is not self:
             self.template.close()
 
 
@@ -254,7 +254,7 @@ class Crew:
         for slot in self.slots():
             slot.crew = self
 
-    def enlist(self, template: TemplateSlot) -> None:
+    def add_template(self, template: TemplateSlot) -> None:
         """Add the template of a model."""
         template.crew = self
         self.templates[template.alias] = template
@@ -298,10 +298,10 @@ class Crew:
         for slot in self.slots():
             slot.send(number)
 
-    def let_go(self) -> None:
+    def close(self) -> None:
         """Close every line, at the end or in a child."""
         for slot in (*self.fronts, *self.templates.values()):
-            slot.let_go()
+            slot.close()
 
 
 NOBODY = Crew(())

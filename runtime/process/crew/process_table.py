@@ -14,9 +14,9 @@ from ..machine.cgroup import Cgroup
 from .child import Child, Work
 from .control import Event
 from .crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
+from .event_loop import EventLoop
 from .exit_report import ExitReport
 from .pending_forks import PendingForks
-from .watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -35,14 +35,14 @@ class ProcessTable:
 
     def __init__(
         self,
-        watch: Watch,
+        loop: EventLoop,
         work: Callable[[ProcessSlot], Work],
         on_ready: Callable[[ProcessSlot], None],
         on_event: Callable[[FrontSlot, Event], None],
         on_failure: Callable[[ProcessSlot, OSError], None],
     ) -> None:
         self.crews: list[Crew] = []
-        self._watch = watch
+        self._loop = loop
         self._work = work
         self._on_ready = on_ready
         self._on_event = on_event
@@ -67,7 +67,7 @@ class ProcessTable:
         for front in crew.fronts:
             for pipe in front.child.pipes if front.child is not None else ():
                 if not self._hear(front, pipe.read):
-                    self._watch.unregister(pipe.reader)
+                    self._loop.unregister(pipe.reader)
 
     # --- birth ---
 
@@ -82,10 +82,10 @@ class ProcessTable:
                 self._prepare(slot)
             elif isinstance(slot, TemplateSlot):
                 line = slot.prepare().fileno()
-                self._watch.register(line, partial(self._forks.hear, slot))
+                self._loop.register(line, partial(self._forks.hear, slot))
             child = Child(time.monotonic(), slot.death_signal)
             slot.generation += 1
-            child.start(self._work(slot), partial(self._let_go, slot))
+            child.start(self._work(slot), partial(self._close_others, slot))
         except OSError:
             self._hang_up(slot)
             raise
@@ -114,13 +114,13 @@ class ProcessTable:
         child.listen()
         self._attend(slot, child)
         lose_patience = partial(self._forks.lose_patience, fork_id)
-        self._watch.later(FORK_TIMEOUT, partial(self._watch.later, FORK_SLACK, lose_patience))
+        self._loop.later(FORK_TIMEOUT, partial(self._loop.later, FORK_SLACK, lose_patience))
 
     def _attend(self, slot: ProcessSlot, child: Child) -> None:
-        """Watch the descriptors of the process in a slot."""
+        """EventLoop the descriptors of the process in a slot."""
         slot.child = child
         for pipe in child.pipes:
-            self._watch.register(pipe.reader, partial(self._hear, slot, pipe.read))
+            self._loop.register(pipe.reader, partial(self._hear, slot, pipe.read))
         if isinstance(slot, ModelSlot):
             slot.tell("born")
 
@@ -140,7 +140,7 @@ class ProcessTable:
         child, slot.child = slot.child, None
         if child is not None:
             for pipe in child.pipes:
-                self._watch.unregister(pipe.reader)
+                self._loop.unregister(pipe.reader)
             child.abandon()
         self._on_failure(slot, error)
 
@@ -148,28 +148,28 @@ class ProcessTable:
         """Make new lines for a new process: an event may be half written on the old ones."""
         line = front.prepare().supervisor
         line.on_event = partial(self._on_event, front)
-        line.on_full = partial(self._watch.write, line.fileno(), line.flush)
-        self._watch.register(line.fileno(), line.read)
+        line.on_full = partial(self._loop.write, line.fileno(), line.flush)
+        self._loop.register(line.fileno(), line.read)
 
     def _hang_up(self, slot: ProcessSlot) -> None:
         """Close the control line of a front that has died."""
         if isinstance(slot, TemplateSlot) and slot.supervisor is not None:
-            self._watch.unregister(slot.supervisor.fileno())
+            self._loop.unregister(slot.supervisor.fileno())
             self._forks.finish(slot)
-            slot.let_go()
+            slot.close()
         if isinstance(slot, FrontSlot) and slot.control is not None:
-            self._watch.unregister(slot.control.supervisor.fileno())
+            self._loop.unregister(slot.control.supervisor.fileno())
             slot.control.close()
 
-    def _let_go(self, own: ProcessSlot) -> None:
+    def _close_others(self, own: ProcessSlot) -> None:
         """In a child: close the descriptors of the supervisor and of all other processes."""
-        self._watch.let_go()
+        self._loop.close()
         for crew in self.crews:
             for slot in crew.slots():
                 for pipe in slot.child.pipes if slot.child else ():
                     os.close(pipe.reader)
             for each in (*crew.fronts, *crew.templates.values()):
-                each.let_go(but_for=own)
+                each.close(except_for=own)
 
     def _hear(self, slot: ProcessSlot, read: Callable[[], bool]) -> bool:
         was_ready = slot.is_ready
@@ -207,7 +207,7 @@ class ProcessTable:
             return
         child.is_reaped, slot.child = True, None
         for pipe in child.pipes:
-            self._watch.unregister(pipe.reader)
+            self._loop.unregister(pipe.reader)
         self._hang_up(slot)
         if isinstance(slot, ModelSlot):
             self._end_offspring(pid)
@@ -218,7 +218,7 @@ class ProcessTable:
         """Send SIGTERM to the children that a dead process has left, and SIGKILL later."""
         if offspring.send(pid, signal.SIGTERM):
             self._left.add(pid)
-            self._watch.later(GRACE, partial(self._kill_offspring, pid))
+            self._loop.later(GRACE, partial(self._kill_offspring, pid))
 
     def _kill_offspring(self, pid: int) -> None:
         if pid in self._left:  # else its number may be another's by now
@@ -249,7 +249,7 @@ class ProcessTable:
         for pid in list(self._left):
             self._kill_offspring(pid)
         for crew in self.crews:
-            crew.let_go()
+            crew.close()
 
 
 def cannot_start(slot: ProcessSlot, error: OSError) -> BundleError:

@@ -28,8 +28,8 @@ class ServiceSlot(ModelSlot):
         """A new channel."""
         self.calls = CallChannel.create()
 
-    def let_go(self, but_for: ProcessSlot | None = None) -> None:
+    def close(self, except_for: ProcessSlot | None = None) -> None:
         """Close the channel."""
-        if self.calls is not None and but_for is not self:
+        if self.calls is not None and except_for is not self:
             self.calls.close()
             self.calls = None

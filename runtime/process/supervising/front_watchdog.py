@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from ..crew.crew import FrontSlot
-from ..crew.watch import Watch
+from ..crew.event_loop import EventLoop
 
 log = logging.getLogger(__name__)
 
@@ -53,12 +53,12 @@ class FrontWatchdog:
 
     def __init__(
         self,
-        watch: Watch,
+        loop: EventLoop,
         fronts: Callable[[], Iterable[FrontSlot]],
         may_load: Callable[[FrontSlot], bool],
         silence: float,
     ) -> None:
-        self._watch = watch
+        self._loop = loop
         self._fronts = fronts
         self._may_load = may_load
         self._silence = silence
@@ -69,7 +69,7 @@ class FrontWatchdog:
     def begin(self) -> None:
         """Start pinging."""
         self._due = time.monotonic() + self._period
-        self._watch.later(self._period, self._call)
+        self._loop.later(self._period, self._call)
 
     def answered(self, front: FrontSlot, *, is_debugged: bool) -> None:
         """Take the answer of a front to a ping."""
@@ -116,7 +116,7 @@ class FrontWatchdog:
         log.error("%s (pid %d) %s: it is replaced.", front.name, front.child.pid, what)
         if not is_stopped:
             front.send(signal.SIGABRT)  # it writes down where it is
-            self._watch.later(DUMP_TIME, partial(front.child.send, signal.SIGKILL))
+            self._loop.later(DUMP_TIME, partial(front.child.send, signal.SIGKILL))
         else:
             front.send(signal.SIGKILL)
 

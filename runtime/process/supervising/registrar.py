@@ -116,9 +116,9 @@ class Registrar:
             raise RegistrationRefused("refused", "it is no name of a model in a store")
         if len(self._asked) >= MOST_ASKED:
             raise RegistrationRefused("busy", "other models are being registered")
-        watch = self._supervision.watch
+        loop = self._supervision.loop
         try:
-            question = self._resolver.ask(name, watch, partial(self._answered, name))
+            question = self._resolver.ask(name, loop, partial(self._answered, name))
         except OSError as error:
             log.error("The store cannot be asked: %s.", error.strerror)  # noqa: TRY400
             raise RegistrationRefused("failed", "the store could not be asked") from error
@@ -129,7 +129,7 @@ class Registrar:
     def _answered(self, name: str, said: Answer) -> None:
         """Take the answer of the store; add the model as soon as models can be loaded."""
         if not (self._supervision.is_free or self._supervision.is_ending):
-            self._supervision.watch.later(LOOK, partial(self._answered, name, said))
+            self._supervision.loop.later(LOOK, partial(self._answered, name, said))
             return
         arrival = self._asked.pop(name)
         del self._questions[name]

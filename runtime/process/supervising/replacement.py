@@ -25,7 +25,7 @@ class Replacement:
 
     def __init__(self, supervision: Supervision, duties: Duties, terms: Terms) -> None:
         self._supervision = supervision
-        self._watch = supervision.watch
+        self._loop = supervision.loop
         self._duties = duties
         self._terms = terms
 
@@ -37,7 +37,7 @@ class Replacement:
         for model in front.models:
             model.send(signal.SIGKILL if is_wanted else END)
             if model.child is not None:
-                self._watch.later(KILL_DELAY, partial(model.child.send, signal.SIGKILL))
+                self._loop.later(KILL_DELAY, partial(model.child.send, signal.SIGKILL))
         if not is_wanted:
             self._duties.left(front)
             front.crew.end_if_left()
@@ -52,14 +52,14 @@ class Replacement:
         _report(front, child, exit_report, delay)
         if front.crashes > 1:
             self._terms.give_up_waiting()
-        self._watch.later(delay, partial(self._refill, front))
+        self._loop.later(delay, partial(self._refill, front))
 
     def _refill(self, front: FrontSlot) -> None:
         """Fill a front's slot once its old models are reaped: new ones get new channels."""
         if all(model.child is None for model in front.models):
             self._supervision.fill(front)
         else:
-            self._watch.later(RETRY, partial(self._refill, front))
+            self._loop.later(RETRY, partial(self._refill, front))
 
     def model(self, model: ModelSlot, child: Child, exit_report: ExitReport) -> None:
         """Replace a model process: its front goes on meanwhile."""
@@ -74,7 +74,7 @@ class Replacement:
             delay = model.delay(child)
             self._duties.died(model, exit_report.cause)
             _report(model, child, exit_report, delay)
-            self._watch.later(delay, partial(self._supervision.fill, model))
+            self._loop.later(delay, partial(self._supervision.fill, model))
 
     def template(self, template: TemplateSlot, child: Child, exit_report: ExitReport) -> bool:
         """Replace a template; whether its model processes are to be forked without it for good."""
@@ -87,7 +87,7 @@ class Replacement:
         if crew.has_served and not crew.is_leaving and not self._supervision.is_ending:
             delay = template.delay(child)
             _report(template, child, exit_report, delay)
-            self._watch.later(delay, partial(self._supervision.fill, template))
+            self._loop.later(delay, partial(self._supervision.fill, template))
         return False
 
 

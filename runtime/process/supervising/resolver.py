@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from ..crew.watch import Watch
+from ..crew.event_loop import EventLoop
 
 log = logging.getLogger(__name__)
 
@@ -54,13 +54,15 @@ class Resolver:
         """Read what `to_json` wrote."""
         return cls(tuple(told["command"]), Path(told["place"]), told["variables"])
 
-    def ask(self, name: str, watch: Watch, on_answer: Callable[[Answer], None]) -> "StoreQuestion":
+    def ask(
+        self, name: str, loop: EventLoop, on_answer: Callable[[Answer], None]
+    ) -> "StoreQuestion":
         """Start the command; `on_answer` is called once it has ended, in any case.
 
         Raises:
             OSError: when the limit of processes is reached.
         """
-        return StoreQuestion(self, name, watch, on_answer)
+        return StoreQuestion(self, name, loop, on_answer)
 
     def environment(self) -> dict[str, str]:
         """The environment of the command."""
@@ -72,9 +74,9 @@ class StoreQuestion:
     """One run of that command; the supervisor reaps its process with all others."""
 
     def __init__(
-        self, resolver: Resolver, name: str, watch: Watch, on_answer: Callable[[Answer], None]
+        self, resolver: Resolver, name: str, loop: EventLoop, on_answer: Callable[[Answer], None]
     ) -> None:
-        self._watch = watch
+        self._loop = loop
         self._on_answer = on_answer
         self._said = b""
         self._has_ended = False
@@ -87,16 +89,16 @@ class StoreQuestion:
         finally:
             os.close(writer)
         os.set_blocking(self._reader, False)
-        watch.register(self._reader, self._hear)
-        watch.later(PATIENCE, self.give_up)
+        loop.register(self._reader, self._hear)
+        loop.later(PATIENCE, self.give_up)
 
     def _hear(self) -> bool:
         with suppress(BlockingIOError):
             piece = os.read(self._reader, _PIECE)
             self._said += piece
             if not piece or len(self._said) > _MOST:
-                # Its number is not another's before the watch has let go of it.
-                self._watch.later(0.0, self._end)
+                # Its number is not another's before the loop has let go of it.
+                self._loop.later(0.0, self._end)
                 return False
         return True
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ..crew.crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
-from ..crew.watch import Watch
+from ..crew.event_loop import EventLoop
 
 
 class Supervision(Protocol):
@@ -15,7 +15,7 @@ class Supervision(Protocol):
         """The crew that serves."""
 
     @property
-    def watch(self) -> Watch:
+    def loop(self) -> EventLoop:
         """The supervisor's event loop."""
 
     @property

@@ -16,9 +16,9 @@ from ...remote.channel import END
 from ..crew.child import Child
 from ..crew.control import Event
 from ..crew.crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
+from ..crew.event_loop import EventLoop
 from ..crew.exit_report import ExitReport
 from ..crew.process_table import ProcessTable, cannot_start
-from ..crew.watch import Watch
 from ..sockets.accept_queue import LAME_DUCK
 from .duties import Duties, work_at
 from .front_watchdog import SILENCE, FrontWatchdog
@@ -48,15 +48,13 @@ class Supervisor:
     def __init__(self, duties: Duties, *, grace: float, silence: float = SILENCE) -> None:
         self._duties = duties
         self._grace = grace
-        self._watch = Watch(SIGNALS)
+        self._loop = EventLoop(SIGNALS)
         work = partial(work_at, duties)
-        self._processes = ProcessTable(
-            self._watch, work, self._ready, self._told, self._cannot_fill
-        )
+        self._processes = ProcessTable(self._loop, work, self._ready, self._told, self._cannot_fill)
         self._terminal = Terminal()
         self._terms = duties.terms(self)
         self._replacement = Replacement(self, duties, self._terms)
-        self._watchdog = FrontWatchdog(self._watch, self._answerable, self._may_load, silence)
+        self._watchdog = FrontWatchdog(self._loop, self._answerable, self._may_load, silence)
         self._crew = Crew(())  # that serves, or will
         self._next: Crew | None = None  # that shall take over
         self._is_asked = False  # for another crew, which has to wait
@@ -71,13 +69,13 @@ class Supervisor:
         Raises:
             BundleError: when the processes cannot start, or keep dying before they serve.
         """
-        with self._watch:
+        with self._loop:
             try:
                 self._crew = self._new_crew()
                 self._fill_all(self._crew)
                 self._watchdog.begin()
                 while self._code is None or len(self._processes):
-                    for number in self._watch.wait():
+                    for number in self._loop.wait():
                         self._obey(number)
                     for slot, child, exit_report in self._processes.reap():
                         self._died(slot, child, exit_report)
@@ -111,8 +109,8 @@ class Supervisor:
                 front.tell("end")
                 front.send(signal.SIGTERM)
             crew.end_if_left()
-        self._watch.later(LAME_DUCK, self._duties.last_call)
-        self._watch.later(self._grace + KILL_AFTER, partial(self._processes.send, signal.SIGKILL))
+        self._loop.later(LAME_DUCK, self._duties.last_call)
+        self._loop.later(self._grace + KILL_AFTER, partial(self._processes.send, signal.SIGKILL))
 
     # --- crews ---
 
@@ -129,7 +127,7 @@ class Supervisor:
             if is_urgent and not is_beginning:
                 self._terms.hurry()
             if not self._is_asked:
-                self._watch.later(RETRY, partial(self._ask_again, is_urgent))
+                self._loop.later(RETRY, partial(self._ask_again, is_urgent))
             self._is_asked = True
             return
         self._is_asked = False  # who has asked until now gets this one
@@ -156,7 +154,7 @@ class Supervisor:
     def _see_out(self, crew: Crew) -> None:
         """Forget a crew without any process."""
         if crew.is_leaving and crew.is_gone:
-            crew.let_go()
+            crew.close()
             self._processes.crews.remove(crew)
 
     def _ready(self, slot: ProcessSlot) -> None:
@@ -179,19 +177,19 @@ class Supervisor:
             self._crew, old, self._next = crew, self._crew, None
             self._dismiss(old)
         else:
-            self._watch.later(LOOK, self._look)
+            self._loop.later(LOOK, self._look)
         self._duties.ready(crew)
         self._terms.go_on()
 
     def _look(self) -> None:
         if self._code is None and (self._next is not None or self._duties.look(self._crew)):
-            self._watch.later(LOOK, self._look)
+            self._loop.later(LOOK, self._look)
 
     def _dismiss(self, crew: Crew) -> None:
         """Let a crew finish its requests; idle connections have time to notice."""
         crew.leave()
         crew.end_if_left()
-        self._watch.later(self._grace + PATIENT, partial(crew.send, signal.SIGKILL))
+        self._loop.later(self._grace + PATIENT, partial(crew.send, signal.SIGKILL))
 
     def _make_do(self, crew: Crew) -> None:
         """Continue with the fronts that serve, although another one cannot start."""
@@ -226,9 +224,9 @@ class Supervisor:
         return self._crew
 
     @property
-    def watch(self) -> Watch:
+    def loop(self) -> EventLoop:
         """The event loop."""
-        return self._watch
+        return self._loop
 
     @property
     def is_free(self) -> bool:
@@ -245,7 +243,7 @@ class Supervisor:
         slot.is_dismissed = True
         slot.send(END if isinstance(slot, ModelSlot) else signal.SIGKILL)
         if slot.child is not None:
-            self._watch.later(KILL_DELAY, partial(slot.child.send, signal.SIGKILL))
+            self._loop.later(KILL_DELAY, partial(slot.child.send, signal.SIGKILL))
 
     # --- processes ---
 
@@ -286,7 +284,7 @@ class Supervisor:
             self._terms.reaped(slot)
             return
         if isinstance(error, ConnectionError):  # its template is gone: it can load by itself
-            self._watch.later(0.0, partial(self.fill, slot))
+            self._loop.later(0.0, partial(self.fill, slot))
             return
         failure = cannot_start(slot, error)
         self._make_do(slot.crew)
@@ -294,7 +292,7 @@ class Supervisor:
             self._fail(slot.crew, failure)
             return
         log.error("%s Trying again.", failure)
-        self._watch.later(max(slot.delay(), RETRY), partial(self.fill, slot))
+        self._loop.later(max(slot.delay(), RETRY), partial(self.fill, slot))
 
     def _told(self, front: FrontSlot, event: Event) -> None:
         """Handle an event of a front, which may ask to kill a model process that hangs."""
@@ -309,7 +307,7 @@ class Supervisor:
             if not is_known and self._duties.heard(front, event):
                 self.restart(is_urgent=False)
             return
-        front.condemn(event)
+        front.kill_model(event)
 
     def _answerable(self) -> Iterator[FrontSlot]:
         """The fronts that must answer pings; those that drain have a time limit of their own."""

@@ -137,11 +137,11 @@ class Terms:
         crew = self._supervision.crew
         template = self._factory.origin(alias)
         if template is not None and alias not in crew.templates:
-            crew.enlist(template)
+            crew.add_template(template)
             self._supervision.fill(template)
         for front in status.awaited:
             slots = self._factory.slots(front, alias)
-            front.enlist(slots)
+            front.add_models(slots)
             for slot in slots:
                 slot.prepare()
             front.offer(alias, status.term, slots)
@@ -246,7 +246,7 @@ class Terms:
         if isinstance(slot, TemplateSlot):
             self._leaving.discard(slot.alias)
         elif isinstance(slot, ModelSlot) and slot.front is not None:
-            slot.front.discharge(slot)
+            slot.front.remove_model(slot)
         if isinstance(slot, ModelSlot | TemplateSlot):
             status = self._statuses.get(slot.alias)
             if status is not None and status.doing == "unload":

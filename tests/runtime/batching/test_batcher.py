@@ -244,7 +244,7 @@ class TestDeadlines:
             with contextlib.suppress(DeadlineExceeded):  # of a machine that is busy
                 await batcher.submit(row(1), rows=1, deadline=batcher._clock() + 0.01)
             await asyncio.sleep(0.05)
-            return batcher._alarm._handle
+            return batcher._timer._handle
 
         assert serve(scenario, model) is None
 

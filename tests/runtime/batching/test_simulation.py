@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelbundle.runtime.batching.alarm import PAUSE
 from modelbundle.runtime.batching.batcher import Batcher
+from modelbundle.runtime.batching.deadline_timer import PAUSE
 from modelbundle.runtime.batching.policy.window import Limits
 from modelbundle.runtime.batching.request import FutureRequest
 from modelbundle.runtime.errors import (

@@ -23,7 +23,7 @@ class Probed:
 
 
 class Loop:
-    """Time passes from one alarm to the next."""
+    """Time passes from one timer to the next."""
 
     def __init__(self):
         self.now = 100.0

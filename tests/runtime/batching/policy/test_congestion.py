@@ -27,16 +27,16 @@ class Clients:
         if self.congestion.wait(self.slack, began):
             self.counts["refused"] += 1
             return
-        visit = self.congestion.begin(self.slack, began)
+        call = self.congestion.begin(self.slack, began)
         try:
             async with asyncio.timeout(self.patience):
                 await self.service()
         except TimeoutError:
             self.counts["late"] += 1
-            self.congestion.given_up(visit, self.loop.time())
+            self.congestion.given_up(call, self.loop.time())
         else:
             self.counts["good"] += 1
-            self.congestion.answered(visit, self.loop.time())
+            self.congestion.answered(call, self.loop.time())
 
     async def come(self, rate, seconds):
         """So many calls a second; what became of them."""
@@ -120,11 +120,11 @@ def test_clients_that_leave_before_their_deadline_are_answered_while_they_are_he
 def test_clients_that_leave_now_and_then_hurry_nobody():
     congestion = Congestion()
     for _ in range(50):
-        first, *others = visits(congestion, 10, slack=30.0)
+        first, *others = calls(congestion, 10, slack=30.0)
         for other in others:
             congestion.answered(other, 0.1)
         congestion.given_up(first, 0.2)
-    visits(congestion, 1000)
+    calls(congestion, 1000)
     assert congestion.wait(30.0, 0.2) == 0.0
 
 
@@ -186,45 +186,45 @@ def test_a_service_that_hangs_is_tried_again_and_again():
     assert after == {"good": 80}
 
 
-def visits(congestion, count=1, slack=SLACK, now=0.0):
+def calls(congestion, count=1, slack=SLACK, now=0.0):
     return [congestion.begin(slack, now) for _ in range(count)]
 
 
 def test_a_lone_call_is_always_tried():
     congestion = Congestion()
-    for visit in visits(congestion, 100):
-        congestion.given_up(visit, 1.0)
+    for call in calls(congestion, 100):
+        congestion.given_up(call, 1.0)
     assert congestion.wait(0.001, 1.0) == 0.0
-    visits(congestion)
+    calls(congestion)
     assert congestion.wait(0.001, 1.0)
 
 
 def test_who_leaves_sooner_than_anybody_is_answered_says_nothing():
     congestion = Congestion()
     for _ in range(100):
-        first, *others = visits(congestion, 4)
+        first, *others = calls(congestion, 4)
         congestion.answered(first, 0.1)
         for other in others:
             congestion.given_up(other, 0.001)
-    visits(congestion, 1000)
+    calls(congestion, 1000)
     assert congestion.wait(1.0, 0.0) == 0.0
 
 
 def test_a_call_now_and_then_that_never_ends_is_its_own_fault():
     congestion = Congestion()
     for _ in range(20):
-        first, *others = visits(congestion, 10)
+        first, *others = calls(congestion, 10)
         for other in others:
             congestion.answered(other, 0.1)
         congestion.given_up(first, 1.0)
-    visits(congestion, 1000)
+    calls(congestion, 1000)
     assert congestion.wait(1.0, 0.0) == 0.0
 
 
 def test_what_was_learned_long_ago_refuses_nobody():
     congestion = Congestion()
-    for visit in visits(congestion, 100):
-        congestion.given_up(visit, 1.0)
-    visits(congestion, 9)
+    for call in calls(congestion, 100):
+        congestion.given_up(call, 1.0)
+    calls(congestion, 9)
     assert congestion.wait(1.0, MEMORY) == pytest.approx(10.0)
     assert congestion.wait(1.0, 2 * MEMORY + 1.0) == 0.0

@@ -12,8 +12,8 @@ import time
 import pytest
 
 from modelbundle.runtime.process.crew.crew import Crew, FrontSlot, ModelSlot, TemplateSlot
+from modelbundle.runtime.process.crew.event_loop import EventLoop
 from modelbundle.runtime.process.crew.process_table import ProcessTable
-from modelbundle.runtime.process.crew.watch import Watch
 from modelbundle.runtime.process.workers.template import Template
 from modelbundle.runtime.system.prctl import adopt_orphans
 
@@ -35,12 +35,12 @@ def adopts():
 class Born:
     """A table whose template forks a model that ends at once."""
 
-    def __init__(self, watch, *, has_front):
+    def __init__(self, loop, *, has_front):
         self.failures = []
         self.model, self.template = ModelSlot("m"), TemplateSlot("m")
         self.front = FrontSlot(0, 0, [self.model])
         self.processes = ProcessTable(
-            watch, self._work, lambda _: None, lambda *_: None, self._failed
+            loop, self._work, lambda _: None, lambda *_: None, self._failed
         )
         self.processes.crews.append(Crew([self.front], [self.template]))
         if has_front:
@@ -83,8 +83,8 @@ class Born:
 @pytest.mark.parametrize("has_front", [True, False])
 def test_a_model_that_ends_before_its_birth_is_heard_of_is_buried_nevertheless(adopts, has_front):
     """Its template ends as well, with the news still in the line: nobody counts it as alive."""
-    with Watch(()) as watch:
-        born = Born(watch, has_front=has_front)
+    with EventLoop(()) as loop:
+        born = Born(loop, has_front=has_front)
         try:
             os.waitid(os.P_PID, born.told(), os.WEXITED | os.WNOWAIT)
             assert born.reap() == [], "a stranger, as far as is known"

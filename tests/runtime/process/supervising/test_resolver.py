@@ -5,7 +5,7 @@ import select
 
 import pytest
 
-from modelbundle.runtime.process.crew.watch import Watch
+from modelbundle.runtime.process.crew.event_loop import EventLoop
 from modelbundle.runtime.process.supervising.resolver import Resolver
 
 
@@ -16,8 +16,8 @@ def test_whom_the_command_has_started_ends_with_it(tmp_path):
     script = f"sleep 1000 & echo $! > {started}; wait"
     resolver = Resolver(("/bin/sh", "-c", script), tmp_path)
     answers = []
-    with Watch(()) as watch:
-        question = resolver.ask("name", watch, answers.append)
+    with EventLoop(()) as loop:
+        question = resolver.ask("name", loop, answers.append)
         sleeper = int(started.read_text())
         pidfd = os.pidfd_open(sleeper)
         question.give_up()
@@ -29,7 +29,7 @@ def test_whom_the_command_has_started_ends_with_it(tmp_path):
             os.close(pidfd)
             os.waitpid(question._pid, 0)
         while not answers:
-            watch.wait()
+            loop.wait()
     assert answers[0]["refused"] == "failed"
 
 
@@ -53,11 +53,11 @@ def test_an_answer_is_one_of_two_or_none(tmp_path, said, answer):
     (tmp_path / "said").write_text(said)
     resolver = Resolver(("/bin/sh", "-c", f"cat - {tmp_path}/said; test $0 = iris"), tmp_path)
     answers = []
-    with Watch(()) as watch:
+    with EventLoop(()) as loop:
         before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-        question = resolver.ask("iris", watch, answers.append)
+        question = resolver.ask("iris", loop, answers.append)
         while not answers:
-            watch.wait()
+            loop.wait()
         _, status = os.waitpid(question._pid, 0)
         assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
     if answer is None:

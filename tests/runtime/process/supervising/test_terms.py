@@ -394,4 +394,4 @@ def test_who_asks_for_what_was_forgotten_a_moment_ago_is_told(what):
     assert [(each["event"], each["request_id"], each["state"]) for each in heard] == [
         ("done", 7, "UNAVAILABLE")
     ]
-    front.let_go()
+    front.close()

@@ -1,12 +1,12 @@
 import asyncio
 from math import inf
 
-from modelbundle.runtime.batching.alarm import PAUSE, Alarm
+from modelbundle.runtime.batching.deadline_timer import PAUSE, DeadlineTimer
 from modelbundle.tests.runtime.batching.simulation import simulate
 
 
 def rings(until, *deadlines, answers=()):
-    """When an alarm set to each of `deadlines` rings, if it is answered with `answers`."""
+    """When an timer set to each of `deadlines` rings, if it is answered with `answers`."""
     heard = []
     following = iter(answers)
 
@@ -15,10 +15,10 @@ def rings(until, *deadlines, answers=()):
             heard.append(now)
             return next(following, inf)
 
-        alarm = Alarm(loop.time, ring)
+        timer = DeadlineTimer(loop.time, ring)
         for deadline in deadlines:
-            if deadline < alarm.at:
-                alarm.set(loop, deadline)
+            if deadline < timer.at:
+                timer.set(loop, deadline)
         await asyncio.sleep(until)
 
     simulate(main)
@@ -41,9 +41,9 @@ def test_a_canceled_alarm_is_silent():
     heard = []
 
     async def main(loop):
-        alarm = Alarm(loop.time, heard.append)
-        alarm.set(loop, 1.0)
-        alarm.cancel()
+        timer = DeadlineTimer(loop.time, heard.append)
+        timer.set(loop, 1.0)
+        timer.cancel()
         await asyncio.sleep(2.0)
 
     simulate(main)

@@ -7,41 +7,41 @@ from pathlib import Path
 import pytest
 
 from modelbundle.runtime.process.crew.control import ControlPair
+from modelbundle.runtime.process.crew.event_loop import EventLoop
 from modelbundle.runtime.process.crew.output_pipe import OutputPipe
-from modelbundle.runtime.process.crew.watch import Watch
 
 
 @pytest.fixture
-def watch():
-    with Watch((signal.SIGUSR2,)) as watch:
-        yield watch
+def loop():
+    with EventLoop((signal.SIGUSR2,)) as loop:
+        yield loop
 
 
-def test_a_signal_is_told_once(watch):
+def test_a_signal_is_told_once(loop):
     os.kill(os.getpid(), signal.SIGUSR2)
-    assert watch.wait() == [signal.SIGUSR2]
-    watch.later(0.0, lambda: None)
-    assert watch.wait() == []
+    assert loop.wait() == [signal.SIGUSR2]
+    loop.later(0.0, lambda: None)
+    assert loop.wait() == []
 
 
-def test_a_noted_signal_does_not_wait(watch):
+def test_a_noted_signal_does_not_wait(loop):
     late = []
-    watch.later(0.2, lambda: late.append(1))
-    watch.note(signal.SIGTERM)
-    assert watch.wait() == [signal.SIGTERM]
+    loop.later(0.2, lambda: late.append(1))
+    loop.note(signal.SIGTERM)
+    assert loop.wait() == [signal.SIGTERM]
     assert not late
 
 
-def test_times_come_in_their_order(watch):
+def test_times_come_in_their_order(loop):
     called = []
-    watch.later(0.02, lambda: called.append("late"))
-    watch.later(0.01, lambda: called.append("early"))
+    loop.later(0.02, lambda: called.append("late"))
+    loop.later(0.01, lambda: called.append("early"))
     while len(called) < 2:
-        watch.wait()
+        loop.wait()
     assert called == ["early", "late"]
 
 
-def test_who_has_nothing_more_to_say_is_not_asked_again(watch):
+def test_who_has_nothing_more_to_say_is_not_asked_again(loop):
     reader, writer = os.pipe()
     heard = []
 
@@ -49,108 +49,108 @@ def test_who_has_nothing_more_to_say_is_not_asked_again(watch):
         heard.append(os.read(reader, 10))
         return bool(heard[-1])
 
-    watch.register(reader, hear)
+    loop.register(reader, hear)
     os.write(writer, b"a")
-    watch.wait()
+    loop.wait()
     os.close(writer)
-    watch.wait()
-    watch.later(0.0, lambda: None)
-    watch.wait()
+    loop.wait()
+    loop.later(0.0, lambda: None)
+    loop.wait()
     assert heard == [b"a", b""]
-    watch.unregister(reader)  # harmless
+    loop.unregister(reader)  # harmless
     os.close(reader)
 
 
-def test_who_was_given_up_by_another_is_not_heard_at_the_same_time(watch):
+def test_who_was_given_up_by_another_is_not_heard_at_the_same_time(loop):
     pipes, heard = [os.pipe(), os.pipe()], []
 
     def hear(own, other):
         heard.append(own)
         os.read(pipes[own][0], 10)
-        watch.unregister(pipes[other][0])
+        loop.unregister(pipes[other][0])
         os.close(pipes[other][0])
         return True
 
     for own, other in ((0, 1), (1, 0)):
-        watch.register(pipes[own][0], lambda own=own, other=other: hear(own, other))
+        loop.register(pipes[own][0], lambda own=own, other=other: hear(own, other))
         os.write(pipes[own][1], b"a")
-    watch.wait()
+    loop.wait()
     assert len(heard) == 1
-    watch.unregister(pipes[heard[0]][0])
+    loop.unregister(pipes[heard[0]][0])
     for descriptor in (pipes[heard[0]][0], pipes[0][1], pipes[1][1]):
         os.close(descriptor)
 
 
-def test_who_has_ended_is_not_told_of_again_though_a_fork_has_the_pipe_too(watch):
+def test_who_has_ended_is_not_told_of_again_though_a_fork_has_the_pipe_too(loop):
     """A closed descriptor whose copy is open elsewhere would wake it for ever."""
     heard = []
     pipe = OutputPipe(heard.append)
     copy = os.dup(pipe.reader)  # what a fork has that has not run yet
-    watch.register(pipe.reader, pipe.read)
+    loop.register(pipe.reader, pipe.read)
     os.write(pipe.writer, b"a")
-    watch.wait()
+    loop.wait()
     os.close(pipe.writer)
-    watch.wait()
+    loop.wait()
     pipe.close()
     rounds, is_over = 0, []
-    watch.later(0.1, lambda: is_over.append(True))
+    loop.later(0.1, lambda: is_over.append(True))
     while not is_over:
-        watch.wait()
+        loop.wait()
         rounds += 1
     assert heard == [b"a"]
     assert rounds <= 2, "nothing but the time that has come"
     os.close(copy)
 
 
-def test_a_socket_that_is_closed_is_not_heard(watch):
-    watch.unregister(-1)
+def test_a_socket_that_is_closed_is_not_heard(loop):
+    loop.unregister(-1)
 
 
 def test_handlers_are_as_before_at_the_end():
     before = signal.getsignal(signal.SIGUSR2), signal.getsignal(signal.SIGCHLD)
-    with Watch((signal.SIGUSR2,)):
+    with EventLoop((signal.SIGUSR2,)):
         assert signal.getsignal(signal.SIGUSR2) != before[0]
     assert (signal.getsignal(signal.SIGUSR2), signal.getsignal(signal.SIGCHLD)) == before
 
 
-def test_what_did_not_fit_is_written_once_there_is_room(watch):
+def test_what_did_not_fit_is_written_once_there_is_room(loop):
     """And nobody is woken for room that is not needed."""
     control = ControlPair()
     line, heard = control.supervisor, []
     control.front.on_event = lambda event: heard.append(event["number"])
-    watch.register(line.fileno(), line.read)
+    loop.register(line.fileno(), line.read)
     flushed = []
-    line.on_full = lambda: watch.write(line.fileno(), lambda: flushed.append(1) or line.flush())
+    line.on_full = lambda: loop.write(line.fileno(), lambda: flushed.append(1) or line.flush())
     for number in range(5000):
         line.send("born", number=number)
     assert not flushed
     while len(heard) < 5000:
         control.front.read()
-        watch.later(0.0, lambda: None)
-        watch.wait()
+        loop.later(0.0, lambda: None)
+        loop.wait()
     assert heard == list(range(5000))
     count = len(flushed)
     woken = []
-    watch.later(0.05, lambda: woken.append(1))
-    watch.wait()
+    loop.later(0.05, lambda: woken.append(1))
+    loop.wait()
     assert woken, "by nothing else before"
     assert len(flushed) == count
     control.front.close()
-    watch.wait()
-    watch.write(line.fileno(), line.flush)
+    loop.wait()
+    loop.write(line.fileno(), line.flush)
     control.close()
 
 
-def test_nobody_is_told_where_nothing_is_heard_any_more(watch):
+def test_nobody_is_told_where_nothing_is_heard_any_more(loop):
     reader, writer = os.pipe()
-    watch.write(writer, lambda: pytest.fail("It is nobody's."))
-    watch.later(0.0, lambda: None)
-    watch.wait()
+    loop.write(writer, lambda: pytest.fail("It is nobody's."))
+    loop.later(0.0, lambda: None)
+    loop.wait()
     os.close(reader)
     os.close(writer)
 
 
-def test_the_end_of_a_child_wakes_it_though_nothing_else_tells_of_that(watch):
+def test_the_end_of_a_child_wakes_it_though_nothing_else_tells_of_that(loop):
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -159,18 +159,18 @@ def test_the_end_of_a_child_wakes_it_though_nothing_else_tells_of_that(watch):
         os._exit(0)
     os.close(reader)
     late = []
-    watch.later(60.0, lambda: late.append(1))
+    loop.later(60.0, lambda: late.append(1))
     os.close(writer)
-    assert watch.wait() == []
+    assert loop.wait() == []
     assert not late
     assert os.waitpid(pid, 0) == (pid, 0)
 
 
 def test_a_signal_that_somebody_has_blocked_before_is_told():
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
-    with Watch((signal.SIGUSR2,)) as watch:
+    with EventLoop((signal.SIGUSR2,)) as loop:
         os.kill(os.getpid(), signal.SIGUSR2)
-        assert watch.wait() == [signal.SIGUSR2]
+        assert loop.wait() == [signal.SIGUSR2]
 
 
 def test_nothing_is_left_open_at_the_end_and_signals_wake_whom_they_woke_before():
@@ -178,7 +178,7 @@ def test_nothing_is_left_open_at_the_end_and_signals_wake_whom_they_woke_before(
     os.set_blocking(writer, False)
     before = descriptors()
     first = signal.set_wakeup_fd(writer)
-    with Watch((signal.SIGUSR2,)):
+    with EventLoop((signal.SIGUSR2,)):
         assert len(descriptors()) > len(before)
     assert signal.set_wakeup_fd(first) == writer
     assert descriptors() == before

@@ -1,23 +1,23 @@
-"""Aside: runs long work in one thread, job after job, so that the event loop goes on."""
+"""BackgroundThread: runs long work in a thread, one job at a time, beside the event loop."""
 
 import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-LARGE = 1 << 16  # bytes of a message whose values are Python's, one by one, before they are numpy's
-MANY = 1 << 14  # such values in an answer
+LARGE = 1 << 16  # bytes of a message whose values become Python objects before they are an array
+MANY = 1 << 14  # of such values in an answer
 
 Result = TypeVar("Result")
 
 
-class Aside:
-    """One worker thread: large messages wait for each other, and block nothing else."""
+class BackgroundThread:
+    """Large messages wait for each other, and block nothing else."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
 
     async def run(self, work: Callable[[], Result], *, is_long: bool) -> Result:
-        """What `work` gives; at once where it is not long.
+        """The result of `work`, which is called at once unless `is_long`.
 
         Raises:
             Exception: whatever `work` raises.

@@ -1,4 +1,4 @@
-"""Watch: the supervisor's event loop: file descriptors, signals and timers."""
+"""EventLoop: the event loop of the supervisor: file descriptors, signals and timers."""
 
 import heapq
 import os
@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any, Self
 
 
-class Watch:
-    """A loop without threads: `wait` calls the handlers of what is due, and returns signals."""
+class EventLoop:
+    """An event loop without threads: `wait` calls the handlers of events, and returns signals."""
 
     def __init__(self, signals: Sequence[int]) -> None:
         self._numbers = tuple(signals)
@@ -46,10 +46,10 @@ class Watch:
         signal.set_wakeup_fd(wakeup)
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        self.let_go()
+        self.close()
 
-    def let_go(self) -> None:
-        """Close its descriptors, at the end or in a child."""
+    def close(self) -> None:
+        """Close its descriptors, at the end or in a forked child."""
         self._selector.close()
         for end in self._wake:
             os.close(end)
