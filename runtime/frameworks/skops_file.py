@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .. import zip_member
 from ..errors import MissingFramework
 from ..pickles.global_use import Use
 from ..pickles.safe_globals import DEFAULTS
@@ -97,9 +98,8 @@ def load(path: Path, pickles: Any) -> Any:
 
 def _schema(path: Path) -> dict[str, Any]:
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(_SCHEMA) as file:
-            data = file.read(_LARGEST + 1)
-        found = json.loads(data) if len(data) <= _LARGEST else None
+        with zipfile.ZipFile(path) as archive:
+            found = json.loads(zip_member.read(archive, archive.getinfo(_SCHEMA), _LARGEST))
     except (KeyError, NotImplementedError, *_BROKEN):
         return {}
     return found if isinstance(found, dict) else {}

@@ -17,7 +17,10 @@ _KIND = re.compile(r"([biufcmMOSUV])\d{1,18}", re.ASCII)  # how a dtype names it
 _RECORD = "numpy.record"  # a structure whose rows are of that class
 _SIZED = "SUV"  # kinds whose size is in the dtype's state, too
 _VERSIONS = (3, 4)  # of that state
+_FIELD = (2, 3)  # parts of a field: dtype, offset, title
 _ALIGNMENTS = (-1, 1, 2, 4, 8, 16, 32, 64)
+_DIMENSIONS = 64  # of an array, at most
+_LONGEST = 1 << 63
 _OF_OBJECTS = 0x13  # numpy's flags: holds objects, is pickled as a list, needs the interpreter
 _NEVER_OTHERWISE = 0x67  # of these, and of those that go with them, a number has none
 
@@ -33,6 +36,23 @@ def holds_objects(dtype: Any) -> bool:
     return bool(dtype.holds_objects)
 
 
+def extent(state: Any) -> int:
+    """How many parts a state has, with those of its own parts: what checking it costs."""
+    if not isinstance(state, tuple):
+        return 1
+    inner = [part for part in state if isinstance(part, (tuple, dict))]
+    return len(state) + sum(map(len, inner))
+
+
+def is_shape(shape: Any) -> bool:
+    """Whether it is the shape of an array."""
+    return (
+        isinstance(shape, tuple)
+        and len(shape) <= _DIMENSIONS
+        and all(type(length) is int and 0 <= length < _LONGEST for length in shape)
+    )
+
+
 def size(dtype: Any) -> int:
     """Bytes of one value, by the dtype's name, which `holds_objects` has checked."""
     return int(np.dtype(dtype.args[0]).itemsize)
@@ -41,12 +61,13 @@ def size(dtype: Any) -> int:
 def _checked(dtype: Any) -> bool:
     kind, _, is_copy = dtype.args
     if getattr(kind, "name", None) == _RECORD:
-        kind = f"V{dtype.state[5]}"
+        length = dtype.state[5]
+        kind = f"V{length}" if type(length) is int else None
         dtype.args = (kind, *dtype.args[1:])
     if dtype.name != NAME or not is_copy or not _KIND.fullmatch(kind):
         raise ValueError("a dtype that is none of numpy's")
     version, order, whole, names, fields, length, alignment, flags, *_ = dtype.state
-    if version not in _VERSIONS or order not in {"<", ">", "|", "="}:
+    if version not in _VERSIONS or order not in ("<", ">", "|", "="):
         raise ValueError("a dtype of another numpy")
     known = np.dtype(kind).itemsize
     if length not in ((known,) if kind[0] in _SIZED else (-1, known)):
@@ -65,11 +86,12 @@ def _checked(dtype: Any) -> bool:
 
 def _fields(names: Any, fields: Any, length: int) -> list[Any]:
     """The dtypes of a structure's fields, checked to lie within it."""
-    if not isinstance(names, tuple) or not set(names) <= set(fields):
-        raise ValueError("a dtype whose fields have no names")
-    if not all(isinstance(name, str) for name in fields):
+    is_named = isinstance(names, tuple) and all(isinstance(name, str) for name in (*names, *fields))
+    if not is_named or not set(names) <= set(fields):
         raise ValueError("a dtype whose fields have no names")
     found = list(fields.values())
+    if not all(isinstance(field, tuple) and len(field) in _FIELD for field in found):
+        raise ValueError("a dtype with a field of another kind")
     for part, offset, *_ in found:
         holds_objects(part)
         if type(offset) is not int or not 0 <= offset <= length - size(part):
@@ -87,7 +109,7 @@ def _whole(whole: Any, length: int) -> list[Any]:
     """The base dtype of a subarray dtype, checked to have `length` bytes in all."""
     part, shape = whole
     holds_objects(part)
-    if any(type(count) is not int or count < 0 for count in shape):
+    if not is_shape(shape):
         raise ValueError("a dtype without a shape")
     if size(part) * math.prod(shape) != length:
         raise ValueError("a dtype of another size than it says")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any, ClassVar, Literal, cast
 
 from . import dtype_state, raw_array
+from .effort import Effort
 from .frame import Frame
 from .global_use import GlobalUse, Use
 from .safe_globals import DEFAULTS, DTYPES, SAFE
@@ -31,8 +32,8 @@ from .stack_values import (
 )
 
 _STEPS = 1_000_000  # opcodes of one pickle
-_PARTS = 1_000_000  # of arguments that are looked into
-_USES = 100_000  # of a file; a model has a hundred
+_USES = 100_000  # of a file, and names; a model has a hundred
+_NAME = 512  # characters of a module's or attribute's name
 _IMPORT = "cloudpickle.cloudpickle.subimport"  # how code by value finds its modules
 _REMAKE = "copyreg._reconstructor"  # makes an object as one of its bases, the second argument
 _UNPICKLES = "__pyx_unpickle"  # Cython's: gives an object its state where it makes it
@@ -54,16 +55,16 @@ _RAW = Global(*raw_array.NAME.rsplit(".", 1))
 class Machine:
     """Analyses one pickle in `file`, and adds its globals and calls to `asked`."""
 
-    def __init__(self, file: IO[bytes], asked: GlobalUse) -> None:
+    def __init__(self, file: IO[bytes], asked: GlobalUse, effort: Effort) -> None:
         self._file = SkippingFile(file)
         self._raw = file
         self._asked = asked
+        self._effort = effort
         self._used = asked.uses
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
         self._protocol = 0
         self._frame = Frame()
-        self._parts_left = _PARTS
         self.has_raw_arrays = False
 
     def run(self) -> None:
@@ -76,6 +77,7 @@ class Machine:
             for steps, (opcode, argument, place) in enumerate(self._opcodes()):
                 if steps > _STEPS:
                     raise Malformed(f"more than {_STEPS} opcodes")
+                self._effort.step()
                 self._frame.reach(place or 0)
                 self._step(opcode, argument)
             self._frame.leave(self._raw.tell())
@@ -134,7 +136,11 @@ class Machine:
         if self._protocol < _TEXT_PROTOCOLS:
             module, name = NAME_MAPPING.get((module, name), (module, name))
             module = IMPORT_MAPPING.get(module, module)
+        if max(len(module), len(name)) > _NAME or len(self._asked.names) > _USES:
+            raise ValueError("more or longer names than a model has")
         found = Global(module, name)
+        if found != _RAW and name.rpartition(".")[2] == _RAW.attribute:
+            raise ValueError("joblib's array class under another name")
         self._asked.names.add(found.name)
         self._asked.order.append(sys.intern(found.name))
         self._push(_RAW if found == _RAW else found)
@@ -217,6 +223,7 @@ class Machine:
             raise ValueError(f"more than {_USES} different calls")
         if len(args) > ARGUMENTS:
             self._used.add(Use("asked", UNTOLD, UNTOLD, to))
+        self._effort.look_at(min(len(args), ARGUMENTS))
         for arg in args[:ARGUMENTS]:
             if isinstance(arg, Global):
                 self._used.add(Use("given", arg.module, arg.attribute, to))
@@ -237,9 +244,7 @@ class Machine:
         if to.replace(":", ".") in _SHALLOW:
             return
         for part in odd_parts(argument):
-            self._parts_left -= 1
-            if not self._parts_left:
-                raise ValueError(f"more than {_PARTS} parts of arguments")
+            self._effort.look_at(1)
             if part is not None:
                 self._hand_made(part, to)
 
@@ -258,6 +263,7 @@ class Machine:
 
     def _check_dtype(self, made: CallResult) -> None:
         """Record a "change" if the state of a dtype is one that numpy does not write."""
+        self._effort.look_at(dtype_state.extent(made.state))
         try:
             dtype_state.holds_objects(made)
         except (ValueError, TypeError, AttributeError, IndexError, KeyError):
@@ -269,7 +275,7 @@ class Machine:
         self._frame.leave(self._raw.tell())  # joblib would go on behind it
         size = raw_array.size(state, self._raw)
         if size is None:
-            Machine(self._raw, self._asked).run()
+            Machine(self._raw, self._asked, self._effort).run()
         elif size:
             self._file.skip(size)
 

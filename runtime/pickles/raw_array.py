@@ -26,15 +26,13 @@ def size(state: Any, file: IO[bytes]) -> int | None:
     dtype, shape, padding = state["dtype"], state["shape"], state.get(_PADDING)
     if dtype_state.holds_objects(dtype):
         return None
-    if not isinstance(shape, tuple) or any(type(length) is not int for length in shape):
+    if not dtype_state.is_shape(shape):
         raise ValueError("an array without a shape")
     if padding is not None and type(padding) is not int:
         raise ValueError("an array whose padding nobody knows")
     total = dtype_state.size(dtype)
     for length in shape:
         total *= length
-    if min(shape, default=0) < 0:
-        raise ValueError("an array of less than nothing")
     if padding is not None:
         told = file.read(1)
         total += told[0] if told else 0

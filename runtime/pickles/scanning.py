@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
+from .. import zip_member
+from .effort import Effort
 from .global_use import GlobalUse, Use
 from .opcodes import Machine, Malformed
 from .zip_directory import is_plain
@@ -25,7 +27,6 @@ TORCH_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
 _LEGACY_PICKLES = 5  # what torch reads of them, whatever their protocol
 _STREAMS = 16  # pickles in one file
-_INFLATED = 64 << 20  # bytes that a compressed pickle may grow to while it is looked at
 _BROKEN = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, NotImplementedError,
     RuntimeError, ValueError, struct.error,
@@ -69,12 +70,12 @@ def scan(source: Path | bytes) -> Scan:
     the bounds, or without a pickle, `complete` is False.
     """
     if isinstance(source, bytes):
-        return _scan_file(io.BytesIO(source), _NESTED)
+        return _scan_file(io.BytesIO(source), _NESTED, Effort())
     seen = _seen.get()
     if seen is not None and source in seen:
         return seen[source]
     with source.open("rb") as file:
-        found = _scan_file(file, _NESTED)
+        found = _scan_file(file, _NESTED, Effort())
     if seen is not None:
         seen[source] = found
     return found
@@ -90,39 +91,42 @@ def remembering() -> Iterator[None]:
         _seen.reset(token)
 
 
-def _scan_file(file: IO[bytes], nesting: int) -> Scan:
+def _scan_file(file: IO[bytes], nesting: int, effort: Effort) -> Scan:
     head = file.read(8)
     file.seek(0)
     if head.startswith(b"PK\x03\x04"):
-        return _scan_archive(file, nesting)
+        return _scan_archive(file, nesting, effort)
     try:
-        inflated = _inflate(head, file)
+        inflated = _inflate(head, file, effort.unpacked)
     except (OSError, EOFError, zlib.error, lzma.LZMAError):
         return Scan((), complete=False, format="joblib", pickles=0)
     if head == TORCH_LEGACY[: len(head)]:
-        seen = _scan_stream(file, "torch", _LEGACY_PICKLES)
+        seen = _scan_stream(file, effort, "torch")
         is_known = seen.format == "torch" and not _is_tar(file)
         return replace(seen, complete=seen.complete and is_known)
     if inflated is None:
-        return _scan_stream(file, "pickle")
-    seen = _scan_stream(inflated, "joblib")
-    is_cut = seen.is_cut and inflated.seek(0, io.SEEK_END) < _INFLATED  # else we cut it ourselves
-    return replace(seen, is_cut=is_cut)
+        return _scan_stream(file, effort)
+    is_whole = effort.unpacked > inflated.getbuffer().nbytes  # else we cut it ourselves
+    effort.unpack(inflated.getbuffer().nbytes)
+    seen = _scan_stream(inflated, effort, "joblib")
+    return replace(seen, is_cut=seen.is_cut and is_whole)
 
 
-def _scan_stream(file: IO[bytes], seen: str, least: int = 1) -> Scan:
-    """Analyse the pickles that follow each other in `file`; there must be `least` of them.
+def _scan_stream(file: IO[bytes], effort: Effort, seen: str = "pickle") -> Scan:
+    """Analyse the pickles that follow each other in `file`.
 
-    Further ones are recognized by their first byte, which protocols 0 and 1 lack.
+    They are recognized by their first byte, which protocols 0 and 1 lack. Of torch's old format
+    there are so many as torch reads; the numbers behind them may begin as a pickle does.
     """
     asked = GlobalUse()
     pickles = 0
     complete, is_cut = True, False
-    while pickles < least or _begins_pickle(file):
+    least = _LEGACY_PICKLES if (is_torch := seen == "torch") else 1
+    while pickles < least or (not is_torch and _begins_pickle(file)):
         if pickles == _STREAMS:
             complete = False
             break
-        machine = Machine(file, asked)
+        machine = Machine(file, asked, effort)
         try:
             machine.run()
         except Malformed:
@@ -151,17 +155,16 @@ def _begins_pickle(file: IO[bytes]) -> bool:
     return len(head) == 2 and head[0] == 0x80 and head[1] <= pickle.HIGHEST_PROTOCOL  # noqa: PLR2004
 
 
-def _scan_archive(file: IO[bytes], nesting: int) -> Scan:
+def _scan_archive(file: IO[bytes], nesting: int, effort: Effort) -> Scan:
     parts: list[Scan] = []
-    left = _INFLATED  # of all members: thousands may be one and the same
     try:
         with zipfile.ZipFile(file) as archive:
             for member in _pickled_members(archive):
-                left -= member.file_size
-                if left < 0 or not nesting:
+                if not nesting or not effort.unpack(member.file_size):
                     parts.append(Scan((), complete=False, format="zip", pickles=0))
                     continue
-                parts.append(_scan_file(io.BytesIO(archive.read(member)), nesting - 1))
+                data = zip_member.read(archive, member, member.file_size)
+                parts.append(_scan_file(io.BytesIO(data), nesting - 1, effort))
     except _BROKEN:
         return Scan((), complete=False, format="zip", pickles=0)
     names = sorted({name for part in parts for name in part.globals})
@@ -175,6 +178,7 @@ def _scan_archive(file: IO[bytes], nesting: int) -> Scan:
 
 def _pickled_members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
     for member in archive.infolist():
+        zip_member.check(member)
         name = member.filename.casefold()  # as torch compares them
         if name.endswith((".pkl", ".pickle")):
             yield member
@@ -186,14 +190,14 @@ def _pickled_members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
             yield member
 
 
-def _inflate(head: bytes, file: IO[bytes]) -> IO[bytes] | None:
-    """The decompressed stream, up to the limit; None if the file is not compressed."""
+def _inflate(head: bytes, file: IO[bytes], most: int) -> io.BytesIO | None:
+    """The decompressed stream, up to `most` bytes; None if the file is not compressed."""
     if head.startswith(b"\x1f\x8b"):
-        return io.BytesIO(gzip.GzipFile(fileobj=file).read(_INFLATED))
+        return io.BytesIO(gzip.GzipFile(fileobj=file).read(most))
     if head.startswith(b"BZh"):
-        return io.BytesIO(bz2.BZ2File(file).read(_INFLATED))
+        return io.BytesIO(bz2.BZ2File(file).read(most))
     if head.startswith((b"\xfd7zXZ", b"\x5d\x00\x00")):
-        return io.BytesIO(lzma.LZMAFile(file).read(_INFLATED))
+        return io.BytesIO(lzma.LZMAFile(file).read(most))
     if head[:1] == b"\x78" and int.from_bytes(head[:2], "big") % 31 == 0:
-        return io.BytesIO(zlib.decompressobj().decompress(file.read(_INFLATED), _INFLATED))
+        return io.BytesIO(zlib.decompressobj().decompress(file.read(most), most))
     return None

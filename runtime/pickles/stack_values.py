@@ -57,6 +57,7 @@ class CallResult:
     is_built: bool = False
     holds_objects: bool | None = None  # of a dtype, once somebody has asked
     held: list[Any] = field(default_factory=list)  # what was put into it
+    takes_safe: bool | None = None  # whether its arguments name safe globals only, once asked
 
     @property
     def name(self) -> str:
@@ -70,8 +71,10 @@ class CallResult:
         if self.is_built and not name.startswith("numpy."):
             return name == raw_array.NAME
         known = name in SAFE and (name.startswith((*_PLAIN, "collections.", "uuid.")))
-        named = [arg for arg in self.args[:ARGUMENTS] if isinstance(arg, Global)]
-        return known and all(arg.name in SAFE for arg in named)
+        if known and self.takes_safe is None:
+            named = [arg for arg in self.args[:ARGUMENTS] if isinstance(arg, Global)]
+            self.takes_safe = all(arg.name in SAFE for arg in named)
+        return known and bool(self.takes_safe)
 
 
 def hold(target: Any, values: Iterable[Any]) -> None:
@@ -86,10 +89,12 @@ def odd_parts(value: Any) -> Iterator[CallResult | None]:
     while waiting:
         part = waiting.pop()
         if id(part) in seen or not _may_hold(part):
+            yield None
             continue
         seen.add(id(part))
-        yield part if isinstance(part, CallResult) and not part.is_plain else None
-        if not isinstance(part, CallResult) or part.is_plain:
+        is_odd = isinstance(part, CallResult) and not part.is_plain
+        yield part if is_odd else None
+        if not is_odd:
             waiting += _parts(part)
 
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from ....runtime import zip_member
 from ..index import Index
 from ..lock.package import Package
 from ..requirements import normalize
@@ -105,10 +106,9 @@ def _opened(place: str, indexes: Sequence[Index]) -> Iterator[zipfile.ZipFile]:
 
 def _record(file: zipfile.ZipFile) -> str:
     found = [info for info in file.infolist() if _RECORD.fullmatch(info.filename)]
-    if len(found) != 1 or found[0].file_size > LARGEST:
+    if len(found) != 1:
         raise ValueError("no RECORD, or one that is none")
-    with file.open(found[0]) as record:
-        return record.read(LARGEST).decode("utf-8")
+    return zip_member.read(file, found[0], LARGEST).decode("utf-8")
 
 
 def cache_home() -> Path | None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from ....runtime import zip_member
 from ...errors import InvalidSource
 from ...untrusted.quotation import quoted
 from .folder import Folder, is_inside
@@ -128,6 +129,7 @@ def _unzip(path: Path, taken: _Taken) -> None:
                 raise taken.refused(member.filename, "it is a link or a device")
             if member.orig_filename != member.filename:
                 raise taken.refused(member.orig_filename, "its name is not one")
+            zip_member.check(member)
             with archive.open(member) as file:
                 taken.write(member.filename, file)
 

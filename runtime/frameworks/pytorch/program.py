@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ... import zip_member
 from ...errors import NotTrusted
 
 _BROKEN = (
@@ -61,7 +62,7 @@ def check(path: Path) -> None:
 def _check_graph(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
     if member.file_size > _LARGEST:
         raise _refused("its graph is too large to be looked at")
-    for text in _expressions(json.loads(archive.read(member))):
+    for text in _expressions(json.loads(zip_member.read(archive, member, _LARGEST))):
         if not isinstance(text, str) or not _is_arithmetic(text):
             raise _refused(f"a size in it is `{str(text)[:80]!r}`")
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modelbundle.runtime.pickles.effort import Effort
 from modelbundle.runtime.pickles.global_use import GlobalUse, Use
 from modelbundle.runtime.pickles.opcodes import Machine, Malformed
 
@@ -105,7 +106,7 @@ def follow(data):
     """What the scan says of a pickle, and whether it came to its end."""
     asked = GlobalUse()
     try:
-        Machine(io.BytesIO(data), asked).run()
+        Machine(io.BytesIO(data), asked, Effort()).run()
     except Malformed:
         return asked, False
     return asked, True

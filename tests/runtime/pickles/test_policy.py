@@ -206,8 +206,8 @@ def test_every_pickle_of_torchs_old_format_is_followed_whatever_its_protocol(fir
         hidden = [*plain[:place], pickle.dumps(Canary(fired), 0), *plain[place + 1 :]]
         assert scan(legacy(*hidden)).globals == ("posix.mkdir",)
     assert not scan(legacy(*plain[:2])).complete
-    many = legacy(*plain * 5, pickle.dumps(Canary(fired), 2))
-    assert not scan(many).complete, "there are more pickles in it than we look at"
+    behind = legacy(*plain, pickle.dumps(Canary(fired), 2))
+    assert scan(behind).globals == (), "torch takes it for numbers"
 
 
 @pytest.mark.parametrize(

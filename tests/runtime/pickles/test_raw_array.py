@@ -161,3 +161,17 @@ def test_a_tar_that_begins_as_torchs_old_format_is_none():
         archive.addfile(tarfile.TarInfo(name))
     assert scan(TORCH_LEGACY + b"N." * 4).complete
     assert not scan(file.getvalue()).complete
+
+
+def test_joblibs_array_class_has_no_other_name():
+    """By which a scan would not know it, and see another program than joblib runs."""
+    before, after = parts((9,))
+    before = before.replace(b"\x80\x03", b"\x80\x04")
+    own = b"cjoblib.numpy_pickle\nNumpyArrayWrapper\n"
+    other = text("joblib") + text("numpy_pickle.NumpyArrayWrapper") + b"\x93"
+    hidden = b"0" + text("os") + text("getpid") + b"\x93)R" + b"0."
+    around = b"\x8e" + struct.pack("<Q", len(hidden))
+    assert "os.getpid" in scan(before + around + hidden + after).globals
+    disguised = before.replace(own, other)
+    assert disguised != before
+    assert not scan(disguised + around + hidden + after).complete

@@ -86,3 +86,8 @@ def test_bytes_that_no_file_is_long_enough_for_are_not_there(length, tmp_path):
 def test_what_a_call_is_given_is_looked_at_once():
     doubled = b")" + b"2\x86" * 400
     assert scan(b"\x80\x04cmodule\nname\n" + doubled + b"\x85R.").complete
+
+
+def test_numbers_behind_torchs_old_format_may_begin_as_a_pickle_does():
+    seen = scan(LEGACY + pickle.dumps([], 2) + struct.pack("<q", 128) + bytes(512))
+    assert (seen.complete, seen.pickles) == (True, 5)

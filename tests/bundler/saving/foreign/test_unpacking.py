@@ -109,6 +109,14 @@ def test_bombs_do_not_go_off(tmp_path, unpack, monkeypatch):
     assert sum(place.stat().st_size for place in (tmp_path / "private").iterdir()) < 4 << 20
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_of_which_a_kilobyte_becomes_gigabytes_is_not_unpacked(tmp_path, unpack, compression):
+    with zipfile.ZipFile(tmp_path / "x.mar", "w", compression) as archive:
+        archive.writestr("zeros", bytes(1 << 20))
+    with pytest.raises(InvalidSource, match="neither stored nor deflated"):
+        unpack(tmp_path / "x.mar")
+
+
 def test_a_tar_bomb_in_xz_and_one_of_names(tmp_path, unpack, monkeypatch):
     monkeypatch.setattr(unpacking, "_FREE", 1 << 20)
     monkeypatch.setattr(unpacking, "_MOST", 50)
