@@ -1,6 +1,5 @@
 """AtomicFile: writes a user's file completely or not at all."""
 
-import errno
 import os
 import stat as modes
 from collections.abc import Iterator, Mapping
@@ -9,8 +8,6 @@ from pathlib import Path
 
 from .store import drafts
 from .store.files import disk
-
-_UNASKED = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EACCES}  # SMB, 9p, a drop box
 
 
 def write(path: Path, data: bytes) -> None:
@@ -42,7 +39,7 @@ def write_all(texts: Mapping[Path, bytes]) -> None:
             with drafts.called(place):
                 draft.replace(place)
         for folder in {place.parent for _, place in written}:
-            _settle(folder)
+            disk.settle_directory(folder)
     finally:
         for draft, _ in written:
             _discard(draft)
@@ -61,7 +58,7 @@ def replacing(place: Path) -> Iterator[Path]:
         with drafts.called(place):
             disk.sync_file(draft)
             draft.replace(place)
-        _settle(place.parent)
+        disk.settle_directory(place.parent)
     finally:
         _discard(draft)
 
@@ -76,15 +73,6 @@ def _fill(draft: Path, data: bytes, place: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _settle(folder: Path) -> None:
-    """Make the name survive a power cut, where the file system supports that."""
-    try:
-        disk.sync_directory(folder)
-    except OSError as error:
-        if error.errno not in _UNASKED:
-            raise
 
 
 def _discard(draft: Path) -> None:

@@ -87,7 +87,7 @@ class LayoutDirectory:
             with drafts.called(path, temporary):
                 self._fill(temporary, documents, blobs, (store, advance))
                 temporary.rename(path)
-            disk.sync_directory(path.parent)
+            _settle(path, temporary)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -108,7 +108,7 @@ class LayoutDirectory:
                     copying.copy(blob, store.blob(blob.digest), file, advance)
             barrier.sync(written)
         for folder in (temporary / layout.BLOBS, temporary / "blobs", temporary):
-            disk.sync_directory(folder)
+            disk.settle_directory(folder)
 
     @contextmanager
     def _opened(self, name: str) -> Iterator[Descriptor]:
@@ -132,6 +132,15 @@ class LayoutDirectory:
             if not modes.S_ISREG(os.fstat(number).st_mode):
                 raise refused(self.where, name, "is not a regular file")
             yield Descriptor(number, self.path / name)
+
+
+def _settle(path: Path, temporary: Path) -> None:
+    """Make the directory's name durable; else take the name back, so that a retry finds none."""
+    try:
+        disk.settle_directory(path.parent)
+    except OSError:
+        path.rename(temporary)
+        raise
 
 
 def _written(path: Path, data: bytes) -> Path:

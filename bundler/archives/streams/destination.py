@@ -92,7 +92,7 @@ def _file(path: Path) -> Iterator[Sink]:
         with drafts.called(path, temporary):
             os.fsync(descriptor)
             temporary.replace(path)
-        disk.sync_directory(path.parent)
+        disk.settle_directory(path.parent)
     finally:
         os.close(descriptor)
         with suppress(OSError):  # what is not removed goes with the next export

@@ -120,7 +120,7 @@ class Directory(LayoutPlace):
         try:
             disk.write(temporary, data)
             temporary.replace(path)
-            disk.sync_directory(path.parent)
+            disk.settle_directory(path.parent)
         finally:
             disk.remove(temporary)
 

@@ -14,6 +14,7 @@ FILE_MODE = 0o644
 DIRECTORY_MODE = 0o755
 BLOB_MODE = 0o444
 
+_UNASKED = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EACCES}  # SMB, 9p, a drop box
 _FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 _CLOSED = (*_FORBIDDEN, errno.ENOSPC, errno.EDQUOT)
 _HINTS = {
@@ -77,6 +78,15 @@ def named(path: Path) -> Iterator[None]:
 def sync_directory(path: Path) -> None:
     """Make the names in a directory durable: they survive a power cut."""
     _sync(path, os.O_DIRECTORY)
+
+
+def settle_directory(path: Path) -> None:
+    """Make the names in a user's directory durable, where its file system supports that."""
+    try:
+        sync_directory(path)
+    except OSError as error:
+        if error.errno not in _UNASKED:
+            raise
 
 
 def sync_file(path: Path) -> None:
@@ -163,7 +173,7 @@ def make_directories(path: Path, *, durable: bool = False) -> None:
     if not path.is_dir():
         make_directories(path.parent, durable=durable)
         if make_directory(path) and durable:
-            sync_directory(path.parent)
+            settle_directory(path.parent)
 
 
 def age(path: Path) -> float:

@@ -177,3 +177,30 @@ def test_what_cannot_be_written_is_called_as_it_was_named(
     monkeypatch.undo()
     if caught is not None:
         assert f"`{place}`" in str(caught.value)
+
+
+def test_a_directory_whose_name_may_not_last_is_taken_back(here, model, tmp_path, monkeypatch):
+    def refuse(path):
+        if path == tmp_path:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(disk, "sync_directory", refuse)
+        with pytest.raises(StoreError, match="EIO"):
+            export_item(here, model, str(tmp_path / "layout"))
+    assert not (tmp_path / "layout").exists()
+    assert not list(tmp_path.glob(".*.part"))
+    export_item(here, model, str(tmp_path / "layout"))
+
+
+@pytest.mark.parametrize("name", ["layout", "archive.tar"])
+def test_a_file_system_that_syncs_no_directory_gets_archives(
+    name, here, model, tmp_path, monkeypatch
+):
+    def refuse(path):
+        if path.is_relative_to(tmp_path) and not path.is_relative_to(here.root):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(path))
+
+    monkeypatch.setattr(disk, "sync_directory", refuse)
+    export_item(here, model, str(tmp_path / name))
+    assert (tmp_path / name).exists()
