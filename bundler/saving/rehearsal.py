@@ -8,6 +8,8 @@ none can be made of a process in which such a library has threads.
 """
 
 import json
+import math
+import os
 import resource
 import signal
 import subprocess
@@ -22,8 +24,9 @@ from ...runtime.pickles.policy import Policy
 from ..errors import InvalidSource
 
 _PARSED = frozenset({"xgboost", "lightgbm", "onnx"})  # adapters of libraries in C++
-_SECONDS = 60.0  # for a small file, with a slow machine's import of its library
+_SECONDS = 60.0  # of a processor for a small file, with a slow machine's import of its library
 _SPEED = 4 << 20  # bytes a second, at least, of a larger one
+_PATIENCE = 10  # times as long by the clock: others use the machine, and a file may wait for ever
 _MEMORY = 8 << 30  # bytes that a small file may have beyond what its library takes
 _GROWTH = 16  # times the file's size, for a larger one
 _WANTS_MEMORY = ("bad_alloc", "bad allocation", "out of memory")  # in the words of C++
@@ -35,8 +38,8 @@ def rehearse(
 ) -> None:
     """Open a file in a process of its own first, where its library may fall over it.
 
-    What is only wrong with it is told by whoever opens it then. `seconds` is how long a small file
-    may take.
+    What is only wrong with it is told by whoever opens it then. `seconds` is how long a processor
+    may work on a small file: on a busy machine that takes longer.
 
     Raises:
         InvalidSource: when the process is killed by it, comes to no end, or wants far more memory
@@ -46,22 +49,30 @@ def rehearse(
         return
     size = sum((directory / name).stat().st_size for name in saved.files)
     asked = [registry.loader(framework), str(directory), saved.format, dict(saved.options), size]
+    seconds += size / _SPEED
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-m", __name__],
-            input=json.dumps(asked).encode(),
+            input=json.dumps([*asked, seconds]).encode(),
+            env=os.environ | {"OMP_NUM_THREADS": "1"},  # each thread's seconds count
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             check=False,
-            timeout=seconds + size / _SPEED,
+            timeout=seconds * _PATIENCE,
         )
     except subprocess.TimeoutExpired as error:
-        raise _refused(framework, f"comes to no end with it in {error.timeout:.0f} s") from error
+        raise _endless(framework, seconds * _PATIENCE) from error
+    if done.returncode == -signal.SIGXCPU:
+        raise _endless(framework, seconds)
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
         raise _refused(framework, f"falls over it ({name})")
     if done.returncode == _TOO_LARGE:
         raise _refused(framework, f"wants far more memory for it than its {size:,} bytes")
+
+
+def _endless(framework: Framework, seconds: float) -> InvalidSource:
+    return _refused(framework, f"comes to no end with it in {seconds:.0f} s")
 
 
 def _refused(framework: Framework, why: str) -> InvalidSource:
@@ -74,7 +85,8 @@ def _refused(framework: Framework, why: str) -> InvalidSource:
 def main() -> None:
     """Open the file that stdin names, and inspect it as `bundle save` does."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    loader, directory, kind, options, size = json.load(sys.stdin)
+    loader, directory, kind, options, size, seconds = json.load(sys.stdin)
+    _limit_time(seconds)
     framework = registry.load(loader)
     try:
         with _little_memory(_MEMORY + _GROWTH * size):
@@ -86,6 +98,14 @@ def main() -> None:
         if isinstance(error, MemoryError) or any(word in said for word in _WANTS_MEMORY):
             sys.exit(_TOO_LARGE)
         raise
+
+
+def _limit_time(seconds: float) -> None:
+    """Let the processor's work on this process end it (SIGXCPU) after so many seconds."""
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    most = max(1, math.ceil(seconds))
+    if hard == resource.RLIM_INFINITY or most < hard:
+        resource.setrlimit(resource.RLIMIT_CPU, (most, hard))
 
 
 @contextmanager

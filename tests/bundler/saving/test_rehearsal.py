@@ -1,6 +1,8 @@
 """A file that its library falls over is told of; the command goes on."""
 
+import importlib
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -38,6 +40,39 @@ def test_a_model_that_its_library_never_ends_with_holds_up_no_command(tmp_path):
     with pytest.raises(InvalidSource, match="comes to no end with it in 0 s"):
         rehearse(Lightgbm(), tmp_path, saved, seconds=0.01)
     rehearse(Lightgbm(), tmp_path, saved)
+
+
+@pytest.fixture
+def adapter(tmp_path, monkeypatch):
+    """Makes an adapter whose `load` does what is written, in the child process as well."""
+
+    def make(loading):
+        (tmp_path / "slow_adapter.py").write_text(
+            "import time\nfrom modelbundle.runtime.frameworks.lightgbm import Lightgbm\n"
+            "class Slow(Lightgbm):\n"
+            "    def load(self, *given):\n"
+            f"        {loading}\n"
+        )
+        monkeypatch.syspath_prepend(str(tmp_path))
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+        return importlib.import_module("slow_adapter").Slow()
+
+    yield make
+    sys.modules.pop("slow_adapter", None)
+
+
+def test_a_busy_machine_is_no_fault_of_the_file(adapter, tmp_path):
+    """Only what a processor works on it counts: others may have the processors meanwhile."""
+    (tmp_path / "model.txt").touch()
+    saved = Saved("text", ("model.txt",), executes_code=False)
+    rehearse(adapter("time.sleep(3)"), tmp_path, saved, seconds=2)
+
+
+def test_work_without_an_end_is_ended(adapter, tmp_path):
+    (tmp_path / "model.txt").touch()
+    saved = Saved("text", ("model.txt",), executes_code=False)
+    with pytest.raises(InvalidSource, match=r"comes to no end with it in (2|20) s"):
+        rehearse(adapter("[None for _ in iter(int, 1)]"), tmp_path, saved, seconds=2)
 
 
 def test_a_pickle_is_opened_by_nobody(tmp_path):
