@@ -134,7 +134,8 @@ def _session(model: str | bytes, device: str) -> Any:
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
-    settings.log_severity_level = 3  # errors only
+    # An error is raised as well; on a GPU it also says which library is missing, and goes on.
+    settings.log_severity_level = 4 if device == "cpu" else 3
     settings.intra_op_num_threads = threads.asked() or 0  # 0: as many as there are cores
     providers = _providers(onnxruntime, device)
     try:

@@ -50,13 +50,26 @@ def test_other_failures_are_the_models_own():
 
 
 def test_a_graph_refuses_them_as_a_module_does():
+    session = onnxruntime.InferenceSession(a_lookup().SerializeToString())
+    assert Onnx().call(session, "predict", np.array([[9]])).shape == (1, 1, 2)
+    with pytest.raises(InvalidInput, match=r"^instances\.ids: .* from 10 to 10\.$"):
+        Onnx().call(session, "predict", np.array([[10]]))
+
+
+def test_onnxruntime_writes_no_log_of_its_own_about_it(capfd):
+    """A line for each such request, in color, between those of a JSON log."""
+    adapter = Onnx()
+    session = adapter.prepare(a_lookup())
+    with pytest.raises(InvalidInput):
+        adapter.call(session, "predict", np.array([[10]]))
+    assert capfd.readouterr().err == ""
+
+
+def a_lookup():
+    """A graph with an embedding of ten."""
     table = numpy_helper.from_array(np.zeros((10, 2), "float32"), "table")
     ids = helper.make_tensor_value_info("ids", TensorProto.INT64, ["n", 1])
     rows = helper.make_tensor_value_info("rows", TensorProto.FLOAT, ["n", 1, 2])
     node = helper.make_node("Gather", ["table", "ids"], ["rows"])
     graph = helper.make_graph([node], "g", [ids], [rows], [table])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    session = onnxruntime.InferenceSession(model.SerializeToString())
-    assert Onnx().call(session, "predict", np.array([[9]])).shape == (1, 1, 2)
-    with pytest.raises(InvalidInput, match=r"^instances\.ids: .* from 10 to 10\.$"):
-        Onnx().call(session, "predict", np.array([[10]]))
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
