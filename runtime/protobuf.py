@@ -8,6 +8,7 @@ from collections.abc import Iterator
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 _SIZES = {VARINT: 0, FIXED64: 8, FIXED32: 4}
 _LONGEST = 10  # bytes of a varint
+_KEY = 1 << 32  # a key is below; some readers drop the bits above, others refuse it
 _SEVEN, _MORE = 0x7F, 0x80
 
 Bytes = bytes | memoryview
@@ -21,6 +22,8 @@ def parts(data: Bytes, start: int, stop: int) -> Iterator[tuple[int, int, int, i
     """
     while start < stop:
         key, begin = varint(data, start)
+        if key >= _KEY:
+            raise ValueError("no field number")
         number, kind = key >> 3, key & 7
         if kind == LENGTH:
             size, begin = varint(data, begin)
@@ -43,6 +46,20 @@ def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """
     for number, kind, _, begin, end in parts(data, 0, len(data)):
         yield number, varint(data, begin)[0] if kind == VARINT else data[begin:end]
+
+
+def messages(data: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Number and bytes of each field that has a length: a message or a text.
+
+    Readers pass over a field of another wire type than its message says, so one that is sought
+    among these is theirs.
+
+    Raises:
+        ValueError: when it is not a message.
+    """
+    for number, kind, _, begin, end in parts(data, 0, len(data)):
+        if kind == LENGTH:
+            yield number, data[begin:end]
 
 
 def varints(data: memoryview) -> Iterator[int]:

@@ -94,8 +94,8 @@ def _locations(model: memoryview) -> list[str]:
                 found += _places(message)
                 continue
             parts = _PARTS[kind]
-            for number, value in protobuf.fields(message):
-                if number in parts and isinstance(value, memoryview):
+            for number, value in protobuf.messages(message):
+                if number in parts:
                     waiting.append((parts[number], value))
     except (ValueError, TypeError) as error:
         raise InvalidModel(f"The ONNX file is damaged: {error}.") from error
@@ -103,12 +103,8 @@ def _locations(model: memoryview) -> list[str]:
 
 
 def _places(tensor: memoryview) -> Iterator[str]:
-    for number, value in protobuf.fields(tensor):
-        if number == _EXTERNAL_DATA and isinstance(value, memoryview):
-            entry = dict(protobuf.fields(value))
-            if _text(entry.get(1)) == _LOCATION.decode():
-                yield _text(entry.get(2))
-
-
-def _text(value: object) -> str:
-    return bytes(value).decode() if isinstance(value, memoryview) else ""
+    for number, value in protobuf.messages(tensor):
+        if number == _EXTERNAL_DATA:
+            entry = dict(protobuf.messages(value))
+            if bytes(entry.get(1, b"")) == _LOCATION:
+                yield bytes(entry.get(2, b"")).decode()

@@ -109,3 +109,34 @@ def test_words_in_weights_are_no_locations(tmp_path):
     graph = helper.make_graph([], "g", [value("x")], [value("x")], [tensor])
     (tmp_path / "m.onnx").write_bytes(helper.make_model(graph).SerializeToString())
     assert onnx_file.external_files(tmp_path / "m.onnx") == []
+
+
+ELSEWHERE = b"\x12\x06../w.d"
+FORGED = {
+    "a key of another type behind it": b"\x0a\x08location\x08\x05" + ELSEWHERE,
+    "a value of another type behind it": b"\x0a\x08location" + ELSEWHERE + b"\x15w.da",
+    "a value of eight bytes behind it": b"\x0a\x08location" + ELSEWHERE + b"\x11w.data..",
+}
+
+
+@pytest.mark.parametrize("entry", FORGED.values(), ids=FORGED)
+def test_a_field_of_another_type_is_passed_over_as_onnxruntime_does(write, entry):
+    path = write(of_initializer, "w.data")
+    whole = path.read_bytes()
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4], data_location=1)
+    forged = tensor.SerializeToString() + b"\x6a" + bytes([len(entry)]) + entry
+    graph = b"\x2a" + bytes([len(forged)]) + forged
+    path.write_bytes(whole + b"\x3a" + bytes([len(graph)]) + graph)  # one more, which is merged
+    read = onnx.load_model(path, load_external_data=False).graph.initializer[-1]
+    assert [(each.key, each.value) for each in read.external_data] == [("location", "../w.d")]
+    with pytest.raises(InvalidModel, match="outside its directory"):
+        onnx_file.external_names(path)
+
+
+def test_a_field_number_whose_upper_bits_some_readers_drop_is_none(write):
+    path = write(of_node, "w.data")
+    tensor = outside("../w.d").SerializeToString()
+    graph = b"\x2a" + bytes([len(tensor)]) + tensor
+    path.write_bytes(path.read_bytes() + b"\xba\x80\x80\x80\x10" + bytes([len(graph)]) + graph)
+    with pytest.raises(InvalidModel, match="damaged"):
+        onnx_file.external_names(path)
