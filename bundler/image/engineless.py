@@ -29,10 +29,9 @@ from ..store.files import disk
 from . import base as bases
 from .assembly import Assembly, Part
 from .base import Base
-from .engines import keeper as keepers
-from .engines import load_tar
+from .engines import image_loader, load_tar
 from .engines.build_context import own_entry
-from .engines.keeper import Keeper
+from .engines.image_loader import ImageLoader
 from .image_options import ImageOptions
 from .made_image import MadeImage
 from .recipe import image_config, needs
@@ -64,7 +63,7 @@ def plan(
 
 
 class Engineless:
-    """One image that is being made, for a `keeper` if an engine is to have it."""
+    """One image that is being made, for a `loader` if an engine is to have it."""
 
     def __init__(
         self,
@@ -72,13 +71,13 @@ class Engineless:
         store: "Store",
         options: ImageOptions,
         progress: Progress,
-        keeper: Keeper | None = None,
+        loader: ImageLoader | None = None,
     ) -> None:
         self._item = item
         self._store = store
         self._options = options
         self._progress = progress
-        self._keeper = keeper
+        self._loader = loader
         self._directory = store.directory(item)
         self._manifest = BundleManifest.read(self._directory)
         self._settings = ImageSettings.of(self._manifest)
@@ -91,7 +90,7 @@ class Engineless:
             EngineUnavailable: when a command has to run in it.
             ResolveError: when a package cannot be fetched.
             RegistryError: when a registry cannot be reached, or says no.
-            ImageFailed: when the keeper does not take it.
+            ImageFailed: when the loader does not take it.
             Damaged: when a file differs from what is said of it.
         """
         check(self._manifest, {}, ())
@@ -104,8 +103,8 @@ class Engineless:
         ):
             image_config.check_base(base.config, self._settings, self._platform)
             self._say_base(base)
-            if self._keeper is not None and self._options.base is None:
-                keepers.check_python(self._keeper, base, self._settings)
+            if self._loader is not None and self._options.base is None:
+                image_loader.check_python(self._loader, base, self._settings)
             assembly = self._assembled(drafted, base, work)
             made = self._delivered(assembly, base, work)
         LayerMemo(self._store.root / "layers").made(self._item.name, assembly.diff_ids)
@@ -114,8 +113,8 @@ class Engineless:
     @contextmanager
     def _base(self) -> Iterator[Base]:
         reference = self._options.base or self._settings.base
-        if self._keeper is not None and self._options.base is None:
-            yield keepers.base_of(self._keeper, reference, self._platform, self._progress)
+        if self._loader is not None and self._options.base is None:
+            yield image_loader.base_of(self._loader, reference, self._platform, self._progress)
             return
         with bases.opened(reference, self._platform, plain_http=self._options.plain_http) as base:
             yield base
@@ -143,8 +142,10 @@ class Engineless:
 
     def _delivered(self, assembly: Assembly, base: Base, work: Path) -> MadeImage:
         """Bring it everywhere."""
-        if self._keeper is not None:
-            return keepers.hand(self._keeper, assembly, work, self._options.tags, self._progress)
+        if self._loader is not None:
+            return image_loader.load_image(
+                self._loader, assembly, work, self._options.tags, self._progress
+            )
         moved, output = 0, self._options.output
         if output is not None and output.startswith("oci:"):
             moved += self._lay_out(assembly, output)

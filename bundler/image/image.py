@@ -16,10 +16,10 @@ from ..signing.policy import Policy
 from .engineless import Engineless, check, chosen_platform
 from .engines import command_build, docker_build
 from .engines.build_context import BuildContext, own_entry
-from .engines.command_keeper import CommandKeeper
-from .engines.docker_keeper import DockerKeeper
+from .engines.command_loader import CommandLoader
+from .engines.docker_loader import DockerLoader
 from .engines.engine import Engine, connect
-from .engines.keeper import Keeper, NotTaken
+from .engines.image_loader import ImageLoader, LoadRefused
 from .image_options import ImageOptions
 from .made_image import MadeImage
 from .recipe.containerfile import ARGUMENTS, DIGEST, VERSION
@@ -135,26 +135,28 @@ def _kept(
 ) -> MadeImage | None:
     """The image of layers that are made here, on the engine; None where it has to build."""
     reasons = _building(BundleManifest.read(store.directory(item)), options)
-    keeper = _keeper(engine, options)
-    if reasons or keeper is None:
+    loader = _loader(engine, options)
+    if reasons or loader is None:
         _check_layers(
             options, reasons or [f"the service of {engine.name} takes whole images alone"]
         )
         return None
     try:
-        return Engineless(item, store, options, progress, keeper).run()
-    except NotTaken as error:
+        return Engineless(item, store, options, progress, loader).run()
+    except LoadRefused as error:
         if options.shapes_layers:
             raise
         progress.step(f"{engine.name} builds the Containerfile instead: {error}")
     return None
 
 
-def _keeper(engine: "Engine | command_build.CommandEngine", options: ImageOptions) -> Keeper | None:
+def _loader(
+    engine: "Engine | command_build.CommandEngine", options: ImageOptions
+) -> ImageLoader | None:
     if isinstance(engine, command_build.CommandEngine):
-        return CommandKeeper(engine) if engine.name != "buildkit" else None
+        return CommandLoader(engine) if engine.name != "buildkit" else None
     # Podman's service takes whole images alone, and so none whose base only itself can read.
-    return DockerKeeper(engine) if engine.name == "Docker" or options.base else None
+    return DockerLoader(engine) if engine.name == "Docker" or options.base else None
 
 
 def _pushed(

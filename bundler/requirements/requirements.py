@@ -9,7 +9,7 @@ from ...runtime.manifests.model_manifest import ModelManifest
 from ...runtime.manifests.route import Route
 from ..errors import ResolveError
 from . import builds
-from .lock.given import Given
+from .lock.author_pin import AuthorPin
 
 RUNTIME = (
     "numpy>=1.26",
@@ -78,7 +78,7 @@ class Requirements:
     preferences: Mapping[str, str] = field(default_factory=dict)
     recorded: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-    given: Mapping[str, Given] = field(default_factory=dict)
+    given: Mapping[str, AuthorPin] = field(default_factory=dict)
 
     @classmethod
     def gather(

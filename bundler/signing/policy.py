@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import InvalidSignature, Refused
-from . import known, signing
+from . import known_signers, signing
 from .signer import Verifier
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Person:
             BundleError: when the file is not there, or holds neither key nor certificate.
         """
         files = [] if self.file is None else [self.file]
-        return known.named(files, self.identity, self.issuer, self.trust)
+        return known_signers.named(files, self.identity, self.issuer, self.trust)
 
 
 @dataclass(frozen=True, slots=True)

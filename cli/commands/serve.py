@@ -79,6 +79,6 @@ def _run(
         from ..serving import reloading
 
         return reloading.serve(target, store, launch_options, options, console)
-    from ..serving.keeper import Keeper, ServeRequest
+    from ..serving.serve_supervisor import ServeRequest, ServeSupervisor
 
-    return Keeper(ServeRequest(target, store, launch_options, options), console).run()
+    return ServeSupervisor(ServeRequest(target, store, launch_options, options), console).run()

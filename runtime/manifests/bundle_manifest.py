@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from .. import canonical, digest
-from . import bundle_words, manifest_file
+from . import bundle_validation, manifest_file
 from .file_entry import FileEntry
 from .model_entry import ModelEntry
 from .route import Route
@@ -85,7 +85,7 @@ class BundleManifest:
         manifest_file.check_schema("bundle.json", data, _SCHEMA)
         try:
             listed = {"models": ModelEntry, "routes": Route, "files": FileEntry}
-            bundle_words.check(data, cls, listed)
+            bundle_validation.check(data, cls, listed)
             lists = {
                 "models": tuple(ModelEntry.from_json(model) for model in data["models"]),
                 "routes": tuple(Route.from_json(route) for route in data["routes"]),

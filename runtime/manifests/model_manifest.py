@@ -7,7 +7,7 @@ from typing import Any, Self, get_type_hints
 
 from .. import canonical
 from ..errors import InvalidModel
-from . import json_types, manifest_file, model_words
+from . import json_types, manifest_file, model_validation
 from .file_entry import FileEntry, inside
 from .signature import Signature
 
@@ -138,9 +138,11 @@ class ModelManifest:
 
     def _check(self) -> None:
         sides = (side for one in self.methods.values() for side in (one.inputs, one.outputs))
-        model_words.check_made_with(self.python, self.packages)
-        model_words.check_sides(sides)
-        model_words.check_samples(self.samples, self.methods, {file.path for file in self.files})
+        model_validation.check_made_with(self.python, self.packages)
+        model_validation.check_sides(sides)
+        model_validation.check_samples(
+            self.samples, self.methods, {file.path for file in self.files}
+        )
 
     @classmethod
     def read(cls, directory: Path) -> Self:

@@ -177,7 +177,7 @@ class Serving:
 
     def _service(self, slot: ServiceSlot, on_ready: Callable[[], None]) -> int:
         """Answer the calls of one front."""
-        from .workers.service_life import serve_service
+        from .workers.service_worker import serve_service
 
         assert slot.calls is not None
         self.sockets.leave()

@@ -9,7 +9,7 @@ from ..models.operation import Call, Stream
 from ..services.headers import as_text
 
 if TYPE_CHECKING:
-    from .remote_parts import RemoteParts
+    from .remote_stream import RemoteStream
 
 
 class PendingCall:
@@ -31,7 +31,7 @@ class PendingCall:
         self.call = call
         self.is_idempotent = is_idempotent
         self.answer: asyncio.Future[Payload | Stream] = asyncio.get_running_loop().create_future()
-        self.parts: RemoteParts | None = None  # once it streams
+        self.parts: RemoteStream | None = None  # once it streams
         self.number = 0
         self.sent = 0.0
         self.is_retried = False

@@ -24,7 +24,7 @@ from .frame import Frame, FrameKind
 from .liveness_probe import LivenessProbe
 from .pending_call import PendingCall
 from .refusal import checked_rows
-from .remote_parts import RemoteParts
+from .remote_stream import RemoteStream
 
 log = logging.getLogger(__name__)
 
@@ -344,7 +344,7 @@ class ServiceLink:
     def _begin_stream(self, pending: PendingCall, frame: Frame) -> None:
         content_type, pending.call.rows = _described(frame.head)
         seconds = max(0.0, pending.call.deadline - pending.sent)
-        pending.parts = RemoteParts(
+        pending.parts = RemoteStream(
             content_type, seconds, partial(self._more, pending), partial(self._leave, pending)
         )
         self._durations.add(pending.route, time.monotonic() - pending.sent)

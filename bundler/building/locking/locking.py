@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from ... import atomic_file
 from ...errors import StoreError
 from ...progress import NullProgress, Progress
-from ...requirements.lock import given
+from ...requirements.lock import author_pin
 from ...requirements.lock.lock import UNPINNED, Lock
 from ...requirements.lock.lock_file import LockFile
 from ...requirements.resolving.accelerator import Accelerator
@@ -134,7 +134,7 @@ def settle(
 
 
 def _doubts(inputs: LockInputs, lock: Lock) -> list[str]:
-    doubts = given.changes(inputs.requirements.given, lock.packages, lock.accelerator)
+    doubts = author_pin.changes(inputs.requirements.given, lock.packages, lock.accelerator)
     for name, (saved, alias) in inputs.requirements.recorded.items():
         locked = lock.version(name)
         if locked is not None and locked.partition("+")[0] != saved:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ...errors import ResolveError
 from ...progress import Progress
 from ...requirements import base_image
-from ...requirements.lock import given
+from ...requirements.lock import author_pin
 from ...requirements.lock.lock import UNPINNED, BaseImage, Lock
 from ...requirements.lock.package import Package, merge
 from ...requirements.resolving.backends import resolve_for
@@ -33,7 +33,7 @@ def resolve(
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = list(pool.map(lambda name: _one(inputs, kept, name, offline), inputs.platforms))
     for packages in found:
-        given.check(inputs.requirements.given, packages, inputs.accelerator)
+        author_pin.check(inputs.requirements.given, packages, inputs.accelerator)
     resolved = dict(zip(inputs.platforms, found, strict=True))
     warnings = [_checked(inputs, packages, offline=offline) for packages in found]
     lock = Lock(

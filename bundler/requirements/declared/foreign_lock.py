@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...errors import ResolveError
-from ..lock.given import Given
+from ..lock.author_pin import AuthorPin
 from ..requirements import Requirement, normalize
 from . import uv_table
+from .declared_requirements import DeclaredRequirements, bound
 from .project_table import missing
 from .uv_graph import Graph
-from .written import Written, bound
 
 _LOCAL = ("virtual", "editable", "directory")
 _KINDS = {
@@ -26,7 +26,7 @@ _TRUE, _FALSE = "python_version >= '0'", "python_version < '0'"
 def from_uv(
     data: Mapping[str, Any], source: str, extras: Sequence[str], groups: Sequence[str],
     indexes: Sequence[str],
-) -> Written:  # fmt: skip
+) -> DeclaredRequirements:  # fmt: skip
     """The project's direct dependencies, and every version that its uv.lock chose as a limit.
 
     Raises:
@@ -51,7 +51,9 @@ def from_uv(
         if "://" in str(package.get("source", {}).get("registry", ""))
     } | graph.places
     python = str(data.get("requires-python") or "")
-    found = Written(tuple(wanted), tuple(limits), given, bound(places, source, indexes), python)
+    found = DeclaredRequirements(
+        tuple(wanted), tuple(limits), given, bound(places, source, indexes), python
+    )
     _check_direct(found)
     return found
 
@@ -80,7 +82,7 @@ def _wanted(edge: Mapping[str, Any], graph: Graph, source: str) -> Requirement:
 
 def _versions(
     packages: Sequence[Mapping[str, Any]], source: str, graph: Graph
-) -> tuple[list[Requirement], dict[str, Given]]:
+) -> tuple[list[Requirement], dict[str, AuthorPin]]:
     """Each version as a limit, where there are forks with the markers of each; and its files."""
     entries: dict[str, list[Mapping[str, Any]]] = {}
     for package in packages:
@@ -92,7 +94,7 @@ def _versions(
         kinds = {kind for package in found for kind in package.get("source", {})}
         foreign = next((_KINDS[kind] for kind in sorted(kinds & set(_KINDS))), "")
         files = {str(p["version"]): _digests(p) for p in found if "version" in p}
-        given[name] = Given(source, files, foreign)
+        given[name] = AuthorPin(source, files, foreign)
         for package in found if not foreign else ():
             forks = _forks(package, found, reached, graph)
             if "version" in package and forks is not None:
@@ -126,7 +128,7 @@ def _digests(package: Mapping[str, Any]) -> frozenset[str]:
 def from_pylock(
     data: Mapping[str, Any], source: str, extras: Sequence[str], groups: Sequence[str],
     indexes: Sequence[str],
-) -> Written:  # fmt: skip
+) -> DeclaredRequirements:  # fmt: skip
     """Every package of a pylock.toml as it is pinned there.
 
     Raises:
@@ -152,17 +154,17 @@ def from_pylock(
         marker = _SELECTED.sub(lambda m: _choice(m, selected), str(package.get("marker", "")))
         text = f"{package['name']}{pin}" + (f" ; {marker}" if marker else "")
         wanted.append(Requirement(text, source))
-    given: dict[str, Given] = {}
+    given: dict[str, AuthorPin] = {}
     for package in packages:
         name = normalize(package["name"])
-        before = given.get(name, Given(source)).files
+        before = given.get(name, AuthorPin(source)).files
         foreign = next((_KINDS[kind] for kind in _KINDS if kind in package), "")
         files = {str(package["version"]): _digests(package)} if "version" in package else {}
-        given[name] = Given(source, {**before, **files}, foreign)
+        given[name] = AuthorPin(source, {**before, **files}, foreign)
     places = {normalize(p["name"]): p["index"] for p in packages if "://" in str(p.get("index"))}
     python = str(data.get("requires-python") or "")
     bindings = bound(places, source, indexes)
-    found = Written(tuple(wanted), given=given, indexes=bindings, python=python)
+    found = DeclaredRequirements(tuple(wanted), given=given, indexes=bindings, python=python)
     _check_direct(found)
     return found
 
@@ -173,7 +175,7 @@ def _choice(found: re.Match[str], selected: Mapping[str, set[str]]) -> str:
     return _TRUE if is_in != bool(found["not"]) else _FALSE
 
 
-def _check_direct(written: Written) -> None:
+def _check_direct(written: DeclaredRequirements) -> None:
     for item in written.wanted:
         given = written.given.get(item.name)
         if given is not None and given.foreign and _FALSE not in item.text:

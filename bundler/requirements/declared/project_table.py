@@ -6,7 +6,7 @@ from typing import Any
 from ...errors import ResolveError
 from ..requirements import Requirement, normalize
 from . import uv_table
-from .written import Written, bound
+from .declared_requirements import DeclaredRequirements, bound
 
 _DEEPEST = 20  # groups that include each other
 
@@ -14,7 +14,7 @@ _DEEPEST = 20  # groups that include each other
 def read(
     data: Mapping[str, Any], source: str, extras: Sequence[str], groups: Sequence[str],
     indexes: Sequence[str],
-) -> Written:  # fmt: skip
+) -> DeclaredRequirements:  # fmt: skip
     """What the project `data` asks for.
 
     Raises:
@@ -48,7 +48,7 @@ def read(
     ]
     places = _places(tool, {item.name for item in wanted}, source)
     python = str(project.get("requires-python") or "")
-    return Written(
+    return DeclaredRequirements(
         tuple(wanted), tuple(limits), indexes=bound(places, source, indexes), python=python
     )
 

@@ -11,7 +11,7 @@ from ...errors import ResolveError
 from ..index import Index, bare, shown
 from ..requirements import Requirement
 from . import foreign_lock, project_table, requirements_text
-from .written import Written
+from .declared_requirements import DeclaredRequirements
 
 DEFAULT = "https://pypi.org/simple"
 _DIRECT = re.compile(r"[A-Za-z0-9._-]+\s*(?:\[[^\]]*\]\s*)?@")
@@ -24,7 +24,7 @@ def read(
     extras: Sequence[str] = (),
     groups: Sequence[str] = (),
     indexes: Iterable[Index] = (),
-) -> Written:
+) -> DeclaredRequirements:
     """What the list `source` asks for, or the file at `root/source`.
 
     Files: requirements.txt (with `-r` and `-c`), pyproject.toml, pylock.toml, uv.lock. `indexes`
@@ -51,10 +51,10 @@ def _read(
     extras: Sequence[str],
     groups: Sequence[str],
     known: Sequence[str],
-) -> Written:
+) -> DeclaredRequirements:
     if not isinstance(source, str):
         origin = "python.requirements in the bundlefile"
-        return Written(tuple(Requirement(text.strip(), origin) for text in source))
+        return DeclaredRequirements(tuple(Requirement(text.strip(), origin) for text in source))
     path = root / source
     if not requirements_text.is_inside(path, root):
         raise ResolveError(

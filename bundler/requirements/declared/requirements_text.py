@@ -7,9 +7,9 @@ from pathlib import Path
 from ...errors import ResolveError
 from ...untrusted import plain_file
 from ..index import bare, shown
-from ..lock.given import Given
+from ..lock.author_pin import AuthorPin
 from ..requirements import Requirement, normalize
-from .written import Written
+from .declared_requirements import DeclaredRequirements
 
 _INCLUDE = re.compile(r"(?:--requirement|--constraint)[=\s]\s*(\S+)|-[rc][=\s]?\s*(\S+)")
 _DEEPEST = 50  # files that include each other
@@ -28,7 +28,7 @@ _OPTIONS = {
 }
 
 
-def read(path: Path, root: Path, indexes: Collection[str]) -> Written:
+def read(path: Path, root: Path, indexes: Collection[str]) -> DeclaredRequirements:
     """The requirements in the file at `path`, and in what it includes.
 
     `indexes` are the addresses that may stand in it, because packages come from there anyway.
@@ -38,7 +38,7 @@ def read(path: Path, root: Path, indexes: Collection[str]) -> Written:
     """
     reader = _Reader(root, indexes)
     reader.read(path, is_limit=False)
-    return Written(tuple(reader.wanted), tuple(reader.limits), reader.given)
+    return DeclaredRequirements(tuple(reader.wanted), tuple(reader.limits), reader.given)
 
 
 class _Reader:
@@ -47,7 +47,7 @@ class _Reader:
     def __init__(self, root: Path, indexes: Collection[str]) -> None:
         self.wanted: list[Requirement] = []
         self.limits: list[Requirement] = []
-        self.given: dict[str, Given] = {}
+        self.given: dict[str, AuthorPin] = {}
         self._root, self._indexes = root, indexes
         self._seen: set[tuple[Path, bool]] = set()
 
@@ -101,7 +101,7 @@ class _Reader:
         name, origin = normalize(pin[1]), place.rpartition(":")[0]
         files = self.given[name].files if name in self.given else {}
         known = digests | files.get(pin[2], frozenset())
-        self.given[name] = Given(origin, {**files, pin[2]: frozenset(known)})
+        self.given[name] = AuthorPin(origin, {**files, pin[2]: frozenset(known)})
         return text
 
 

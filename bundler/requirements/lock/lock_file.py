@@ -10,7 +10,7 @@ from ....runtime import canonical
 from ...errors import ResolveError
 from ...untrusted import plain_file
 from ..index import Index
-from . import lock_words
+from . import lock_validation
 from .lock import SCHEMA, BaseImage, Lock, LockedModel
 from .package import Package
 
@@ -123,7 +123,7 @@ class LockFile:
                     f"`{path}` has schema {data['schema']}; this version reads up to {SCHEMA}.",
                     hint="Upgrade with `pip install -U modelbundle`.",
                 )
-            lock_words.check(data)
+            lock_validation.check(data)
             found = cls.from_json(data)
         except FileNotFoundError:
             return None

@@ -15,7 +15,7 @@ from ..index import bare
 from ..lock.package import Package
 from ..requirements import Requirements, normalize
 from ..target import TORCH_INDEX, Target, absolute
-from . import unreadable, uv
+from . import unreadable_line, uv
 from .annotations import PROJECT, Note, reachable, read_annotations
 
 TIMEOUT = 300.0  # seconds
@@ -32,7 +32,7 @@ def resolve(requirements: Requirements, target: Target) -> list[Package]:
         try:
             packages = _Work(requirements, target, folder).run()
         except ResolveError as error:
-            known = unreadable.named(error, requirements, folder)
+            known = unreadable_line.named(error, requirements, folder)
             told = _told(error, requirements) if known is error else known
             raise told from error.__cause__
     return [_signed(package, requirements) for package in packages]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ....runtime.manifests.model_words import is_package, is_python
+from ....runtime.manifests.model_validation import is_package, is_python
 from ...errors import InvalidSource
 from ...untrusted.quotation import plain_texts, quoted
 from ..file_source import FileSource, Origin, find

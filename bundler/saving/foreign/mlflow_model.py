@@ -10,7 +10,7 @@ from typing import Any
 
 from ....runtime.frameworks.mlflow import HOME, Mlflow
 from ....runtime.manifests.model_manifest import CODE
-from ....runtime.manifests.model_words import is_python
+from ....runtime.manifests.model_validation import is_python
 from ...errors import InvalidSource
 from ...untrusted.quotation import plain_texts, quoted
 from ..file_source import FileSource, Origin, of_file

@@ -11,12 +11,12 @@ from ....bundler.benching.bench import Bench
 from ....bundler.benching.bench_plan import BenchPlan
 from ....bundler.benching.paired_run import PairedReport, PairedRun
 from ....bundler.benching.run import Report, Run
-from ....bundler.benching.subject import launched, running_server
+from ....bundler.benching.subject import launched_server, running_server
 from ....bundler.benching.subject.question import Question
 from ....bundler.benching.subject.subject import Subject
 from ....bundler.serving.serving import LaunchOptions, prepare
 from ....bundler.store import Store
-from ...serving.passing_server import running
+from ...serving.temporary_server import running
 from ...terminal.console import Console
 from ...terminal.failed import Failed
 from .request import Body
@@ -109,10 +109,10 @@ class BenchSession:
             return
         with prepare(target, Store.default(), self.where, self.console) as launch:
             workers = next((o for o in self.options if o.startswith("--workers=")), None)
-            found = launched.subject(target, launch, self.route, self.body, workers)
+            found = launched_server.subject(target, launch, self.route, self.body, workers)
             self.console.step(launch.environment.why)
             with running(launch, self.options) as server:
-                yield launched.at(found, server.url, server.pid)
+                yield launched_server.at(found, server.url, server.pid)
 
 
 def question(data: str, console: Console) -> Question:

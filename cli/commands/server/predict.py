@@ -109,7 +109,7 @@ def _address(
         return
     from ....bundler.serving.serving import prepare
     from ....bundler.store import Store
-    from ...serving.passing_server import running
+    from ...serving.temporary_server import running
 
     with prepare(target, Store.default(), options, console) as launch:
         path = _route(launch, method)

@@ -36,9 +36,9 @@ class RequiredSigners:
     @property
     def verifiers(self) -> "list[Verifier]":
         """Those who may have signed it; raises WrongUsage when nobody is named."""
-        from ....bundler.signing import known
+        from ....bundler.signing import known_signers
 
-        found = known.named(self.signers, self.identity, self.issuer, self.trust)
+        found = known_signers.named(self.signers, self.identity, self.issuer, self.trust)
         if not found:
             raise WrongUsage(
                 "Nobody is named who may have signed it.",

@@ -12,7 +12,7 @@ from modelbundle.bundler.signing import (
     Envelope,
     KeySigner,
     KeyVerifier,
-    known,
+    known_signers,
 )
 
 DAY = timedelta(days=1)
@@ -26,9 +26,11 @@ def test_a_chain_of_certificates(there, authority, refuse):
     there.check(data, [CertificateVerifier.read(root.file)])
     there.check(data, [CertificateVerifier.read(middle.file)])  # a root is who we say it is
     there.check(data, [CertificateVerifier.read(chain)])
-    there.check(data, [known.from_file(root.file, "ann@example.com")])
-    refuse(there, data, known.from_file(root.file, "bob@example.com"), match="not that of `bob")
-    refuse(there, data, known.from_file(root.file, "ann"), match="not that of `ann`")
+    there.check(data, [known_signers.from_file(root.file, "ann@example.com")])
+    refuse(
+        there, data, known_signers.from_file(root.file, "bob@example.com"), match="not that of `bob"
+    )
+    refuse(there, data, known_signers.from_file(root.file, "ann"), match="not that of `ann`")
     stranger = CertificateVerifier.read(authority("stranger").file)
     refuse(there, data, stranger, match="No trusted authority")
 
@@ -132,8 +134,8 @@ def test_whoever_has_no_other_name_has_a_common_one(there, authority, refuse):
     root = authority("root")
     key, chain = root.chain("ann")
     data = CertificateSigner.read(key, chain).sign(there.statement.encode())
-    there.check(data, [known.from_file(root.file, "ann")])
-    refuse(there, data, known.from_file(root.file, "bob"), match="not that of `bob")
+    there.check(data, [known_signers.from_file(root.file, "ann")])
+    refuse(there, data, known_signers.from_file(root.file, "bob"), match="not that of `bob")
 
 
 def test_somebody_with_a_certificate_is_no_authority(there, authority, make_key, tmp_path, refuse):
@@ -173,7 +175,7 @@ def test_kinds_are_not_mixed_up(there, authority, make_key, refuse):
 def test_an_identity_that_nothing_would_be_compared_with_is_refused(authority, make_key):
     key, root = make_key("key"), authority("root")
     with pytest.raises(InvalidKey, match="holds no certificate"):
-        known.named([root.file, key.public], "ann@example.com", None)
+        known_signers.named([root.file, key.public], "ann@example.com", None)
     with pytest.raises(InvalidKey, match="Sigstore knows an issuer"):
-        known.named([root.file], "ann@example.com", "https://issuer.example.com")
-    assert len(known.named([root.file, key.public], None, None)) == 2
+        known_signers.named([root.file], "ann@example.com", "https://issuer.example.com")
+    assert len(known_signers.named([root.file, key.public], None, None)) == 2

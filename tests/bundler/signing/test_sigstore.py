@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from modelbundle.bundler.errors import InvalidKey, InvalidSignature
-from modelbundle.bundler.signing import Envelope, KeySigner, KeyVerifier, Statement, known
+from modelbundle.bundler.signing import Envelope, KeySigner, KeyVerifier, Statement, known_signers
 from modelbundle.bundler.signing.sigstore import SigstoreSigner, SigstoreVerifier
 from modelbundle.runtime.errors import BundleError
 
@@ -20,10 +20,10 @@ def sigstore():
 
 
 def test_an_identity_and_its_issuer_mean_sigstore():
-    (found,) = known.named([], "ann@example.com", "https://accounts.example.com")
+    (found,) = known_signers.named([], "ann@example.com", "https://accounts.example.com")
     assert found.name == "`ann@example.com` of https://accounts.example.com"
-    assert known.named([], "ann@example.com", None) == []
-    assert known.named([], None, "https://accounts.example.com") == []
+    assert known_signers.named([], "ann@example.com", None) == []
+    assert known_signers.named([], None, "https://accounts.example.com") == []
 
 
 def test_kinds_are_not_mixed_up(make_key):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from modelbundle.cli.serving.passing_server import free_port
+from modelbundle.cli.serving.temporary_server import free_port
 
 TOKEN = "a-token-of-some-length"
 

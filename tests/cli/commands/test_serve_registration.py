@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from modelbundle.cli.serving.passing_server import free_port
+from modelbundle.cli.serving.temporary_server import free_port
 
 TOKEN = "a-token-of-some-length"
 TRIPLE = '''

@@ -17,8 +17,8 @@ from ..made_image import MadeImage
 from ..recipe.image_settings import DIGEST_LABEL
 from . import load_tar
 from .command_build import CommandEngine
-from .docker_keeper import oci_config
-from .keeper import ASKED, Sent
+from .docker_loader import oci_config
+from .image_loader import ASKED, Sent
 
 _OCI, _DOCKER = "application/vnd.oci.image.layer.v1.tar", "application/vnd.docker.image.rootfs.diff"
 _KINDS = {_OCI: f"{_DOCKER}.tar", f"{_OCI}+gzip": f"{_DOCKER}.tar.gzip"}
@@ -27,8 +27,8 @@ _CONFIG = "application/vnd.docker.container.image.v1+json"
 _ASKED = 64  # images of bundles, the newest ones
 
 
-class CommandKeeper:
-    """See `Keeper`."""
+class CommandLoader:
+    """See `ImageLoader`."""
 
     def __init__(self, engine: CommandEngine) -> None:
         self._engine = engine
@@ -36,7 +36,7 @@ class CommandKeeper:
         self.name = engine.name
 
     def about(self, reference: str) -> Mapping[str, Any] | None:
-        """See `Keeper`."""
+        """See `ImageLoader`."""
         try:
             found = self._inspected(_pinned(reference))
         except ImageFailed:
@@ -50,7 +50,7 @@ class CommandKeeper:
         return document
 
     def python(self, reference: str) -> str | None:
-        """See `Keeper`; it runs without a network."""
+        """See `ImageLoader`; it runs without a network."""
         image, asked = _pinned(reference), ["-c", ASKED]
         if self.name == "podman":
             alone = ["run", "--rm", "--network", "none", "--entrypoint", "python3"]
@@ -62,12 +62,12 @@ class CommandKeeper:
             self._engine.run(["rm", container], "remove a container")
 
     def fetch(self, reference: str, platform: str) -> None:
-        """See `Keeper`."""
+        """See `ImageLoader`."""
         command = ["pull", "--quiet", "--platform", platform, _pinned(reference)]
         self._engine.run(command, f"pull `{reference}`")
 
     def has(self, diff_ids: Sequence[str]) -> frozenset[str]:
-        """See `Keeper`."""
+        """See `ImageLoader`."""
         listed = ["images", "--no-trunc", "--quiet", "--filter", f"label={DIGEST_LABEL}"]
         found = set(self._base)
         for image in self._engine.run(listed, "list its images").split()[:_ASKED]:
@@ -83,7 +83,7 @@ class CommandKeeper:
     def take(
         self, assembly: Assembly, sent: Sent, tags: Sequence[str], progress: Progress
     ) -> MadeImage:
-        """See `Keeper`."""
+        """See `ImageLoader`."""
         folder = sent.work
         folder.mkdir()
         (folder / "version").write_text("Directory Transport Version: 1.1\n")

@@ -3,15 +3,15 @@
 import pytest
 
 from modelbundle.bundler.errors import ResolveError
-from modelbundle.bundler.requirements.lock.given import Given, changes, check
+from modelbundle.bundler.requirements.lock.author_pin import AuthorPin, changes, check
 from modelbundle.bundler.requirements.lock.package import Package
 
 GIVEN = {
-    "torch": Given("uv.lock", {"2.13.0": frozenset({"aa"})}),
-    "idna": Given("uv.lock", {"3.10": frozenset({"bb", "cc"}), "3.8": frozenset({"dd"})}),
-    "six": Given("uv.lock", {"1.0": frozenset()}),
-    "nvidia-nccl-cu13": Given("uv.lock", {"2.0": frozenset({"ee"})}),
-    "mine": Given("uv.lock", foreign="a repository"),
+    "torch": AuthorPin("uv.lock", {"2.13.0": frozenset({"aa"})}),
+    "idna": AuthorPin("uv.lock", {"3.10": frozenset({"bb", "cc"}), "3.8": frozenset({"dd"})}),
+    "six": AuthorPin("uv.lock", {"1.0": frozenset()}),
+    "nvidia-nccl-cu13": AuthorPin("uv.lock", {"2.0": frozenset({"ee"})}),
+    "mine": AuthorPin("uv.lock", foreign="a repository"),
 }
 
 

@@ -17,10 +17,10 @@ import pytest
 
 from modelbundle.bundler.errors import BuildError, ImageFailed
 from modelbundle.bundler.image.engineless import Engineless
-from modelbundle.bundler.image.engines import keeper as keepers
+from modelbundle.bundler.image.engines import image_loader
 from modelbundle.bundler.image.engines.command_build import is_installed
-from modelbundle.bundler.image.engines.command_keeper import _pinned
-from modelbundle.bundler.image.engines.docker_keeper import DockerKeeper
+from modelbundle.bundler.image.engines.command_loader import _pinned
+from modelbundle.bundler.image.engines.docker_loader import DockerLoader
 from modelbundle.bundler.image.engines.engine import connect
 from modelbundle.bundler.image.image import containerize
 from modelbundle.bundler.image.image_options import ImageOptions
@@ -34,7 +34,7 @@ KNOWN = [*ENV, "PYTHON_VERSION=3.11.7"]
 
 
 class Memory:
-    """A keeper in memory: what it was given, and what it says it has."""
+    """A loader in memory: what it was given, and what it says it has."""
 
     name = "Memory"
 
@@ -54,7 +54,9 @@ class Memory:
         raise ImageFailed("No network.")
 
     def has(self, diff_ids):
-        return keepers.common(diff_ids, [self.config["rootfs"]["diff_ids"], self.layers])
+        return image_loader.shared_layers(
+            diff_ids, [self.config["rootfs"]["diff_ids"], self.layers]
+        )
 
     def take(self, assembly, sent, tags, progress):
         self.tried.append(sent)
@@ -82,9 +84,9 @@ def without(small, item, base, tmp_path):
     return containerize(item, small.store, means)
 
 
-def give(small, item, keeper, base=None):
+def give(small, item, loader, base=None):
     return Engineless(
-        item, small.store, ImageOptions(("small:1",), base=base), NullProgress(), keeper
+        item, small.store, ImageOptions(("small:1",), base=base), NullProgress(), loader
     ).run()
 
 
@@ -98,26 +100,26 @@ def test_only_what_it_lacks_travels_and_the_id_is_that_without_an_engine(
     small, known_base, tmp_path
 ):
     item = small.build()
-    keeper = Memory(config_of(known_base)[0])
-    first = give(small, item, keeper)
+    loader = Memory(config_of(known_base)[0])
+    first = give(small, item, loader)
     assert first.id == without(small, item, known_base, tmp_path).id
     base = set(config_of(known_base)[0]["rootfs"]["diff_ids"])
-    assert keeper.tried[0].absent == base
-    again = give(small, item, keeper)
+    assert loader.tried[0].absent == base
+    again = give(small, item, loader)
     assert again.moved < first.moved / 2
-    assert keeper.tried[1].absent == set(first.layers)
-    give(small, small.build({"src/service.py": b"edited = True\n"}), keeper)
-    assert len(keeper.tried[2].absent) == len(first.layers) - 2  # code and manifest
+    assert loader.tried[1].absent == set(first.layers)
+    give(small, small.build({"src/service.py": b"edited = True\n"}), loader)
+    assert len(loader.tried[2].absent) == len(first.layers) - 2  # code and manifest
 
 
 def test_one_that_takes_no_parts_is_given_the_whole_where_that_is_here(small, known_base):
     item = small.build()
-    keeper = Memory(config_of(known_base)[0], refuses_parts=True)
+    loader = Memory(config_of(known_base)[0], refuses_parts=True)
     with pytest.raises(ImageFailed, match="missing"):
-        give(small, item, keeper)
-    made = give(small, item, keeper, known_base)
-    assert [bool(sent.absent) for sent in keeper.tried] == [True, True, False]
-    assert made.moved == keeper.tried[-1].size
+        give(small, item, loader)
+    made = give(small, item, loader, known_base)
+    assert [bool(sent.absent) for sent in loader.tried] == [True, True, False]
+    assert made.moved == loader.tried[-1].size
 
 
 def test_a_base_that_does_not_say_its_python_is_asked(small, base):
@@ -140,9 +142,9 @@ def test_a_base_for_another_platform_is_pulled_or_refused(small, tmp_path):
 def test_nonsense_of_an_engine_is_no_base(small, known_base):
     config = config_of(known_base)[0]
     for broken in ({**config, "rootfs": {"diff_ids": ["x"]}}, {**config, "config": "x"}):
-        keeper = Memory(broken)
+        loader = Memory(broken)
         with pytest.raises(ImageFailed, match="does not say what"):
-            keepers.base_of(keeper, "base:1", "linux/amd64", NullProgress())
+            image_loader.base_of(loader, "base:1", "linux/amd64", NullProgress())
 
 
 def test_what_was_said_into_logs_elsewhere_is_not_known():
@@ -171,17 +173,17 @@ def test_what_was_said_into_logs_elsewhere_is_not_known():
 
     api = Api()
     engine = SimpleNamespace(name="Docker", client=SimpleNamespace(api=api))
-    assert DockerKeeper(engine).python("base:1") is None
+    assert DockerLoader(engine).python("base:1") is None
     assert api.removed.startswith("bundle-asks-")
 
 
 ASKING = """
 import sys
-from modelbundle.bundler.image.engines import docker_keeper
+from modelbundle.bundler.image.engines import docker_loader
 from modelbundle.bundler.image.engines.engine import connect
-docker_keeper.ASKED = "import time; time.sleep(600)"
+docker_loader.ASKED = "import time; time.sleep(600)"
 with connect() as engine:
-    docker_keeper.DockerKeeper(engine).python(sys.argv[1])
+    docker_loader.DockerLoader(engine).python(sys.argv[1])
 """
 
 
@@ -211,8 +213,8 @@ def test_a_container_that_was_asked_does_not_outlive_ctrl_c():
 
 
 def test_layers_are_shared_from_the_bottom_on():
-    assert keepers.common("abcd", ["ab", "abx", "bcd", ""]) == {"a", "b"}
-    assert keepers.common("abc", []) == frozenset()
+    assert image_loader.shared_layers("abcd", ["ab", "abx", "bcd", ""]) == {"a", "b"}
+    assert image_loader.shared_layers("abc", []) == frozenset()
 
 
 @pytest.mark.parametrize(

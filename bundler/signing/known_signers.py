@@ -1,4 +1,4 @@
-"""Known signers: who a person means by a file or an identity."""
+"""Known signers: the verifiers that a key file, a root certificate or an identity stands for."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""Bundle words: checks the types of the values in a bundle.json.
+"""Bundle validation: checks the types of the values in a bundle.json.
 
-Whoever wrote it may be a stranger: a text in place of a list would be an accident of its readers.
-Keys that are not named here are left to newer versions.
+The file may be hostile: a text in place of a list would crash its readers. Unknown keys are
+allowed, as newer versions may add some.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""Lock words: checks the values of a `bundle.lock`, which pip, uv and a Containerfile get.
+"""Lock validation: checks the values of a `bundle.lock`, which pip, uv and a Containerfile get.
 
-The file is a person's to edit and travels with a project, so what is in it is a stranger's: a line
-break in a version would be an option of pip's.
+The file can be edited, and travels with a project, so it is untrusted: text after a line break in a
+version would be an option of pip.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""Model words: checks names, versions, paths and dtypes in a model.json.
+"""Model validation: checks names, versions, paths and dtypes in a model.json.
 
-A version that is none would be an option of the resolver; a path that is no file's, a dtype that is
-none, an accident of whoever reads them. Sources: PEP 508 (names), PEP 440 (versions).
+An invalid version could be an option for the resolver; an invalid path or dtype would crash its
+readers. Sources: PEP 508 (names), PEP 440 (versions).
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The line that uv cannot read: of a project that has one it says only that it may not build it."""
+"""Finds the requirement that uv cannot parse: for a whole project uv does not name it."""
 
 import re
 from pathlib import Path

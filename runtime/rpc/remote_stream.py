@@ -1,4 +1,4 @@
-"""RemoteParts: a streaming answer of a service process, as the front reads it."""
+"""RemoteStream: a streaming answer of a service process, as the front reads it."""
 
 import asyncio
 from collections import deque
@@ -13,7 +13,7 @@ from .window import Taken
 SLACK = 0.1  # seconds that the process has to say by itself that a part comes too late
 
 
-class RemoteParts(AsyncGenerator[bytes, None]):
+class RemoteStream(AsyncGenerator[bytes, None]):
     """What `Stream.parts` is.
 
     A class and not a function, because one that is closed before its first part must tell, too.

@@ -1,4 +1,4 @@
-"""Keeper: holds a server's socket, and replaces the server process at SIGHUP.
+"""ServeSupervisor: holds a server's socket, and replaces the server process at SIGHUP.
 
 SIGTERM and SIGINT are passed on. On SIGHUP the target is looked up again, and what it now names is
 served by a new process; the old one answers until that is ready, and finishes what it has begun.
@@ -44,7 +44,7 @@ class ServeRequest:
     options: Sequence[str]
 
 
-class Keeper:
+class ServeSupervisor:
     """Serves a target until a signal."""
 
     def __init__(self, request: ServeRequest, console: Console) -> None:
@@ -260,6 +260,6 @@ def _settled(options: Sequence[str]) -> list[str]:
     anything = "--grpc-port=0"
     if anything not in options:
         return list(options)
-    from .passing_server import free_port
+    from .temporary_server import free_port
 
     return [f"--grpc-port={free_port()}" if each == anything else each for each in options]

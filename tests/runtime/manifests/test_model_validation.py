@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from modelbundle.runtime.errors import InvalidBundle
-from modelbundle.runtime.manifests import model_words
+from modelbundle.runtime.manifests import model_validation
 from modelbundle.runtime.manifests.file_entry import FileEntry
 from modelbundle.runtime.manifests.model_manifest import SECTION, ModelManifest
 from modelbundle.runtime.manifests.signature import Field, Side, Signature
@@ -85,9 +85,9 @@ def test_what_is_not_so_spelled_is_no_manifest(place, value):
     ],
 )
 def test_dtypes_that_there_are(dtype):
-    model_words.check_sides([Side("array", (Field("x", dtype, (None, 2)),))])
+    model_validation.check_sides([Side("array", (Field("x", dtype, (None, 2)),))])
 
 
 @pytest.mark.parametrize("version", ["3.11", "3.12.1", "3.13.0rc1", "3.13.0+", "3.14.0a1"])
 def test_versions_of_python(version):
-    assert model_words.is_python(version)
+    assert model_validation.is_python(version)

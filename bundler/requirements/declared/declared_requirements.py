@@ -1,28 +1,28 @@
-"""Written: the requirements and pins of an author's own file."""
+"""DeclaredRequirements: the requirements and pins in a file of the author."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
 from ..index import Index
-from ..lock.given import Given
+from ..lock.author_pin import AuthorPin
 from ..requirements import Requirement
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """What a list or a file of requirements says.
+class DeclaredRequirements:
+    """The contents of a list or a file of requirements.
 
-    wanted   must be in the lock
-    limits   bind only what is there anyway
-    given    name -> what a lock of the author's holds of it; kept, or it is told why not
-    indexes  where that file takes some packages from, other than the default index
-    python   its `requires-python`; "" where it says nothing
+    wanted   requirements of the lock
+    limits   constraints of packages that are in the lock anyway
+    given    pins of the author's own lock by name; kept, or a message says why not
+    indexes  indexes of some of the packages, other than the default index
+    python   `requires-python`, or ""
     """
 
     wanted: tuple[Requirement, ...] = ()
     limits: tuple[Requirement, ...] = ()
-    given: Mapping[str, Given] = field(default_factory=dict)
+    given: Mapping[str, AuthorPin] = field(default_factory=dict)
     indexes: tuple[Index, ...] = ()
     python: str = ""
 

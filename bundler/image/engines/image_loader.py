@@ -1,7 +1,7 @@
-"""Keeper: an engine that loads an image whose layers were made here, without building.
+"""ImageLoader: loads an image whose layers were made here into an engine, without building.
 
-Only what it lacks travels: the base image's layers stay where they are, and so do those that
-another image has already. What comes of it is what comes without an engine, byte for byte.
+Only layers that the engine lacks are sent: it has those of the base image, and perhaps of another
+image of the same bundle. The image is byte for byte the one that is made without an engine.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,23 +20,23 @@ from ..recipe import image_config
 from ..recipe.image_settings import ImageSettings
 
 ASKED = "import site, sys; print(sys.version.split()[0], site.ENABLE_USER_SITE)"
-"""A program for the Python of a base image that does not say in its variables which one it is."""
+"""Run in a base image whose environment does not tell the version of its Python."""
 
 
-class NotTaken(ImageFailed):
+class LoadRefused(ImageFailed):
     """The engine does not load such layers; it may still be able to build."""
 
 
-class Keeper(Protocol):
-    """The operations that an engine must offer for this."""
+class ImageLoader(Protocol):
+    """What an engine must be able to do for it."""
 
     name: str
 
     def about(self, reference: str) -> Mapping[str, Any] | None:
-        """The configuration of an image that it has, as OCI writes one; None if it has none."""
+        """The OCI configuration of an image; None if the engine does not have the image."""
 
     def python(self, reference: str) -> str | None:
-        """What an image's Python says to `ASKED`; None where it cannot be asked."""
+        """The output of `ASKED` in an image; None if its Python cannot run."""
 
     def fetch(self, reference: str, platform: str) -> None:
         """Pull an image; raises ImageFailed with the engine's own words."""
@@ -47,10 +47,10 @@ class Keeper(Protocol):
     def take(
         self, assembly: Assembly, sent: "Sent", tags: Sequence[str], progress: Progress
     ) -> MadeImage:
-        """Hand the image over, without the layers that it has; name it.
+        """Load and tag the image, without the layers that the engine has.
 
         Raises:
-            ImageFailed: when it does not take it.
+            ImageFailed: if the engine refuses it.
         """
 
 
@@ -60,7 +60,7 @@ class Sent:
 
     absent  digests of blobs that the engine has
     size    bytes of all others
-    work    a folder to be made, for what has to lie in files
+    work    a directory for temporary files, which is created if it is needed
     """
 
     absent: frozenset[str]
@@ -69,7 +69,7 @@ class Sent:
 
     @classmethod
     def of(cls, assembly: Assembly, there: Collection[str], work: Path) -> "Sent":
-        """What is left when the layers `there` (uncompressed digests) need not go."""
+        """All but the layers in `there` (uncompressed digests)."""
         pairs = zip(assembly.layers, assembly.diff_ids, strict=True)
         absent = frozenset(part.blob.digest for part, known in pairs if known in there)
         left = [part for part in assembly.parts if part.blob.digest not in absent]
@@ -77,68 +77,68 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """A layer that the engine has, and that cannot be read here."""
+class _EngineLayer:
+    """A layer that only the engine can read."""
 
     engine: str
     reference: str
 
     def read(self, start: int, size: int) -> Iterator[bytes]:
-        """See `Content`; there is nothing."""
+        """See `Content`; always fails."""
         del start, size
         raise ImageFailed(
-            f"{self.engine} has no longer the layers of `{self.reference}`.",
-            hint="Try again: it is pulled anew.",
+            f"{self.engine} no longer has the layers of `{self.reference}`.",
+            hint="Try again: it is pulled again.",
         )
 
 
-def base_of(keeper: Keeper, reference: str, platform: str, progress: Progress) -> Base:
-    """The base image as the engine has it, or pulls it; its layers stay there.
+def base_of(loader: ImageLoader, reference: str, platform: str, progress: Progress) -> Base:
+    """The base image in the engine, pulled if necessary; its layers stay there.
 
     Raises:
         ImageFailed: when it cannot be pulled.
     """
-    about = keeper.about(reference)
+    about = loader.about(reference)
     if about is None or f"{about.get('os')}/{about.get('architecture')}" != platform:
-        progress.step(f"{keeper.name} fetches {reference}")
-        _fetch(keeper, reference, platform)
-        about = keeper.about(reference)
+        progress.step(f"{loader.name} fetches {reference}")
+        _fetch(loader, reference, platform)
+        about = loader.about(reference)
     if about is None:
-        raise ImageFailed(f"{keeper.name} has pulled `{reference}` and has it not.")
+        raise ImageFailed(f"{loader.name} has pulled `{reference}` and has it not.")
     try:
         config = base_config.checked(about)
     except ValueError as error:
-        raise ImageFailed(f"{keeper.name} does not say what `{reference}` is: {error}.") from error
-    content = _Kept(keeper.name, reference)
+        raise ImageFailed(f"{loader.name} does not say what `{reference}` is: {error}.") from error
+    content = _EngineLayer(loader.name, reference)
     layers = [BaseLayer(LAYER, Blob(one, 0), content) for one in config["rootfs"]["diff_ids"]]
     return Base(reference, reference.partition("@")[2], config, tuple(layers), None)
 
 
-def _fetch(keeper: Keeper, reference: str, platform: str) -> None:
+def _fetch(loader: ImageLoader, reference: str, platform: str) -> None:
     try:
-        keeper.fetch(reference, platform)
+        loader.fetch(reference, platform)
     except ImageFailed as error:
         hint = error.hint or "Name a base image that is here with `--base oci:DIR`."
         raise ImageFailed(str(error), hint=hint) from error
 
 
-def check_python(keeper: Keeper, base: Base, settings: ImageSettings) -> None:
-    """Ask a base image for its Python, where its variables do not say which one it has.
+def check_python(loader: ImageLoader, base: Base, settings: ImageSettings) -> None:
+    """Check the Python of a base image, by running it if the environment does not tell its version.
 
     Raises:
-        BuildError: when it is not the one that packages are locked for, or takes no user site.
-        NotTaken: when it has none that runs.
+        BuildError: if the packages are locked for another version, or it ignores the user site.
+        LoadRefused: if it cannot run.
     """
     variables = (base.config.get("config") or {}).get("Env") or []
     if not settings.brings_python or any(one.startswith("PYTHON_VERSION=") for one in variables):
         return
     try:
-        said = keeper.python(base.reference) or ""
+        output = loader.python(base.reference) or ""
     except ImageFailed as error:
-        raise NotTaken(str(error)) from error
-    version, _, takes_site = said.strip().partition(" ")
+        raise LoadRefused(str(error)) from error
+    version, _, takes_site = output.strip().partition(" ")
     if not version:
-        raise NotTaken(f"`{base.reference}` has no `python3` that runs.")
+        raise LoadRefused(f"`{base.reference}` has no `python3` that runs.")
     config = {"Env": [*variables, f"PYTHON_VERSION={version}"]}
     if takes_site != "True":
         config["Env"].append("VIRTUAL_ENV=")
@@ -146,29 +146,29 @@ def check_python(keeper: Keeper, base: Base, settings: ImageSettings) -> None:
     image_config.check_python(known, settings)
 
 
-def hand(
-    keeper: Keeper, assembly: Assembly, work: Path, tags: Sequence[str], progress: Progress
+def load_image(
+    loader: ImageLoader, assembly: Assembly, work: Path, tags: Sequence[str], progress: Progress
 ) -> MadeImage:
     """Load the image into the engine: only missing layers, or all if it refuses that.
 
     Raises:
-        NotTaken: when it does not take it.
+        LoadRefused: if the engine refuses it.
     """
-    there = keeper.has(assembly.diff_ids)
-    can_be_whole = not any(isinstance(part.content, _Kept) for part in assembly.layers)
+    there = loader.has(assembly.diff_ids)
+    can_be_whole = not any(isinstance(part.content, _EngineLayer) for part in assembly.layers)
     tries = [Sent.of(assembly, there, work / "part")]
     if there and can_be_whole:
         tries.append(Sent.of(assembly, (), work / "whole"))
     for number, sent in enumerate(tries, 1):
         try:
-            return replace(keeper.take(assembly, sent, tags, progress), moved=sent.size)
+            return replace(loader.take(assembly, sent, tags, progress), moved=sent.size)
         except ImageFailed as error:
             if number == len(tries):
-                raise NotTaken(str(error), hint=error.hint) from error
+                raise LoadRefused(str(error), hint=error.hint) from error
     raise AssertionError("one of the tries has returned or raised")
 
 
-def common(diff_ids: Sequence[str], chains: Collection[Sequence[str]]) -> frozenset[str]:
+def shared_layers(diff_ids: Sequence[str], chains: Collection[Sequence[str]]) -> frozenset[str]:
     """The leading layers that an image shares with another."""
     longest = 0
     for chain in chains:

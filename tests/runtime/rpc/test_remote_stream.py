@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from modelbundle.runtime.errors import DeadlineExceeded, InvalidInput
-from modelbundle.runtime.rpc.remote_parts import RemoteParts
+from modelbundle.runtime.rpc.remote_stream import RemoteStream
 from modelbundle.runtime.rpc.window import PARTS, SIZE
 
 LINES, BYTES = "application/x-ndjson", "application/octet-stream"
@@ -17,7 +17,7 @@ class Stream:
 
     def __init__(self, kind=LINES, seconds=60.0):
         self.taken, self.lefts = [], 0
-        self.parts = RemoteParts(kind, seconds, lambda *some: self.taken.append(some), self.left)
+        self.parts = RemoteStream(kind, seconds, lambda *some: self.taken.append(some), self.left)
 
     def left(self):
         self.lefts += 1

@@ -1,4 +1,4 @@
-"""Given: a package in the author's own lock, and whether our lock kept its version."""
+"""AuthorPin: a pin of the author's own lock, and whether our lock keeps it."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,13 +12,13 @@ SHOWN = 4  # names in a sentence
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """One package of a lock of the author's.
+class AuthorPin:
+    """One package of the author's own lock.
 
     origin   the file
     files    version -> sha256 (hex) of its files; several versions for several environments,
              no digest where the file names none
-    foreign  what it is taken from, where that is no index: "a repository"
+    foreign  its source if that is no index: "a repository"
     """
 
     origin: str
@@ -26,11 +26,11 @@ class Given:
     foreign: str = ""
 
 
-def check(given: Mapping[str, Given], packages: Iterable[Package], accelerator: str) -> None:
-    """Refuse packages that are not those of the author's lock.
+def check(given: Mapping[str, AuthorPin], packages: Iterable[Package], accelerator: str) -> None:
+    """Refuse packages that differ from the author's lock.
 
     Raises:
-        ResolveError: naming each of them, and why.
+        ResolveError: names each of them, and the reason.
     """
     broken = []
     for package in packages:
@@ -43,8 +43,10 @@ def check(given: Mapping[str, Given], packages: Iterable[Package], accelerator: 
         )
 
 
-def changes(given: Mapping[str, Given], packages: Sequence[Package], accelerator: str) -> list[str]:
-    """What is otherwise than in the author's lock, because the accelerator is: a sentence each."""
+def changes(
+    given: Mapping[str, AuthorPin], packages: Sequence[Package], accelerator: str
+) -> list[str]:
+    """Differences to the author's lock that the accelerator causes, one sentence each."""
     told = []
     for package in packages:
         if package.name in given:
@@ -61,7 +63,7 @@ def changes(given: Mapping[str, Given], packages: Sequence[Package], accelerator
     return told
 
 
-def _difference(given: Given, package: Package, accelerator: str) -> tuple[str, bool]:
+def _difference(given: AuthorPin, package: Package, accelerator: str) -> tuple[str, bool]:
     """What differs, in a sentence, and whether the accelerator explains it; empty if nothing."""
     name, version = package.name, package.version
     if given.foreign:

@@ -18,13 +18,13 @@ from ..recipe.image_settings import DIGEST_LABEL
 from . import load_tar
 from .docker_build import tagged, told
 from .engine import Engine
-from .keeper import ASKED, Sent, common
+from .image_loader import ASKED, Sent, shared_layers
 
 _ASKED = 64  # images of bundles, the newest ones
 
 
-class DockerKeeper:
-    """See `Keeper`."""
+class DockerLoader:
+    """See `ImageLoader`."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -32,7 +32,7 @@ class DockerKeeper:
         self.name = engine.name
 
     def about(self, reference: str) -> Mapping[str, Any] | None:
-        """See `Keeper`."""
+        """See `ImageLoader`."""
         from docker.errors import ImageNotFound
 
         try:
@@ -45,7 +45,7 @@ class DockerKeeper:
         return config
 
     def python(self, reference: str) -> str | None:
-        """See `Keeper`; it runs without a network."""
+        """See `ImageLoader`; it runs without a network."""
         api, name = self._engine.client.api, f"bundle-asks-{os.getpid()}-{secrets.token_hex(4)}"
         with told(self._engine, f"run `{reference}`"):
             try:
@@ -82,7 +82,7 @@ class DockerKeeper:
             self._engine.client.api.remove_container(container, v=True, force=True)
 
     def fetch(self, reference: str, platform: str) -> None:
-        """See `Keeper`."""
+        """See `ImageLoader`."""
         reason = None
         with told(self._engine, f"pull `{reference}`"):
             name, _, digest = reference.partition("@")
@@ -98,14 +98,14 @@ class DockerKeeper:
             raise ImageFailed(f"{self.name} cannot pull `{reference}`: {reason}.")
 
     def has(self, diff_ids: Sequence[str]) -> frozenset[str]:
-        """See `Keeper`."""
+        """See `ImageLoader`."""
         if self.name != "Docker":
             return frozenset()
         chains = [self._base]
         with told(self._engine, "look at its images"):
             images = self._engine.client.api.images(filters={"label": DIGEST_LABEL})
             chains += [self._layers(image["Id"]) for image in images[:_ASKED]]
-        return common(diff_ids, chains)
+        return shared_layers(diff_ids, chains)
 
     def _layers(self, image: str) -> tuple[str, ...]:
         """The layers of an image; none if it was deleted meanwhile."""
@@ -120,7 +120,7 @@ class DockerKeeper:
     def take(
         self, assembly: Assembly, sent: Sent, tags: Sequence[str], progress: Progress
     ) -> MadeImage:
-        """See `Keeper`."""
+        """See `ImageLoader`."""
         reason = None
         with (
             progress.meter(f"Handing {tags[0]} to {self.name}", sent.size) as meter,
