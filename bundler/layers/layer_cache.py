@@ -97,20 +97,18 @@ def remove(store: Store, paths: Iterable[Path]) -> list[Path]:
         return []
     tmp = store.root / "tmp"
     with ExitStack() as stack:
-        try:
-            trash = stack.enter_context(store.staging())
-        except StoreError as error:
-            if getattr(error.__cause__, "errno", None) not in _FULL:
-                raise
-            return _removed_at_once(doomed, workspace.all_held(tmp))
+        trash = _trash(store, stack)
         held = workspace.all_held(tmp)
-        free = [path for path in doomed if digest_of(path) not in held]
-        moved = [path for path in free if _renamed(path, _trashed(path, trash))]
+        places = {path: _aside(path, trash) for path in doomed if digest_of(path) not in held}
+        moved = [path for path, place in places.items() if _renamed(path, place)]
         held = workspace.all_held(tmp)
+        gone = [path for path in moved if digest_of(path) not in held]
         for path in moved:
-            if digest_of(path) in held:
-                _renamed(_trashed(path, trash), path)
-        return [path for path in moved if digest_of(path) not in held]
+            if path not in gone:
+                _renamed(places[path], path)
+            elif trash is None:
+                _discard(places[path])
+        return gone
 
 
 def digest_of(path: Path) -> str:
@@ -189,7 +187,20 @@ def _layers(path: Path) -> list[object]:
     return found if isinstance(found, list) else []
 
 
-def _trashed(path: Path, trash: Path) -> Path:
+def _trash(store: Store, stack: ExitStack) -> Path | None:
+    """A folder that is removed with all that is in it; None on a full disk."""
+    try:
+        return stack.enter_context(store.staging())
+    except StoreError as error:
+        if getattr(error.__cause__, "errno", None) not in _FULL:
+            raise
+        return None
+
+
+def _aside(path: Path, trash: Path | None) -> Path:
+    """Where an entry waits for the second question; beside itself, a rename takes no space."""
+    if trash is None:
+        return path.with_name(f"{path.name}.gone")
     return trash / f"{path.parent.name}.{path.name}"
 
 
@@ -201,12 +212,8 @@ def _renamed(path: Path, place: Path) -> bool:
     return True
 
 
-def _removed_at_once(doomed: list[Path], held: set[str]) -> list[Path]:
-    """Without room for a trash: what was surely not held a moment ago."""
-    gone = [path for path in doomed if digest_of(path) not in held]
-    for path in gone:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            disk.remove(path)
-    return gone
+def _discard(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        disk.remove(path)

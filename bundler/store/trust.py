@@ -46,7 +46,7 @@ class Trust:
         if not path.exists():
             with self._workspace.file(data) as temporary:
                 temporary.replace(path)
-            disk.sync_directory(self._directory)
+        disk.sync_directory(self._directory)  # who wrote it may have been killed before this
 
     @disk.told("withdraw the trust")
     def revoke(self, digest: str) -> None:

@@ -1,28 +1,35 @@
 """Marks: blobs that verification found damaged, which are not used until repaired."""
 
-from contextlib import suppress
 from pathlib import Path
 
 
 class Marks:
-    """The folder `damaged/`: an empty file for each damaged blob or tree (`<hex>.tree`)."""
+    """The folder `damaged/`: an empty file for each damaged blob or tree (`<hex>.tree`).
+
+    What cannot be written there (a read-only store, a failing disk), this process knows.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._unwritten: set[str] = set()
 
     def has(self, name: str) -> bool:
         """Whether it was found damaged, and has not been repaired since."""
-        return self._path(name).exists()
+        return name in self._unwritten or self._path(name).exists()
 
     def set(self, name: str, *, damaged: bool) -> None:
-        """Mark it as damaged; does nothing if the store is read-only."""
+        """Mark it as damaged, or as sound."""
         path = self._path(name)
-        with suppress(OSError):
+        self._unwritten.discard(name)
+        try:
             if damaged:
                 path.parent.mkdir(exist_ok=True)
                 path.touch()
             elif path.exists():
                 path.unlink()
+        except OSError:
+            if damaged:
+                self._unwritten.add(name)
 
     def _path(self, name: str) -> Path:
         return self._directory / name.removeprefix("sha256:")

@@ -1,12 +1,13 @@
 """LayerCache: what images were made of goes when no bundle asks for it, and never under a reader."""
 
+import errno
 import os
 import subprocess
 import sys
 
 import pytest
 
-from modelbundle.bundler.errors import Damaged
+from modelbundle.bundler.errors import Damaged, StoreError
 from modelbundle.bundler.layers import layer_cache
 from modelbundle.bundler.layers.layer_cache import AGE, LayerCache
 from modelbundle.bundler.layers.layer_memo import LayerMemo
@@ -123,6 +124,39 @@ def test_a_tree_that_is_taken_up_meanwhile_is_put_back(own_store, tree, monkeypa
     monkeypatch.setattr(layer_cache.workspace, "all_held", lambda _: next(asked))
     assert layer_cache.remove(own_store, [found.directory]) == []
     assert (found.directory / "module.py").exists()
+
+
+@pytest.fixture
+def full_disk(own_store, monkeypatch):
+    """A store in which nothing new can be made."""
+
+    def fails(self):
+        raise StoreError("Could not write to the store.") from OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(type(own_store), "staging", fails)
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_on_a_full_disk_what_is_taken_up_meanwhile_is_put_back_as_well(
+    own_store, tree, monkeypatch
+):
+    found, other = tree(), tree(OTHER)
+    asked = iter([frozenset(), frozenset({found.key})])
+    monkeypatch.setattr(layer_cache.workspace, "all_held", lambda _: next(asked))
+    assert layer_cache.remove(own_store, [found.directory, other.directory]) == [other.directory]
+    assert (found.directory / "module.py").exists()
+    assert not list(other.directory.parent.glob(f"{other.directory.name}*/"))
+    assert not list(other.directory.parent.glob("*.gone"))
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_what_was_put_aside_on_a_full_disk_and_left_there_goes_with_the_next_collection(
+    own_store, tree
+):
+    found = tree()
+    found.directory.rename(found.directory.with_name(f"{found.directory.name}.gone"))
+    assert LayerCache(own_store).collect().entries == 2
+    assert not list(found.directory.parent.iterdir())
 
 
 def test_a_note_without_its_tree_goes(own_store, tree):

@@ -8,7 +8,7 @@ import pytest
 
 from modelbundle.bundler.archives import export_item, import_item
 from modelbundle.bundler.store import FolderCopies, Store
-from modelbundle.bundler.store.files import barrier
+from modelbundle.bundler.store.files import barrier, disk
 from modelbundle.runtime import digest as digests
 from modelbundle.runtime.manifests.file_entry import FileEntry
 
@@ -87,6 +87,15 @@ def test_names_last_and_go(drive, store, save):
     check(drive, store)
     store.delete(item)
     assert "/refs/models/iris/1" not in check(drive, store)
+
+
+def test_trust_lasts_that_another_process_has_just_written(drive, store, save, monkeypatch):
+    item = save()
+    with monkeypatch.context() as patched:
+        patched.setattr(disk, "sync_directory", lambda _: None)  # it was killed before
+        store.trust.grant(item.digest, "said here")
+    store.trust.grant(item.digest, "said here")
+    assert f"/trust/{item.digest.removeprefix('sha256:')}" in check(drive, store)
 
 
 def test_a_file_that_is_taken_in_lasts_and_what_refers_to_the_item(drive, store, save, tmp_path):

@@ -49,6 +49,17 @@ def test_a_blob_comes_back_from_another_directory_by_its_bytes_alone(store, save
     assert store.blob(entry.digest).stat().st_mode & 0o777 == 0o444
 
 
+def test_it_needs_no_mark_on_the_disk(store, save, tmp_path):
+    """A failing disk may refuse `damaged/`, and one attempt is to be enough."""
+    item = save()
+    blob = store.blob(store.files(item)[0].digest)
+    copies = backup(tmp_path / "copy", [blob.read_bytes()])
+    spoil(blob)
+    (store.root / "damaged").write_text("no folder can be made here")
+    assert len(store.repair(copies=[copies]).left) == 0
+    assert store.verify() == []
+
+
 def test_nothing_with_another_digest_is_ever_taken(store, save, tmp_path):
     item = save(files={"w": b"weights"})
     digest = store.files(item)[0].digest
