@@ -29,6 +29,7 @@ from ..system import crash_trace, offspring
 from ..system.prctl import end_with_parent
 from ..system.proc import resident
 from . import failure, lost_device
+from .canary import Canary
 from .channel import END, Channel
 from .message import FORGET, SIZE, WHOLE, Message, MessageKind, Ready
 from .slabs import layout, slab_reader
@@ -126,6 +127,7 @@ class ModelProcess:
         self._channel = channel
         self._socket = channel.model
         self._call = call
+        self._canary = Canary(call)
         self._generation = generation
         self._layouts: dict[int, Layout] = {}
         self._writer = writer
@@ -135,7 +137,11 @@ class ModelProcess:
         self._is_idle = False
 
     def serve(self, ready: Ready, on_ready: Callable[[], None]) -> None:
-        """Report ready, and answer until `END` or the end of the front."""
+        """Report ready, and answer until `END` or the end of the front.
+
+        Raises:
+            BrokenModel: when the model fails on what it has answered before.
+        """
         signal.signal(END, self._end)
         signal.signal(signal.SIGTERM, lambda *_: None)  # what it starts would go on ignoring it
         offspring.obey()
@@ -145,6 +151,7 @@ class ModelProcess:
             while not self._is_ending and (message := self._receive()) is not None:
                 if message.generation == self._generation:
                     self._socket.send(self._answer(message).encode())
+                    self._canary.check()
         except (_Ended, BrokenPipeError, ConnectionResetError):
             return
 
@@ -171,9 +178,11 @@ class ModelProcess:
             output, rows = self._run(message, slot.inputs)
             number, described, values, rows, size = self._outputs.write(slot.outputs, output, rows)
             kind = MessageKind.ANSWER
+            self._canary.answered()
         except BaseException as error:
             if lost_device.is_lost(error):
                 raise  # the next process can answer the rows that were not to blame
+            self._canary.failed(error)
             self._outputs = self._writer()  # the front may not be told of the last layout
             number = described = values = rows = 0
             kind, size = MessageKind.ERROR, _write_error(slot.outputs, error)
@@ -200,6 +209,7 @@ class ModelProcess:
             description = slab.root[message.values : message.values + message.described].data
             self._layouts[message.layout] = layout.read(description)
         method, body = self._layouts[message.layout]
+        self._canary.begin(method, message, body, slab)
         output = self._call(method, slab_reader.read(slab, message, body, copies=False))
         if message.flags & WHOLE:
             return output, message.rows
