@@ -78,9 +78,14 @@ _TEXTS = {
     "a key of PuTTY": r"PuTTY-User-Key-File-\d:",
 }
 _PASSWORD = re.compile(r"(?<=://)[^/\s:@'\"]*:[^/\s@'\"${<]+@")
+_TOKEN = re.compile(
+    r"\b(?:bearer|basic|token)\s+(?=[^\s\d]*\d)[\w.~+/-]{16,}=*|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+",
+    re.IGNORECASE,
+)
 _SECRET = re.compile("|".join(f"({pattern})" for pattern in _TEXTS.values()))
 _NAMES = re.compile(
-    r"(?:^|_)(?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS?)$",
+    r"(?:^|[_.-])"
+    r"(?:PASSWORD|PASSWD|SECRET|TOKEN|API[_-]?KEY|ACCESS[_-]KEY|PRIVATE[_-]KEY|CREDENTIALS?)$",
     re.IGNORECASE,
 )
 
@@ -97,9 +102,11 @@ def secret_in_value(value: str) -> str | None:
     """What secret the value of a variable or a label holds, in words; None for none."""
     if found := secret_in(value):
         return found[0]
+    if _TOKEN.search(value):
+        return "a token of an HTTP header"
     return "an address with a password" if _PASSWORD.search(value) else None
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a variable of that name is meant for a secret, as `DB_PASSWORD` is."""
+    """Whether a variable or label of that name is meant for a secret, as `DB_PASSWORD` is."""
     return bool(_NAMES.search(name))

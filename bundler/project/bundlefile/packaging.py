@@ -34,13 +34,21 @@ _SHORTEST_SECRET = 8  # characters; MAX_TOKEN: "512" is none
 def without_secrets(labels: dict[str, str]) -> dict[str, str]:
     """Labels as they are; raises the error of one whose value looks like a secret."""
     for name, value in labels.items():
-        if found := secret_in_value(value):
+        if found := _looks_like(name, value):
             raise wrong(
                 f"The value of `{name}` looks like {found}; whoever has the image has it.",
                 "Leave it out: labels are for everybody to read.",
                 (name,),
             )
     return labels
+
+
+def _looks_like(name: str, value: str) -> str | None:
+    """What secret a value looks like, by itself or by its name; None for none."""
+    if found := secret_in_value(value):
+        return found
+    is_named = is_secret_name(name) and len(value) >= _SHORTEST_SECRET
+    return "a secret" if is_named else None
 
 
 class ModelRef(ShortSection):
@@ -175,11 +183,9 @@ class Image(Section):
                     "Give it to the container when it starts, where it is needed.",
                     (name,),
                 )
-            found = secret_in_value(value)
-            if found or (is_secret_name(name) and len(value) >= _SHORTEST_SECRET):
+            if found := _looks_like(name, value):
                 raise wrong(
-                    f"The value of `{name}` looks like {found or 'a secret'}; whoever has the "
-                    "image has it.",
+                    f"The value of `{name}` looks like {found}; whoever has the image has it.",
                     f"Give it to the container when it starts: `docker run -e {name} …`.",
                     (name,),
                 )

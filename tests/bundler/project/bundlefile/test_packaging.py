@@ -132,6 +132,10 @@ def test_one_bundlefile_may_have_several_accelerators(read, refuse):
         ("image: {labels: {note: 'https://me:s3cr3t-x@host'}}", "an address with a password"),
         ("labels: {note: 'redis://:s3cr3t-x@host'}", "an address with a password"),
         ("labels: {note: 's3cr3t-x -----BEGIN PRIVATE KEY-----'}", "a private key"),
+        ("labels: {auth: 'Bearer s3cr3t-x.of.somebody'}", "a token of an HTTP header"),
+        ("labels: {auth: 'Authorization: Basic bWU6s3cr3t-xbWU6cHc='}", "a token of an HTTP"),
+        ("labels: {jwt: eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjMifQ.s3cr3t-x}", "a token of an HTTP"),
+        ("image: {labels: {com.example.api-key: s3cr3t-x}}", "a secret"),
         ("image: {base: 'me:s3cr3t-x@registry.example.com/x:1'}", r"\*\*\*@registry"),
         ("python: {requirements: ['a @ git+https://s3cr3t-x@host/a.git']}", r"\*\*\*@host"),
         ("python: {requirements: ['a @ https://host/a.whl?X-Sig=s3cr3t-x']}", "holds a token"),
@@ -142,6 +146,20 @@ def test_a_secret_in_a_value_is_refused_and_not_repeated(refuse, bundlefile, tol
     error = refuse(f"name: x\nmodels: [m]\n{bundlefile}\n")
     assert re.search(told, str(error))
     assert "s3cr3t" not in f"{error} {error.hint}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("note", "Basic classification of irises, 150 rows"),
+        ("note", "the bearer of this title"),
+        ("max_token", "8192"),
+        ("tokens", "eyJ is how a token begins"),
+    ],
+)
+def test_words_that_secrets_begin_with_are_none(read, name, value):
+    labels = read(f"name: x\nmodels: [m]\nlabels: {{{name}: '{value}'}}\n").labels
+    assert labels == {name: value}
 
 
 @pytest.mark.parametrize(

@@ -169,3 +169,12 @@ def test_the_environment_has_no_say_in_which_versions_are_chosen(
     monkeypatch.setenv(name, value)
     arguments = ["pip", "compile", "--no-index", "--find-links", ".", "--no-header", "wanted.in"]
     assert uv.run(arguments, cwd=tmp_path).startswith("small==2.0")
+
+
+def test_a_cache_that_cannot_be_written_is_told_with_the_variable_that_names_another():
+    error = uv.explain(
+        "error: Failed to initialize cache at `/nonexistent/.cache/uv`\n"
+        "  Caused by: failed to create directory `/nonexistent/.cache/uv`: Permission denied\n"
+    )
+    assert "/nonexistent/.cache/uv" in str(error)
+    assert "UV_CACHE_DIR" in error.hint
