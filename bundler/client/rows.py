@@ -77,7 +77,7 @@ def _of_frame(side: Side, frame: Any) -> Any:
 
 def _array(values: Any) -> np.ndarray:
     """As an array; what is masked is missing, and was sent as the value behind the mask."""
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+    if _is_masked(values):
         gaps: np.ndarray = values.data.astype(object)
         gaps[np.ma.getmaskarray(values)] = None
         return gaps
@@ -85,6 +85,13 @@ def _array(values: Any) -> np.ndarray:
     if array.dtype.kind == "O":
         return np.fromiter(map(_said, array.flat), object, array.size).reshape(array.shape)
     return array
+
+
+def _is_masked(values: Any) -> bool:
+    """Whether there are masked values; `np.ma` takes 50 ms to be imported."""
+    if type(values) is np.ndarray or not isinstance(values, np.ndarray):
+        return False
+    return isinstance(values, np.ma.MaskedArray) and bool(np.ma.is_masked(values))
 
 
 def _said(value: Any) -> Any:

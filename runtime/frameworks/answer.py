@@ -24,7 +24,7 @@ def settled(answer: Any) -> Any:
         return answer
     if isinstance(answer, (tuple, dict)):
         return _parts(answer)
-    if isinstance(answer, np.ma.MaskedArray):
+    if isinstance(answer, np.ndarray) and isinstance(answer, np.ma.MaskedArray):
         return _unmasked(answer)
     if hasattr(answer, _NOBODYS):
         raise PredictionFailed(without_rows(answer))

@@ -10,6 +10,15 @@ HEAVY = {
     "docker", "lightgbm", "numpy", "onnxruntime", "pandas", "pydantic", "requests", "rich", "scipy",
     "sklearn", "starlette", "torch", "uvicorn", "xgboost", "yaml", "cloudpickle", "asyncio",
 }  # fmt: skip
+SAVING = """
+import sys
+sys.path.insert(0, "")
+import numpy as np
+from modelbundle.bundler.saving.save_options import SaveOptions
+from modelbundle.bundler.saving.saving import save_source
+save_source("double", "train:model", SaveOptions(sample=np.array([[1.0, 2.0], [3.0, 4.0]])))
+print(*sys.modules)
+"""
 REPORT = """
 import json, sys
 sys.argv = ["bundle", *json.loads(sys.argv[1])]
@@ -71,6 +80,13 @@ def test_looking_at_what_is_stored_imports_no_more(shop, monkeypatch):
         ["export", "twice", "/dev/null"],
     ):
         assert loaded_by(*command) & HEAVY == set()
+
+
+def test_a_save_imports_what_a_plain_model_needs(plain):
+    done = subprocess.run(
+        [sys.executable, "-c", SAVING], cwd=plain, capture_output=True, text=True, check=True
+    )
+    assert set(done.stdout.split()) & {"urllib3", "numpy.ma", "pydantic", "yaml"} == set()
 
 
 def test_importing_the_package_imports_nothing_else():

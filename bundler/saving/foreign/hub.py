@@ -24,9 +24,8 @@ from ...registry.reference import is_loopback
 from ...store.blobs.ingest import check_room
 from ...untrusted.quotation import quoted
 from .folder import Folder, is_inside
-from .hugging_face import BESIDE, INDEX, WEIGHTS
+from .hugging_face import BESIDE, INDEX, SCHEME, WEIGHTS
 
-SCHEME = "hf://"
 _PUBLIC = "https://huggingface.co"
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
 _REVISION = re.compile(r"[\w./-]{1,200}", re.ASCII)

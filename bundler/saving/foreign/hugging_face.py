@@ -13,6 +13,7 @@ from ...untrusted.quotation import plain_texts, quoted
 from ..file_source import FileSource, Origin
 from .folder import Folder
 
+SCHEME = "hf://"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 BESIDE = frozenset(

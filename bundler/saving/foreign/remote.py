@@ -7,15 +7,15 @@ from ....runtime.errors import in_short
 from ...errors import InvalidSource, MissingLibrary
 from ...progress import Progress
 from ...untrusted.quotation import quoted
-from . import hub
 from .folder import Folder
+from .hugging_face import SCHEME
 
 TRACKED = "models:/"
 
 
 def is_one(source: str) -> bool:
     """Whether it is such an address."""
-    return source.startswith((hub.SCHEME, TRACKED))
+    return source.startswith((SCHEME, TRACKED))
 
 
 def fetch(source: str, directory: Path, progress: Progress) -> Folder:
@@ -26,7 +26,9 @@ def fetch(source: str, directory: Path, progress: Progress) -> Folder:
         MissingLibrary: when MLflow is not installed.
         RegistryError: when the hub cannot be reached, or sends other bytes.
     """
-    if source.startswith(hub.SCHEME):
+    if source.startswith(SCHEME):
+        from . import hub  # it brings urllib3, 100 ms of the start of every `save`
+
         return hub.Repository.parse(source).fetch(directory, progress)
     return _tracked(source, directory, progress)
 
