@@ -5,17 +5,18 @@ from typing import Any, Self
 
 from ....runtime import canonical
 from ....runtime.digest import is_digest
-from ...errors import InvalidArchive
 from ...store import Blob, oci
 from ...store.referrers import MOST, SIGNATURE
 from ...tag import KINDS, Kind
 from ...untrusted import strict_json
 from ...untrusted.quotation import quoted
 from . import layout
+from .unusable import unusable
 
 _NAME = "io.modelbundle.name"
 _REF = "org.opencontainers.image.ref.name"
 _SCHEMA = 2  # OCI's
+_PART = f"`{layout.INDEX}`"
 _KIND: dict[str, Kind] = {oci.ARTIFACT[kind]: kind for kind in KINDS}
 
 
@@ -23,10 +24,10 @@ _KIND: dict[str, Kind] = {oci.ARTIFACT[kind]: kind for kind in KINDS}
 class Announcement:
     """One manifest, by its descriptor in `index.json`.
 
-    kind      None where another tool wrote the index and left it out
-    name      None likewise; `--as` says it then
-    version   what OCI calls the tag
-    beside    the manifests of what refers to it: its signatures
+    kind      None if another tool wrote the index without it
+    name      None likewise; then `--as` is needed
+    version   called tag by OCI
+    beside    the manifests of its signatures
     """
 
     manifest: Blob
@@ -36,7 +37,7 @@ class Announcement:
     beside: tuple[Blob, ...] = ()
 
     def encode(self) -> bytes:
-        """The bytes of `index.json`: a function of the item and its tag, and of nothing else."""
+        """The bytes of `index.json`; they depend on the item and its tag alone."""
         descriptor: dict[str, Any] = {
             "mediaType": oci.MANIFEST,
             "digest": self.manifest.digest,
@@ -57,10 +58,10 @@ class Announcement:
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Read what `encode` or another OCI tool wrote.
+        """Read an index written by `encode` or another OCI tool.
 
         Raises:
-            InvalidArchive: when it is no index, or one of several things.
+            InvalidArchive: if it is not an index, or one of several items.
         """
         try:
             document = strict_json.loads(data)
@@ -69,20 +70,20 @@ class Announcement:
             beside = tuple(_blob(one) for one in listed if _is_signature(one))
             found = {_read(descriptor) for descriptor in listed if not _is_signature(descriptor)}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise _invalid(_reason(error)) from error
+            raise unusable(_PART, error) from error
         if len({one[0].digest for one in found}) != 1:
-            raise _invalid(f"it names {len(found)} manifests, and an archive holds one")
+            raise unusable(_PART, f"it names {len(found)} manifests instead of one")
         if len(beside) > MOST or len(set(beside)) < len(beside):
-            raise _invalid("it names too many signatures, or one twice")
+            raise unusable(_PART, "it names too many signatures, or one twice")
         return cls(*min(found, key=str), beside)
 
 
 def _check_index(document: dict[str, Any]) -> None:
     if document["schemaVersion"] != _SCHEMA or not isinstance(document["manifests"], list):
-        raise ValueError("it is no OCI index")
-    said = document.get("annotations", {}).get(oci.CHECK)  # other tools leave it out
-    if said not in {None, oci.checksum(document["manifests"])}:
-        raise ValueError("it differs from what `bundle export` writes")
+        raise ValueError("it is not an OCI index")
+    checksum = document.get("annotations", {}).get(oci.CHECK)  # other tools leave it out
+    if checksum not in {None, oci.checksum(document["manifests"])}:
+        raise ValueError("its checksum does not match its manifests")
 
 
 def _signature(manifest: Blob) -> dict[str, Any]:
@@ -97,11 +98,11 @@ def _is_signature(descriptor: dict[str, Any]) -> bool:
 def _blob(descriptor: dict[str, Any]) -> Blob:
     blob = Blob(descriptor["digest"], descriptor["size"])
     if descriptor["mediaType"] != oci.MANIFEST:
-        raise ValueError(f"{quoted(str(descriptor['mediaType']))} is no manifest of an artifact")
+        raise ValueError(f"{quoted(str(descriptor['mediaType']))} is not the type of a manifest")
     if not is_digest(blob.digest):
         raise ValueError("the manifest has no sha256 digest")
     if type(blob.size) is not int or not 0 < blob.size <= layout.DOCUMENT:
-        raise ValueError("the manifest has no size that it may have")
+        raise ValueError("the size of the manifest is invalid")
     return blob
 
 
@@ -117,13 +118,5 @@ def _read(descriptor: dict[str, Any]) -> tuple[Blob, Kind | None, str | None, st
 
 def _text(value: Any) -> str | None:
     if value is not None and not isinstance(value, str):
-        raise TypeError("an annotation is no text")
+        raise TypeError("an annotation is not a text")
     return value
-
-
-def _reason(error: Exception) -> str:
-    return f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-
-
-def _invalid(reason: str) -> InvalidArchive:
-    return InvalidArchive(f"`{layout.INDEX}` of the archive cannot be used: {reason}.")

@@ -18,11 +18,11 @@ from ...untrusted.quotation import quoted
 from . import layout
 from .announcement import Announcement
 from .signature import Signature, empty
+from .unusable import unusable
 
 _PATH = 1024  # bytes of a path inside an item
 _PART = 255  # bytes of one part of it
 _DEPTH = 64  # parts
-_SAID = 300  # characters of what was wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Inventory:
 
     @classmethod
     def of(cls, store: Store, item: Item) -> Self:
-        """What an item of the store is made of, checked against its digests."""
+        """The contents of an item of the store, checked against their digests."""
         config, files = store.config(item), store.files(item)
         manifest = oci.manifest(item.kind, _blob(config), files)
         shown = item.framework, item.executes_code
@@ -49,10 +49,10 @@ class Inventory:
 
     @classmethod
     def decode(cls, manifest: bytes, config: bytes) -> Self:
-        """Read what arrived: every word of the manifest must follow from the config.
+        """Read a manifest and its config, which must determine every byte of the manifest.
 
         Raises:
-            InvalidArchive: when they do not agree, or are no model or bundle.
+            InvalidArchive: if they do not agree, or are not a model or bundle.
         """
         kind = _kind(manifest)
         name = oci.CONFIG_NAME[kind]
@@ -60,9 +60,9 @@ class Inventory:
             known = read_config(kind, config)
             _check_files(known.files, name)
         except (ValueError, TypeError, RecursionError, BundleError) as error:
-            raise _unusable(name, error) from error
+            raise unusable(f"`{name}`", error) from error
         if oci.manifest(kind, _blob(config), known.files) != manifest:
-            raise InvalidArchive(f"The manifest of the archive is not that of its `{name}`.")
+            raise unusable("The manifest", f"it does not belong to its `{name}`")
         return cls(kind, manifest, config, known.files, *_shown(known))
 
     @property
@@ -77,30 +77,30 @@ class Inventory:
 
     @property
     def blobs(self) -> tuple[Blob, ...]:
-        """Every file beside these two, once, by digest."""
+        """All other files, each once, sorted by digest."""
         found = {entry.digest: Blob(entry.digest, entry.size) for entry in self.files}
         documents = {self.manifest_blob.digest, self.config_blob.digest}
         return tuple(found[digest] for digest in sorted(found) if digest not in documents)
 
     @property
     def all_blobs(self) -> tuple[Blob, ...]:
-        """These two and every file."""
+        """The manifest, the config and all other files."""
         return (self.manifest_blob, self.config_blob, *self.blobs)
 
     @property
     def members(self) -> tuple[Blob, ...]:
-        """Every blob of an archive of it, its signatures' too."""
+        """Every blob of its archive, those of the signatures included."""
         beside = [blob for signature in self.signatures for blob in signature.blobs]
         return (*self.all_blobs, *beside, *([Blob.of_bytes(EMPTY)] if self.needs_empty else []))
 
     @property
     def needs_empty(self) -> bool:
-        """Whether the config of its signatures stands apart: none of its files is the same."""
+        """Whether the empty config of the signatures is not also one of the files."""
         digest = Blob.of_bytes(EMPTY).digest
         return bool(self.signatures) and all(entry.digest != digest for entry in self.files)
 
     def documents(self, name: str, version: str) -> tuple[tuple[str, bytes], ...]:
-        """What stands first in an archive, by its place: all that says what follows."""
+        """The first members of an archive by path: they describe all that follows."""
         return (
             (layout.MARKER, layout.MARKER_BYTES),
             (layout.INDEX, self.announced(name, version).encode()),
@@ -111,7 +111,7 @@ class Inventory:
         )
 
     def announced(self, name: str, version: str) -> Announcement:
-        """The index of an archive of it."""
+        """The index of its archive."""
         beside = tuple(signature.blobs[0] for signature in self.signatures)
         return Announcement(self.manifest_blob, self.kind, name, version, beside)
 
@@ -120,30 +120,30 @@ def check_marker(data: bytes) -> None:
     """Check the file that marks an OCI layout, and its version.
 
     Raises:
-        InvalidArchive: when it says something else.
+        InvalidArchive: if it is not version 1.0.0.
     """
     try:
         version = strict_json.loads(data)["imageLayoutVersion"]
     except (KeyError, TypeError, ValueError) as error:
-        raise _unusable(layout.MARKER, error) from error
+        raise unusable(f"`{layout.MARKER}`", error) from error
     if version != "1.0.0":
-        raise InvalidArchive("The archive is an OCI layout of another version than 1.0.0.")
+        raise unusable(f"`{layout.MARKER}`", "it is of another version of OCI layouts than 1.0.0")
 
 
 def config_of(manifest: bytes) -> Blob:
     """The config blob that a manifest names; nothing else of the manifest is used yet.
 
     Raises:
-        InvalidArchive: when it names none that could be one.
+        InvalidArchive: if its digest or size is invalid.
     """
     try:
         config = strict_json.loads(manifest)["config"]
         blob = Blob(config["digest"], config["size"])
         is_whole = digests.is_digest(blob.digest) and type(blob.size) is int
     except (KeyError, TypeError, ValueError) as error:
-        raise _unusable("manifest", error) from error
+        raise unusable("The manifest", error) from error
     if not is_whole or not 0 < blob.size <= layout.DOCUMENT:
-        raise InvalidArchive("The manifest of the archive names no config that it may have.")
+        raise unusable("The manifest", "the digest or size of its config is invalid")
     return blob
 
 
@@ -151,8 +151,8 @@ def read_config(kind: Kind, config: bytes) -> ModelManifest | BundleManifest:
     """A model.json or bundle.json from elsewhere, which must be in canonical form.
 
     Raises:
-        ValueError: when it is no JSON, or is written in another way.
-        InvalidBundle: when it is neither.
+        ValueError: if it is not JSON in canonical form.
+        InvalidBundle: if it is neither.
     """
     document = strict_json.loads(config)
     if canonical.dumps(document) != config:
@@ -164,7 +164,7 @@ def _kind(manifest: bytes) -> Kind:
     try:
         artifact = strict_json.loads(manifest)["artifactType"]
     except (KeyError, TypeError, ValueError) as error:
-        raise _unusable("manifest", error) from error
+        raise unusable("The manifest", error) from error
     for kind in KINDS:
         if oci.ARTIFACT[kind] == artifact:
             return kind
@@ -174,9 +174,9 @@ def _kind(manifest: bytes) -> Kind:
 
 
 def _shown(known: ModelManifest | BundleManifest) -> tuple[str | None, bool]:
-    """What listings say: the framework, and whether it runs code.
+    """The framework, and whether the item runs code, for listings.
 
-    A bundle brings its runtime and chooses its packages, and none of that was made here.
+    A bundle from elsewhere always does: it brings its own runtime and chooses its packages.
     """
     if isinstance(known, ModelManifest):
         return known.framework, known.executes_code
@@ -190,11 +190,11 @@ def _check_files(files: tuple[FileEntry, ...], config: str) -> None:
         if not digests.is_digest(entry.digest) or type(entry.executable) is not bool:
             raise ValueError(f"{quoted(entry.path)} has no digest")
         if type(entry.size) is not int or not 0 <= entry.size <= layout.LARGEST:
-            raise ValueError(f"{quoted(entry.path)} has no size that it may have")
+            raise ValueError(f"the size of {quoted(entry.path)} is invalid")
         if sizes.setdefault(entry.digest, entry.size) != entry.size:
             raise ValueError(f"{quoted(entry.path)} has two sizes")
     if len(files) > layout.MOST or sum(sizes.values()) > layout.LARGEST:
-        raise ValueError("it is larger than an archive may be")
+        raise ValueError("it names too many files, or too large ones")
     oci.check_paths(files)
 
 
@@ -204,13 +204,8 @@ def _check_path(path: str, config: str) -> None:
     if len(encoded) > _PATH or len(parts) > _DEPTH or any(len(part) > _PART for part in parts):
         raise ValueError(f"{quoted(path)} is too long for a path")
     if path.casefold() == config:
-        raise ValueError(f"it names {quoted(path)} among its files")
+        raise ValueError(f"it lists {quoted(path)}, which is its own name")
 
 
 def _blob(data: bytes) -> Blob:
     return Blob(digests.of_bytes(data), len(data))
-
-
-def _unusable(what: str, error: Exception) -> InvalidArchive:
-    said = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-    return InvalidArchive(f"`{what}` of the archive cannot be used: {said[:_SAID].rstrip('.')}.")

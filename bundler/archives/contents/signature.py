@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Self
 
 from ....runtime import digest as digests
-from ...errors import InvalidArchive
 from ...store import Blob, Item, Store
 from ...store.referrers import EMPTY, LARGEST, SIGNATURE, read_manifest
 from . import layout
+from .unusable import unusable
 
 Document = Callable[[Blob], bytes]
+_PART = "A signature"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,27 +23,27 @@ class Signature:
 
     @classmethod
     def all_of(cls, store: Store, item: Item) -> tuple[Self, ...]:
-        """Those that are kept beside an item and travel with it, in an order that never changes."""
+        """The signatures of an item that are exported with it, in a fixed order."""
         found = store.referrers.traveling(item)
         return tuple(cls(store.referrers.manifest(r), store.referrers.read(r)) for r in found)
 
     @classmethod
     def read(cls, blob: Blob, subject: Blob, document: Document) -> Self:
-        """The one that an archive announces, of the item whose manifest is `subject`.
+        """Read a signature of the item whose manifest is `subject`.
 
         Raises:
-            InvalidArchive: when it is no signature, or of something else.
+            InvalidArchive: if it is not a signature, or of something else.
         """
         manifest = document(blob)
         try:
             kind, about, content = read_manifest(manifest)
         except ValueError as error:
-            raise _odd(str(error)) from error
+            raise unusable(_PART, error) from error
         is_whole = digests.is_digest(content.digest) and type(content.size) is int
         if kind != SIGNATURE or about != subject.digest:
-            raise _odd("it is about something else")
+            raise unusable(_PART, "it is about something else")
         if not is_whole or not 0 < content.size <= LARGEST:
-            raise _odd("it has no size that it may have")
+            raise unusable(_PART, "its digest or size is invalid")
         return cls(manifest, document(content))
 
     @property
@@ -61,7 +62,3 @@ class Signature:
 def empty() -> tuple[str, bytes]:
     """The member that is the config of every signature's manifest."""
     return layout.blob_name(Blob.of_bytes(EMPTY).digest), EMPTY
-
-
-def _odd(why: str) -> InvalidArchive:
-    return InvalidArchive(f"A signature in the archive cannot be taken: {why}.")

@@ -161,9 +161,9 @@ REASONS = {
     "pax: ": "is a pax record",
     "directory: ": "has a name|with a size|appears twice",
     "header: ": "header|cut off|bytes|not padded|no archive",
-    "path: ": "not a path inside|too long for a path|among its files|another type",
+    "path: ": "not a path inside|too long for a path|which is its own name|another type",
     "clash: ": "one file on some disks|listed twice|a file and a folder",
-    "file: ": "no size|no digest|another type|lacks 'digest'|bytes instead|two sizes|larger than",
+    "file: ": "size of|no digest|another type|lacks 'digest'|bytes instead|two sizes|too large ones",
     "content: ": "is damaged in|bytes instead",
 }
 """What each kind is refused for: nothing else that is wrong with it, too."""
