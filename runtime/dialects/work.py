@@ -28,7 +28,7 @@ LARGE_BODY = 1 << 16  # bytes of JSON; see `remote.decoder`
 _OF = "of"  # the key under which it stands whom it is about
 
 _MODULES = {
-    "v2": "v2.infer",
+    "v2": "v2.inference.infer",
     "v1": "v1.prediction",
     "bare": "bodies.bare",
     "lines": "bodies.json_lines",
