@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from ...runtime.manifests.bundle_manifest import BundleManifest
 from ...runtime.manifests.file_entry import FileEntry
 
-WORKDIR = "/opt/bundle"  # of an image, unless the author names another
-LARGE = 64 << 20  # bytes; a model's file of that size travels alone
+WORKDIR = "/opt/bundle"  # default working directory of an image
+LARGE = 64 << 20  # bytes; a model file from this size on has a layer of its own
 MOST = 90  # layers of models; an image has at most 127
-_WHEELS = "env/wheels/"  # unpacked elsewhere
+_WHEELS = "env/wheels/"  # have layers of their own
 _DOCUMENTS = ("bundle.json", "openapi.json", "sbom.cdx.json", "Containerfile")
 
 
@@ -29,7 +29,7 @@ class Share:
 
 
 def divide(manifest: BundleManifest, files: Sequence[FileEntry]) -> list[Share]:
-    """All files of the bundle but its wheels, from the least to the most often changed."""
+    """Divide all files but the wheels, from the least to the most often changed."""
     left = [entry for entry in files if not entry.path.startswith(_WHEELS)]
     shares = list(_models(manifest, left))
     taken = {entry.path for share in shares for entry in share.files}
@@ -63,7 +63,7 @@ def _models(manifest: BundleManifest, files: Sequence[FileEntry]) -> Iterator[Sh
 
 
 def _merged(units: list[Share]) -> list[Share]:
-    """At most `MOST` shares: the smallest ones become one."""
+    """Merge the smallest shares until there are at most `MOST`."""
     if len(units) <= MOST:
         return units
     by_size = sorted(units, key=lambda unit: (-unit.size, unit.name))

@@ -1,8 +1,9 @@
 """CompressedLayer: a compressed layer, written to a temporary file to learn its digest.
 
-Layers are uncompressed unless somebody asks: what a compressor makes depends on its version, so
-the digests of compressed layers, and of manifests that name them, differ between machines. The
-image's id does not: it knows layers uncompressed. Weights are never compressed; they hardly shrink.
+Layers are uncompressed by default: the output of a compressor depends on its version, so digests
+of compressed layers, and of manifests that name them, differ between machines. The id of the image
+does not, as it is computed from the uncompressed layers. Weights hardly shrink, and are never
+compressed.
 """
 
 import hashlib
@@ -39,7 +40,7 @@ class CompressedLayer:
 def compress(
     layers: Iterable[Layer], kind: Compression, folder: Path, meter: Meter
 ) -> dict[str, CompressedLayer]:
-    """Digest of each layer that is worth it -> what travels instead.
+    """The compressed form of each layer that shrinks enough, by its digest.
 
     Raises:
         MissingLibrary: for zstd, where its library is not installed.
@@ -73,7 +74,7 @@ class _File:
         self._size += len(data)
 
     def fileno(self) -> None:
-        """Bytes must pass through us."""
+        """None, so that all bytes pass through `write`."""
         return
 
     def finish(self) -> Blob:

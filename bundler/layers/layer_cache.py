@@ -1,8 +1,7 @@
 """LayerCache: a cache of unpacked packages, bytecode, interpreters and layer digests.
 
-Trees of unpacked packages, Python's compiled files, archives of Python and what layers were
-called. An entry is of use as long as a bundle in the store would ask for it, or a process has it
-in its hands: it says so before it looks, as it does of blobs, and collecting asks twice.
+An entry is kept while a bundle in the store needs it, or a process holds it. A process declares an
+entry before it looks for it, as with blobs, and garbage collection reads these declarations twice.
 """
 
 import errno
@@ -29,7 +28,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What was removed from the cache, and the bytes of which no other link is left."""
+    """The number of removed entries, and the bytes that this has freed."""
 
     entries: int
     bytes: int
@@ -43,11 +42,11 @@ class LayerCache:
 
     @property
     def directory(self) -> Path:
-        """Where it is; it may not exist."""
+        """The directory of the cache, which may not exist."""
         return self.store.root / "layers"
 
     def unused(self) -> list[Path]:
-        """Entries that no bundle of the store asks for and no process holds.
+        """Entries that no bundle of the store needs and no process holds.
 
         Raises:
             Damaged: when a bundle cannot be read, for then nobody knows what it asks for.
@@ -57,7 +56,7 @@ class LayerCache:
         return [path for path in self._doomed(named) if digest_of(path) not in held]
 
     def collect(self, *, dry_run: bool = False) -> Collected:
-        """Remove what is unused; with `dry_run` only say how much that is."""
+        """Remove unused entries; with `dry_run`, only compute what that would free."""
         doomed = self.unused()
         sizes = {path: freed_size(path) for path in doomed}
         gone = doomed if dry_run else remove(self.store, doomed)
@@ -83,7 +82,7 @@ class LayerCache:
         yield from self._old()
 
     def _old(self) -> Iterator[Path]:
-        """What is cheap to have again, and was not asked for in a month."""
+        """Entries that are cheap to make again, and were not used for a month."""
         kept = {str(one) for path in _below(self.directory / LAST) for one in _layers(path)}
         for path in (*_below(self.directory / KNOWN), *_below(self.directory / PYTHON)):
             if disk.age(path) > AGE and str(_load(path).get("digest")) not in kept:
@@ -91,7 +90,7 @@ class LayerCache:
 
 
 def remove(store: Store, paths: Iterable[Path]) -> list[Path]:
-    """Remove entries that no process holds, not even one that begins meanwhile; which went."""
+    """Remove entries unless a process holds them by now; returns the removed ones."""
     doomed = list(paths)
     if not doomed:
         return []
@@ -112,27 +111,27 @@ def remove(store: Store, paths: Iterable[Path]) -> list[Path]:
 
 
 def digest_of(path: Path) -> str:
-    """What a process that holds the entry calls it."""
+    """The name by which a process holds the entry."""
     return f"sha256:{path.name.partition('.')[0]}"
 
 
 def note_lock(tree: Path, lock: str) -> None:
-    """Say beside a tree of packages of which lock it is."""
+    """Record beside a tree of packages which lock it belongs to."""
     with suppress(OSError):
         _place(tree).write_bytes(record.encode({"lock": lock}))
 
 
 def lock_of(tree: Path) -> str:
-    """The lock that a tree of packages was made of; "" where nobody said so."""
+    """The lock that a tree of packages was made from; "" if it is unknown."""
     return str(_load(_place(tree)).get("lock", ""))
 
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """What the bundles of a store ask for.
+    """What the bundles of a store need.
 
     locks    digests of locks
-    sources  what `Compiler` calls the compiled files of their sources
+    sources  names of the compiled files of their sources, see `Compiler`
     names    digests of the bundles' names
     """
 
@@ -161,7 +160,7 @@ class _Named:
 
 
 def source_key(path: str, digest: str) -> str:
-    """What the compiled file of a source, at its path in an image, is called."""
+    """The name of the compiled file of a source at its path in an image."""
     return digests.of_bytes(f"{path}\n{digest}".encode())
 
 
@@ -188,7 +187,7 @@ def _layers(path: Path) -> list[object]:
 
 
 def _trash(store: Store, stack: ExitStack) -> Path | None:
-    """A folder that is removed with all that is in it; None on a full disk."""
+    """A temporary directory; None if the disk is full."""
     try:
         return stack.enter_context(store.staging())
     except StoreError as error:
@@ -198,7 +197,7 @@ def _trash(store: Store, stack: ExitStack) -> Path | None:
 
 
 def _aside(path: Path, trash: Path | None) -> Path:
-    """Where an entry waits for the second question; beside itself, a rename takes no space."""
+    """The path of an entry between the two checks; a rename in one directory needs no space."""
     if trash is None:
         return path.with_name(f"{path.name}.gone")
     return trash / f"{path.parent.name}.{path.name}"
@@ -207,7 +206,7 @@ def _aside(path: Path, trash: Path | None) -> Path:
 def _renamed(path: Path, place: Path) -> bool:
     try:
         path.rename(place)
-    except OSError:  # another collection was faster, or somebody has made it again
+    except OSError:  # another collection removed it, or it was made again
         return False
     return True
 

@@ -1,6 +1,6 @@
 """LayerMemo: remembers the digest of a layer by its contents, so that weights are hashed once.
 
-It saves work and nothing rests on it: what is written or sent is hashed again on its way.
+It only saves work: bytes are hashed again when they are written or sent.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from ..store.files import record
 
 @dataclass(frozen=True, slots=True)
 class LayerMemo:
-    """One small record for each layer that was ever made, and one for the last image of a name."""
+    """One small record per layer, and one for the last image of each bundle name."""
 
     directory: Path
 
     def get(self, key: str) -> Blob | None:
-        """The layer of the contents that `key` is the digest of."""
+        """The layer whose contents have the digest `key`, if it is known."""
         data = self._load("known", key)
         try:
             return Blob(str(data["digest"]), int(data["size"]))
@@ -29,16 +29,16 @@ class LayerMemo:
             return None
 
     def put(self, key: str, blob: Blob) -> None:
-        """Remember it, where the store can be written."""
+        """Record the layer of a key, if the store is writable."""
         self._save("known", key, {"digest": blob.digest, "size": blob.size})
 
     def last(self, name: str) -> frozenset[str]:
-        """Digests of the layers that the last image of this bundle's name had."""
+        """The digests of the layers of the last image of this bundle name."""
         found = self._load("last", digests.of_bytes(name.encode())).get("layers")
         return frozenset(map(str, found)) if isinstance(found, list) else frozenset()
 
     def made(self, name: str, layers: Sequence[str]) -> None:
-        """Remember an image's layers, for the next plan."""
+        """Record the layers of an image, for the next plan."""
         key = digests.of_bytes(name.encode())
         self._save("last", key, {"layers": list(layers)})
 

@@ -27,18 +27,18 @@ from .packages.python_tree import PYTHON_HOME, PythonTree
 
 _LOCK = "env/requirements.lock"
 _FORMAT = 1
-"""Of the layers' bytes; another one makes other layers of the same contents."""
-_COMPILED = frozenset({"runtime", "code"})  # a model's own code is read by a loader of ours
+"""Version of the layer format; part of each key."""
+_COMPILED = frozenset({"runtime", "code"})  # the code of a model is not imported from files
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The machine of an image, and where things lie in it, without leading slashes.
+    """The platform of an image and the paths in it, without leading slashes.
 
-    home      the bundle
-    site      the packages
-    compiler  who compiles them; None: nobody
-    python    the interpreter, where the base image has none
+    home      path of the bundle
+    site      path of the packages
+    compiler  of bytecode; None = no bytecode
+    python    the interpreter, if the base image has none
     """
 
     platform: str
@@ -53,8 +53,8 @@ class PlannedLayer:
     """One layer.
 
     kind      "python", "packages", "model", "runtime", "code" or "manifest"
-    key       digest of what decides its bytes
-    size      bytes of its tar, exact where `members` are known, else about; None: nobody knows
+    key       digest of all inputs of its bytes
+    size      bytes of its tar, exact if `members` are known, else estimated; None = unknown
     why       what makes it change
     packages  distributions in it
     members   None until the packages are unpacked
@@ -70,13 +70,13 @@ class PlannedLayer:
 
     @property
     def is_exact(self) -> bool:
-        """Whether `size` is what it will be, to the byte."""
+        """Whether `size` is exact."""
         return self.members is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer that is made: its uncompressed tar, and that tar's digest."""
+    """A made layer: its uncompressed tar, and the digest of that."""
 
     planned: PlannedLayer
     tar: LayerTar
@@ -96,7 +96,7 @@ class LayerPlan:
     def of(
         cls, store: Store, directory: Path, files: Sequence[FileEntry], target: "Target"
     ) -> "LayerPlan":
-        """The plan for the bundle in `directory`; nothing is unpacked or fetched for it."""
+        """The plan for the bundle in `directory`, without unpacking or fetching anything."""
         manifest = BundleManifest.read(directory)
         shares = bundle_files.divide(manifest, files)
         own = tuple(_of_share(share, directory, store, target) for share in shares)
@@ -111,7 +111,7 @@ class LayerPlan:
         return plan._on(_pinned(directory, target.platform), own)  # noqa: SLF001 - of this class
 
     def _on(self, pins: Mapping[str, str], own: Sequence[PlannedLayer]) -> "LayerPlan":
-        """With what a bundle's own layers lie upon."""
+        """Add the layers below those of the bundle itself: interpreter and packages."""
         return replace(self, layers=(*self._interpreter(), *self._packages(pins), *own))
 
     def _interpreter(self) -> Iterator[PlannedLayer]:
@@ -126,7 +126,7 @@ class LayerPlan:
 
     @property
     def needs(self) -> list[str]:
-        """What of the cache it reads, as `Store.holding` takes it."""
+        """The entries of the cache that it reads, for `Store.holding`."""
         members = [member for layer in self.layers for member in layer.members or ()]
         places = [member.content for member in members if isinstance(member.content, Path)]
         compiled = [
@@ -173,7 +173,7 @@ class LayerPlan:
         )
 
     def make(self, progress: Progress) -> list[Layer]:
-        """Every layer with its digest: remembered, or computed now.
+        """Every layer with its digest, from the memo or computed now.
 
         Raises:
             Damaged: when a file differs from what is said of it.
@@ -193,13 +193,13 @@ class LayerPlan:
         return made
 
     def to_json(self, name: str) -> list[dict[str, Any]]:
-        """For a program: each layer, and whether the last image of the bundle's name had it."""
+        """The layers as JSON, each with whether the last image of the bundle name had it."""
         last = self.memo.last(name)
         return [_told(layer, self.memo.get(layer.key), last) for layer in self.layers]
 
 
 def _pinned(directory: Path, platform: str) -> dict[str, str]:
-    """Name -> version of what the lock has for the platform."""
+    """The locked versions for the platform, by name."""
     machine, found = MACHINES.get(platform, ""), {}
     text = bundle_text.read(directory / _LOCK, _LOCK)
     for line in text.splitlines():

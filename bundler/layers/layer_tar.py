@@ -1,7 +1,7 @@
 """LayerTar: a layer as a tar stream, generated while it is read.
 
-Its members lie where they are, in the store or in a tree of packages; their bytes pass by when
-somebody reads. So a layer of gigabytes costs no disk, and an upload goes on in the middle of it.
+The contents are read from the store, or from a tree of packages, at any offset. So a layer of
+gigabytes needs no disk space, and an interrupted upload can be resumed.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ def _nothing(_: int) -> None:
 
 
 class LayerTar:
-    """Sorted members, and every folder above them."""
+    """Sorted members with all their parent directories."""
 
     def __init__(self, members: Iterable[Member]) -> None:
         given = {member.path: member for member in members}
@@ -44,7 +44,7 @@ class LayerTar:
         self.size = at + len(_END)
 
     def blob(self, advance: Callable[[int], None] = _nothing) -> Blob:
-        """Digest and size of the layer, every member compared with what is said of it.
+        """Digest and size of the layer; every member is compared with its digest.
 
         Raises:
             Damaged: when one of them differs.
@@ -65,7 +65,7 @@ class LayerTar:
         return Blob(f"sha256:{running.hexdigest()}", self.size)
 
     def read(self, start: int, size: int) -> Iterator[bytes]:
-        """`size` bytes of the tar from `start` on.
+        """Read `size` bytes of the tar from `start`.
 
         Raises:
             Damaged: when a member has become shorter.

@@ -1,7 +1,7 @@
 """KnownBlobs: remembers which blobs a repository has.
 
-That lets a registry take a blob from there instead of from us. It saves work and nothing rests on
-it: a registry that no longer has the blob says so, and the blob travels.
+So a registry can mount a blob from another of its repositories. It only saves work: if the registry
+no longer has the blob, it is uploaded.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ _MOST = 20_000  # digests in a note
 
 
 class KnownBlobs:
-    """One note for each repository, below the store."""
+    """One file per repository, in the store."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def of(self, host: str) -> Mapping[str, str]:
-        """Digest -> repository, for one registry."""
+        """The repositories of one registry, by digest of a blob."""
         known: dict[str, str] = {}
         with suppress(OSError, ValueError):
             for path in sorted(self._directory.glob("*.txt")):
@@ -35,7 +35,7 @@ class KnownBlobs:
         return known
 
     def note(self, reference: RegistryReference, found: Iterable[str]) -> None:
-        """Remember that a repository has these digests."""
+        """Record that a repository has these blobs."""
         head = [reference.host, reference.repository]
         name = hashlib.sha256("\n".join(head).encode()).hexdigest()[:32]
         path = self._directory / f"{name}.txt"

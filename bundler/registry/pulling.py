@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How the item shall be called here; None is decided by what is pulled."""
+    """The name and version to store the item as; None = those of the pulled item."""
 
     name: str | None = None
     version: str | None = None
@@ -78,7 +78,7 @@ def pull(
     limits: Limits = Limits(),  # noqa: B008
     progress: Progress = NullProgress(),  # noqa: B008
 ) -> Pulled:
-    """Bring a model or bundle from a repository of a registry, or from a directory.
+    """Copy a model or bundle from a registry, a directory or a bucket into the store.
 
     Only blobs that are not in the store travel; each is hashed as it comes, and the item is there
     when all of it is. Nothing of it is run, and nothing is trusted.
@@ -107,7 +107,7 @@ def _open(source: Reference, plain_http: bool, limits: Limits) -> Place:
 
 
 class _Pull:
-    """One pull on its way."""
+    """One pull in progress."""
 
     def __init__(
         self, source: Reference, place: Place, store: "Store", limits: Limits, progress: Progress
@@ -157,7 +157,7 @@ class _Pull:
     def _called(
         self, wanted: Wanted, manifest: ModelManifest | BundleManifest
     ) -> tuple[str, str | None]:
-        """Name and version here: as asked for, else as it is called there, else as it says."""
+        """Name and version in the store: as wanted, else as in the place, else as in the item."""
         own = manifest if isinstance(manifest, BundleManifest) else None
         there, tag = _spoken_of(self._place.reference)
         name = wanted.name or (own.name if own else there)
@@ -172,7 +172,7 @@ class _Pull:
             ) from error
 
     def _check_free(self, artifact: Artifact, name: str, version: str | None) -> None:
-        """Before gigabytes travel: a version of the store never changes its content."""
+        """Check before the transfer that the version is free: its content never changes."""
         if version is None:
             return
         with suppress(NotFound):
@@ -213,7 +213,7 @@ class _Pull:
 
 
 def _spoken_of(source: Reference) -> tuple[str, str | None]:
-    """Name and tag as the place has them."""
+    """Name and tag in the place."""
     if isinstance(source, RegistryReference):
         return source.name, source.tag
     name, _, tag = (source.tag or "").rpartition("/")[2].partition(":")

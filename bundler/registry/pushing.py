@@ -56,7 +56,7 @@ def push(  # noqa: PLR0913 - the public verb: one keyword for each decision of t
     limits: Limits = Limits(),  # noqa: B008 - frozen
     progress: Progress = NullProgress(),  # noqa: B008
 ) -> Pushed:
-    """Bring a model or bundle to a repository of a registry, or into a directory.
+    """Copy a model or bundle from the store to a registry, a directory or a bucket.
 
     Only blobs that are not there travel, the manifest is last: before it there is nothing to see.
     Without a tag in `reference` it gets its version and `latest`.
@@ -78,7 +78,7 @@ def push(  # noqa: PLR0913 - the public verb: one keyword for each decision of t
 
 
 def _names(item: Item, target: Reference) -> list[str]:
-    """The tags that it gets there."""
+    """The tags in the place."""
     if target.digest:
         raise InvalidTag(
             f"`{target}` names a digest, which only the content can decide.",
@@ -92,7 +92,7 @@ def _names(item: Item, target: Reference) -> list[str]:
 
 
 def version_tag(version: str) -> str:
-    """A version as a registry takes it: its tags have no `+`."""
+    """A version as a tag of a registry, which cannot contain `+`."""
     return version.replace("+", "-")
 
 
@@ -110,7 +110,7 @@ def _open(target: Reference, plain_http: bool, limits: Limits, store: "Store") -
 
 
 class _Push:
-    """One push on its way."""
+    """One push in progress."""
 
     def __init__(
         self, item: Item, store: "Store", place: Place, target: Reference, progress: Progress
@@ -146,14 +146,14 @@ class _Push:
         )
 
     def _blobs(self) -> list[Blob]:
-        """Each once."""
+        """Every blob, once."""
         files = self._store.files(self._item)
         config = len(self._store.config(self._item))
         sizes = {entry.digest: entry.size for entry in files} | {self._item.digest: config}
         return [Blob(digest, size) for digest, size in sizes.items()]
 
     def _is_known(self, names: Sequence[str], *, force: bool) -> bool:
-        """Whether the registry has the very manifest already.
+        """Whether the registry already has exactly this manifest.
 
         Raises:
             Refused: when a version would become another content there.

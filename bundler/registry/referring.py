@@ -1,7 +1,7 @@
 """Referring: copies signatures together with the item that they are about, as OCI referrers.
 
 Source: OCI distribution-spec 1.1, "Listing Referrers" and, for places that list none by
-themselves, "Referrers Tag Schema". What arrives is believed by nobody before it is verified.
+themselves, "Referrers Tag Schema". Pulled signatures are untrusted until they are verified.
 """
 
 import json
@@ -26,12 +26,12 @@ _LOOKS = 4 * MOST  # at those that are listed: each is a request, and a list may
 
 
 def tag_of(digest: str) -> str:
-    """The tag under which a place keeps the list of what refers to a manifest."""
+    """The tag of the list of referrers of a manifest, for places without a referrers API."""
     return digest.replace(":", "-")
 
 
 def send(place: Place, store: "Store", item: Item) -> int:
-    """Bring an item's signatures to where it was pushed; how many it has.
+    """Push the signatures of an item that was pushed; returns their number.
 
     Raises:
         RegistryError: when the place says no.
@@ -44,7 +44,7 @@ def send(place: Place, store: "Store", item: Item) -> int:
 
 
 def _sent(place: Place, store: "Store", referrer: Referrer) -> bool:
-    """Whether the place lists it by itself, once it is there."""
+    """Push one signature; returns whether the place lists it by itself."""
     for digest in referrer.blobs[1:]:
         path = store.blob(digest)
         blob = Blob(digest, path.stat().st_size)
@@ -70,7 +70,7 @@ def _list(place: Place, store: "Store", item: Item, found: list[Referrer]) -> No
 
 
 def receive(place: Place, store: "Store", item: Item, retry: Retry, progress: Progress) -> int:
-    """Take the signatures of a pulled item along; how many came.
+    """Pull the signatures of a pulled item; returns their number.
 
     One that cannot be had keeps no other away, and the item neither.
     """
@@ -107,7 +107,7 @@ def _taken(place: Place, store: "Store", item: Item, digest: str, retry: Retry) 
 
 
 def _entries(data: bytes | None) -> Iterator[dict[str, Any]]:
-    """Those descriptors of a list that are any."""
+    """The well-formed descriptors of a list."""
     try:
         found = json.loads(data or b"{}").get("manifests", [])
     except (ValueError, AttributeError, RecursionError):

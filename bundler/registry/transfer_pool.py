@@ -26,7 +26,7 @@ class TransferPool(Generic[T]):
         self._lock = threading.Lock()
 
     def run(self, things: Iterable[T]) -> None:
-        """Do it for every thing, some at a time; raises what the first failure was."""
+        """Transfer all, `SIZE` at a time; raises the first error."""
         self._things.extend(things)
         self._busy = min(SIZE, len(self._things))
         threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(self._busy)]

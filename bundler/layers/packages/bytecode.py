@@ -1,8 +1,8 @@
 """Bytecode: compiles Python files once, so that a read-only container need not at each start.
 
-Python's own compiled files carry times, or references that depend on chance. Ours depend on the
-source, its place in the image and the interpreter's exact version. That version is part of a
-layer's key, and `--bytecode none` leaves them out: such layers depend on no interpreter at all.
+Files that Python itself writes contain times, and references that vary between runs. Ours depend
+only on the source, its path in the image and the exact version of the interpreter. That version is
+part of a layer's key; with `--bytecode none`, layers depend on no interpreter.
 """
 
 import os
@@ -28,9 +28,9 @@ from ..member import Member
 Bytecode = Literal["auto", "none"]
 
 _ASK = "import sys; print(sys.implementation.cache_tag, '.'.join(map(str, sys.version_info[:3])))"
-_TIMEOUT = 20.0  # seconds for an interpreter to say its version
+_TIMEOUT = 20.0  # seconds for an interpreter to report its version
 _WORKERS = 8
-_REFUSED = re.compile(r"errno (\d+) (.*)")  # what the worker says of the system's refusal
+_REFUSED = re.compile(r"errno (\d+) (.*)")  # how the worker reports an error of the system
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,12 @@ class Compiler:
 
     @property
     def name(self) -> str:
-        """What decides the bytes, beside source and place."""
+        """What the bytes depend on, beside source and path."""
         return f"{self.tag}-{self.version}"
 
     @classmethod
     def find(cls, version: str, store: Store) -> "Compiler | None":
-        """One for `version`, "3.11" or "3.11.9": this interpreter, else one that uv knows of."""
+        """Find one for `version`, "3.11" or "3.11.9": this interpreter, else one known to uv."""
         minor = ".".join(version.split(".")[:2])
         here = f"{sys.version_info.major}.{sys.version_info.minor}"
         if here == minor and sys.implementation.name == "cpython":
@@ -77,7 +77,7 @@ class Compiler:
         return cls(python, *words) if done.returncode == 0 and len(words) == 2 else None  # noqa: PLR2004
 
     def place(self, path: str) -> str:
-        """Where the compiled file of a source lies."""
+        """The path of the compiled file of a source."""
         folder, slash, name = path.rpartition("/")
         return f"{folder}{slash}__pycache__/{name.removesuffix('.py')}.{self.tag}.pyc"
 
@@ -94,7 +94,7 @@ class Compiler:
             running = []
             for part in filter(None, parts):
                 process = stack.enter_context(self._start(part, work))
-                stack.callback(process.kill)  # none writes on where another has failed
+                stack.callback(process.kill)  # ends all when one has failed
                 running.append(process)
             for process in running:
                 said = process.communicate()[1].strip()
@@ -121,7 +121,7 @@ class Compiler:
             )  # fmt: skip
 
     def members(self, sources: Sequence[Member], store: Store) -> list[Member]:
-        """The compiled files of members whose digest is known, each compiled once for ever."""
+        """The compiled files of members with known digests, each compiled only once."""
         chosen = [m for m in sources if m.path.endswith(".py") and isinstance(m.content, Path)]
         targets = {member.path: self._kept(member, store) for member in chosen}
         new = [member for member in chosen if not targets[member.path].exists()]
@@ -132,7 +132,7 @@ class Compiler:
         return [Member(path, target, target.stat().st_size) for path, target in made]
 
     def _keep(self, sources: Sequence[Member], targets: Mapping[str, Path], work: Path) -> None:
-        """Compile them aside: what bears its name survives a power cut, whole."""
+        """Compile to a temporary directory, sync, then rename: files in place are complete."""
         made = {member.path: work / str(number) for number, member in enumerate(sources)}
         with Barrier(work) as barrier:
             self.run([(Path(str(m.content)), m.path, made[m.path]) for m in sources], work)
@@ -149,7 +149,7 @@ class Compiler:
 
 
 def _variables() -> dict[str, str]:
-    """Nothing that changes what is compiled; a shared interpreter's library is where this says."""
+    """A minimal environment with a fixed hash seed; LD_LIBRARY_PATH may lead to libpython."""
     libraries = os.environ.get("LD_LIBRARY_PATH")
     known = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}
     return known | ({"LD_LIBRARY_PATH": libraries} if libraries else {})

@@ -1,9 +1,9 @@
 """Compiles Python files for their paths in an image; run by the image's Python version.
 
-Reads lines of `source TAB place TAB target` and writes one file for each that compiles. The bytes
-depend on the source, the place and the interpreter alone: the header says the source's hash and
-that nobody need check it, and marshal's version 2 knows no references, which version 4 writes
-where an object happens to be shared.
+Reads lines of `source TAB place TAB target`, and writes one file for each source that compiles. The
+bytes depend only on source, place and interpreter: the header holds an unchecked hash of the source
+(PEP 552), and version 2 of marshal has no references, which version 4 writes for objects that are
+shared by chance.
 """
 
 import marshal
@@ -15,7 +15,7 @@ _UNCHECKED = 1  # PEP 552: hash-based, and not compared with the source
 
 
 def main() -> None:
-    """Compile what standard input lists."""
+    """Compile the files that standard input lists."""
     for line in sys.stdin:
         source, place, target = line.rstrip("\n").split("\t")
         try:
@@ -30,7 +30,7 @@ def _compile(source: str, place: str, target: str) -> None:
     try:
         code = compile(text, place, "exec", dont_inherit=True, optimize=0)
     except (SyntaxError, ValueError, RecursionError):
-        return  # it would not have been imported either
+        return  # it could not be imported either
     head = util.MAGIC_NUMBER + _UNCHECKED.to_bytes(4, "little") + util.source_hash(text)
     os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120
     part = f"{target}.{os.getpid()}"

@@ -1,8 +1,8 @@
 """PackageTree: the wheels of a lock, unpacked here for the platform of the image.
 
-Nothing of the locked packages runs: uv takes wheels alone, by hash, and unpacks them. What goes
-into an image is what their own RECORDs name, less the scripts that would carry the path of this
-machine's Python and the notes of who installed them when.
+No code of the packages runs: uv installs wheels only, by hash. An image gets the files that their
+RECORDs list, without scripts that contain the path of this machine's Python, and without the
+metadata of the installation.
 """
 
 import base64
@@ -39,7 +39,7 @@ _KEPT = 8  # trees
 
 @dataclass(frozen=True, slots=True)
 class PackageTree:
-    """Where the packages of one lock lie, or will lie; `key` names them on every machine.
+    """The directory of the packages of one lock; `key` is the same on every machine.
 
     Hold the key (`Store.holding`) before you ask whether it is there, for as long as you read it.
     """
@@ -67,14 +67,14 @@ class PackageTree:
     def make(
         self, store: Store, requirements: Path, progress: Progress, *, offline: bool = False
     ) -> None:
-        """Unpack it, unless it is there.
+        """Unpack the packages, unless they are there.
 
         Raises:
             ResolveError: when a wheel is missing, unreachable or not the locked one, or when two
                 own the same file.
         """
         if self.is_there:
-            with suppress(OSError):  # a store that nobody can write
+            with suppress(OSError):  # a read-only store
                 os.utime(self.directory)
             return
         wanted = self.wanted
@@ -104,23 +104,23 @@ class PackageTree:
     def _place(self, target: Path, store: Store) -> None:
         self.directory.parent.mkdir(parents=True, exist_ok=True)
         layer_cache.note_lock(self.directory, self.lock)
-        disk.sync_filesystem(target)  # neither uv nor the compiler does
+        disk.sync_filesystem(target)  # uv and the compiler do not
         try:
             target.rename(self.directory)
         except OSError:
-            if not self.is_there:  # else another process was as fast
+            if not self.is_there:  # else another process was faster
                 raise
         disk.sync_directory(self.directory.parent)
         self._make_room(store)
 
     def _make_room(self, store: Store) -> None:
-        """Remove the trees that were not used for longest; their wheels are in uv's cache."""
+        """Remove the least recently used trees; their wheels are in the cache of uv."""
         there = [path for path in self.directory.parent.iterdir() if path.is_dir()]
         there.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         layer_cache.remove(store, there[_KEPT:])
 
     def members(self) -> Mapping[str, list[Member]]:
-        """Normalized name of each distribution -> its files, where they lie in the image.
+        """The files of each distribution at their paths in the image, by normalized name.
 
         Raises:
             BuildError: when a RECORD cannot be followed.
@@ -160,7 +160,7 @@ class PackageTree:
     def _is_script(self, path: str) -> bool:
         with suppress(OSError), (self.directory / path).open("rb") as file:
             return file.read(2) == _SCRIPT
-        return False  # nor is it a file, as will be told
+        return False  # not a file either; reported later
 
     def _member(self, path: str, content: str) -> Member:
         place = self.directory / path
@@ -179,7 +179,7 @@ class PackageTree:
         return self._incomplete(f"{path!r} is named by a wheel's RECORD, and no such file is there")
 
     def lacks(self, name: str) -> BuildError:
-        """The error of a distribution that the lock has, and of which no RECORD is there."""
+        """The error for a locked distribution without a RECORD."""
         return self._incomplete(f"`{name}` is locked, and no RECORD of it is there")
 
     def _incomplete(self, what: str) -> BuildError:
@@ -188,7 +188,7 @@ class PackageTree:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """For which machine wheels are unpacked, where they lie there, and who compiles them."""
+    """The target of unpacked wheels: Python, platform, path in the image, and compiler."""
 
     python: str
     platform: str
@@ -196,7 +196,7 @@ class Wanted:
     compiler: Compiler | None = None
 
     def arguments(self, target: Path, requirements: Path) -> list[str]:
-        """What uv is told; raises ResolveError for a platform that no wheel is looked for."""
+        """The arguments for uv; raises ResolveError for an unknown platform."""
         if self.platform not in PLATFORMS:
             raise ResolveError(f"No wheels are known for `{self.platform}`.")
         given = ["pip", "install", "--target", str(target), "--no-deps", "--require-hashes"]
@@ -218,7 +218,7 @@ def _rows(record: Path) -> list[tuple[str, str]]:
 
 
 def _record(rows: list[tuple[str, str]]) -> bytes:
-    """The RECORD of what is left, sorted; sizes are left out, as the format allows."""
+    """The RECORD of the remaining files, sorted, without sizes, which are optional."""
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows([*row, ""] for row in sorted(rows))
     return text.getvalue().encode()

@@ -1,7 +1,7 @@
 """PythonTree: an interpreter, unpacked for a layer of its own below all packages.
 
-The archive is compared with its digest before it is opened. What only builds and desktops need
-stays behind: headers, Tcl/Tk, its pip. The standard library is compiled as packages are.
+The archive is compared with its digest before it is opened. Files for builds and desktops are left
+out: headers, Tcl/Tk, pip. The standard library is compiled like packages.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from .bytecode import Compiler
 PYTHON_HOME = "opt/python/current"
 _FORMAT = 1
 _TIMEOUT = 30.0  # seconds of silence
-_LARGEST = 256 << 20  # bytes of an archive; they have a tenth of that to a half
+_LARGEST = 256 << 20  # bytes of an archive; known ones have a tenth to half of that
 _TOP = "python"  # the archive's only folder
 _UNUSED = ("include/", "share/", "lib/tcl", "lib/tk", "lib/thread", "lib/itcl", "lib/pkgconfig/")
 _DESKTOP = frozenset({"idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "site-packages"})
@@ -39,7 +39,7 @@ _BUILDERS = ("pip", "idle", "pydoc", "2to3")
 
 @dataclass(frozen=True, slots=True)
 class PythonTree:
-    """Where an interpreter lies, or will lie; `home` is its place in the image, without a slash."""
+    """The directory of an interpreter; `home` is its path in the image, without leading slash."""
 
     directory: Path
     key: str
@@ -64,13 +64,13 @@ class PythonTree:
         return self.directory.is_dir()
 
     def make(self, store: Store, progress: Progress, *, offline: bool = False) -> None:
-        """Fetch and unpack it, unless it is there.
+        """Fetch and unpack the interpreter, unless it is there.
 
         Raises:
             ResolveError: when it cannot be fetched, or is another than it should be.
         """
         if self.is_there:
-            with suppress(OSError):  # a store that nobody can write
+            with suppress(OSError):  # a read-only store
                 os.utime(self.directory)
             return
         with store.staging() as work:
@@ -86,11 +86,11 @@ class PythonTree:
 
     def _place(self, tree: Path) -> None:
         self.directory.parent.mkdir(parents=True, exist_ok=True)
-        disk.sync_filesystem(tree)  # what has its name is whole, after a power cut as well
+        disk.sync_filesystem(tree)  # a tree in place is complete, even after a power cut
         try:
             tree.rename(self.directory)
         except OSError:
-            if not self.is_there:  # else another process was as fast
+            if not self.is_there:  # else another process was faster
                 raise
         disk.sync_directory(self.directory.parent)
 
@@ -101,7 +101,7 @@ class PythonTree:
                 yield source, f"{self.home}/{path}", tree / self.compiler.place(path)
 
     def members(self) -> Iterator[Member]:
-        """Its files and links, where they lie in the image."""
+        """Its files and links, at their paths in the image."""
         for place in sorted(self.directory.rglob("*")):
             path = f"{self.home}/{place.relative_to(self.directory).as_posix()}"
             if place.is_symlink():
@@ -112,7 +112,7 @@ class PythonTree:
 
 
 def fetch(archive: Archive, place: Path, *, offline: bool) -> None:
-    """Bring the archive to `place`, compared with its digest.
+    """Fetch the archive to `place`, and compare it with its digest.
 
     Raises:
         ResolveError: when it cannot be had, or is another.
@@ -145,7 +145,7 @@ def fetch(archive: Archive, place: Path, *, offline: bool) -> None:
 
 
 def _asked(url: str) -> Any:
-    # Whoever runs us has set the mirror, a folder maybe; what comes is compared with its digest.
+    # The user sets the mirror, perhaps a directory; the archive is compared with its digest.
     return urllib.request.urlopen(url, timeout=_TIMEOUT)  # noqa: S310
 
 

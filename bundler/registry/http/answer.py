@@ -21,7 +21,7 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 class Answer:
-    """Head and body of one answer; the body is read once, or closed."""
+    """Head and body of one answer; the body is read once, or the answer is closed."""
 
     def __init__(self, response: BaseHTTPResponse, url: str, limits: Limits) -> None:
         self._response = response
@@ -31,22 +31,22 @@ class Answer:
         self.status = response.status
 
     def header(self, name: str) -> str:
-        """A header's value, "" where there is none."""
+        """The value of a header, or ""."""
         return str(self._response.headers.get(name, ""))
 
     def headers(self, name: str) -> list[str]:
-        """All values of a header that may come more than once."""
+        """All values of a header that may be repeated."""
         return list(self._response.headers.getlist(name))
 
     @property
     def length(self) -> int | None:
-        """What `Content-Length` says, in bytes."""
+        """The `Content-Length` in bytes."""
         text = self.header("Content-Length")
         return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None  # noqa: PLR2004
 
     @property
     def retry_after(self) -> float:
-        """Seconds that the registry asks us to wait, 0 where it does not say."""
+        """The `Retry-After` in seconds, or 0."""
         text = self.header("Retry-After").strip()
         if _SECONDS.fullmatch(text):
             return float(text)
@@ -60,7 +60,7 @@ class Answer:
         return 0.0
 
     def read(self, limit: int, what: str = "answer") -> bytes:
-        """The whole body, kept, and the connection may be used again.
+        """Read the whole body, so that the connection can be used again.
 
         Raises:
             RegistryError: when it is longer than `limit`, or too slow.
@@ -86,7 +86,7 @@ class Answer:
         return b"".join(parts)
 
     def pieces(self, limit: int) -> Iterator[bytes]:
-        """The body in pieces of any size, at most `limit` bytes and not slower than the limit.
+        """Read the body in pieces, at most `limit` bytes, and not slower than the limit.
 
         Raises:
             RegistryError: when it is too slow.
@@ -107,11 +107,11 @@ class Answer:
                 since, got = now, 0
 
     def close(self) -> None:
-        """Leave the rest unread; the connection is not used again."""
+        """Close the connection without reading the rest."""
         self._response.close()
 
     def said(self) -> str:
-        """The registry's own words for an error, on one short line."""
+        """The error message of the registry, on one short line."""
         try:
             body = self.read(self._limits.message)
             return _told(body) or _plain(self.header("Content-Type"), body)
@@ -144,7 +144,7 @@ def _told(body: bytes) -> str:
 
 
 def _cause(detail: Any) -> str:
-    """What the system refused the reference registry, which says "unknown error" of it."""
+    """The cause inside an "unknown error" of the reference registry."""
     while isinstance(detail, dict):
         number = detail.get("Err")
         if isinstance(number, int) and number > 0:
@@ -154,7 +154,7 @@ def _cause(detail: Any) -> str:
 
 
 def _plain(content_type: str, body: bytes) -> str:
-    """A plain-text error; pages for people are not repeated."""
+    """A plain-text error; HTML pages are ignored."""
     if not content_type.startswith("text/plain"):
         return ""
     return _short(body[: 4 * _SAID].decode("utf-8", "replace"))

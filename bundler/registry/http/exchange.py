@@ -24,7 +24,7 @@ _OK, _UNAUTHORIZED, _FORBIDDEN, _MISSING = 200, 401, 403, 404
 
 
 class Exchange:
-    """Sends requests: authenticates, retries and follows redirects; connects at the first one."""
+    """Sends requests: authenticates, retries and follows redirects; connects lazily."""
 
     def __init__(
         self, reference: RegistryReference, access: Access, limits: Limits, *, plain_http: bool
@@ -41,11 +41,11 @@ class Exchange:
 
     @property
     def is_logged_in(self) -> bool:
-        """Whether the registry has asked for a name, and we had one."""
+        """Whether the registry has asked for credentials, and there were some."""
         return self._tokens is not None and not self._tokens.is_anonymous
 
     def cut(self) -> None:
-        """End every request and every waiting."""
+        """Abort all requests and pauses."""
         self.stop.set()
         self._wire.cut()
 
@@ -54,11 +54,11 @@ class Exchange:
         self._wire.close()
 
     def url(self, rest: str, repository: str | None = None) -> str:
-        """The address of something in the repository."""
+        """The URL of a path in the repository."""
         return f"{self._route.base}/v2/{repository or self.reference.repository}/{rest}"
 
     def follow(self, answer: Answer) -> str:
-        """The address that an answer's `Location` means.
+        """The URL in the `Location` of an answer.
 
         Raises:
             RegistryError: when there is none, or none that is safe.
@@ -79,7 +79,7 @@ class Exchange:
         body: MakeBody = lambda: None,
         also: str | None = None,
     ) -> Answer:
-        """One request and the whole of its answer, with patience for a registry that is busy.
+        """Send a request, again if the registry is busy; returns the complete answer.
 
         also   a further repository that is read from
         """
@@ -102,7 +102,7 @@ class Exchange:
         body: MakeBody = lambda: None,
         also: str | None = None,
     ) -> Answer:
-        """One request, with what authorizes it, followed to where its answer is.
+        """Send one authorized request, and follow its redirects.
 
         Raises:
             TransientError: when it may be sent again.
@@ -121,7 +121,7 @@ class Exchange:
         raise RegistryError(f"`{self.reference.host}` redirects too often.", hint=remedy.ELSEWHERE)
 
     def has(self, blob: Blob) -> bool:
-        """Whether the repository has a blob in full length."""
+        """Whether the repository has the complete blob."""
         answer = self.ask("HEAD", self.url(f"blobs/{blob.digest}"))
         if answer.status == _MISSING:
             return False
@@ -129,7 +129,7 @@ class Exchange:
         return answer.length == blob.size
 
     def expect(self, answer: Answer, statuses: set[int], what: str) -> None:
-        """Refuse every other status with the registry's own words.
+        """Raise an error with the message of the registry if the status is another one.
 
         Raises:
             RegistryError: names `what` was asked for.
@@ -138,7 +138,7 @@ class Exchange:
             raise RegistryError(self.refusal(answer, what), hint=remedy.of_status(answer.status))
 
     def refusal(self, answer: Answer, what: str) -> str:
-        """A sentence with the registry's own words."""
+        """An error with the message of the registry."""
         said = answer.said()
         detail = f": {said}" if said else ""
         return f"`{self.reference.host}` answered {answer.status} for {what}{detail}."
@@ -163,7 +163,7 @@ class Exchange:
         return self._tokens.header(scopes) if self._tokens else ""
 
     def _auth(self) -> Tokens:
-        """Made when the registry asks who we are: until then no credential helper is run."""
+        """The tokens; made on demand, as this may run a credential helper."""
         with self._lock:
             if self._tokens is None:
                 who = credentials.find(self.reference.host)

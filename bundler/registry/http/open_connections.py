@@ -20,7 +20,7 @@ class OpenConnections:
         self._is_cut = False
 
     def add(self, line: HTTPConnection) -> None:
-        """Watch a connection; after `cut` it is cut at once."""
+        """Track a connection; after `cut` it is closed at once."""
         with self._lock:
             self._open.add(line)
             late = self._is_cut
@@ -28,12 +28,12 @@ class OpenConnections:
             hang_up(line.sock)
 
     def remove(self, line: HTTPConnection) -> None:
-        """Watch it no longer."""
+        """Stop tracking a connection."""
         with self._lock:
             self._open.discard(line)
 
     def cut(self) -> None:
-        """Let every thread that reads or writes come back with an error, now and from now on."""
+        """Make all reads and writes fail, now and from now on."""
         with self._lock:
             self._is_cut = True
             connections = list(self._open)
@@ -49,7 +49,7 @@ class OpenConnections:
 
 
 def hang_up(line: socket.socket | None) -> None:
-    """End a connection under the thread that uses it."""
+    """Shut down a connection that another thread uses."""
     with suppress(OSError, ValueError):
         # Not TLS's own shutdown: that waits for the other side, and is not for two threads.
         if line is not None:

@@ -32,13 +32,13 @@ def of_status(status: int) -> str:
 
 
 def of_words(said: str) -> str:
-    """The hint of an answer that asks for patience, by what it says of itself."""
+    """The hint for an answer that asks to wait, from its message."""
     return _ROOM if os.strerror(errno.ENOSPC) in said else AGAIN
 
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Add a hint to an error of a place that has none."""
+    """Add a hint to an error without one."""
     try:
         yield
     except RegistryError as error:

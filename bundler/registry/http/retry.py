@@ -12,7 +12,7 @@ from .transient_error import TransientError
 
 @dataclass(slots=True)
 class Retry:
-    """For one request or one file; `stop` ends every waiting at once."""
+    """The attempts of one request or one file; `stop` ends the pauses."""
 
     limits: Limits
     stop: threading.Event
@@ -21,7 +21,7 @@ class Retry:
     moved: int = 0  # bytes in this row of attempts
 
     def advanced(self, amount: int) -> None:
-        """There was progress: enough of it begins a new row of attempts."""
+        """Note progress; enough of it resets the number of attempts."""
         self.moved += amount
         if self.moved >= self.limits.progress:
             self.attempts, self.moved, self.since = 1, 0, time.monotonic()

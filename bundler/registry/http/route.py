@@ -21,11 +21,11 @@ class Route:
     is_plain_allowed: bool = False
 
     def is_own(self, url: str) -> bool:
-        """Whether it is the registry itself; only there our credentials go."""
+        """Whether a URL is of the registry itself; only there credentials are sent."""
         return _origin(urlsplit(url)) == _origin(urlsplit(self.base))
 
     def follow(self, here: str, location: str) -> str:
-        """The address that a `Location` means.
+        """The URL that a `Location` stands for.
 
         Storage elsewhere is usual for registries. It has to speak TLS, and what lies outside may
         not lead us to a service of this machine, nor to one that only its network reaches.
@@ -57,7 +57,7 @@ class Route:
 
 
 def _is_same(parts: SplitResult, own: SplitResult) -> bool:
-    """Whether two addresses of a host differ as those before and behind its own proxy do."""
+    """Whether two addresses of a host may be those before and behind its proxy."""
     ports = {parts.port or _PORTS[parts.scheme], own.port or _PORTS[own.scheme]}
     return len(ports) == 1 or (parts.port is None and own.port is None)
 

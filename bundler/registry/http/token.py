@@ -30,7 +30,7 @@ class _Token:
 
 
 class Tokens:
-    """The `Authorization` of one registry, for the scopes that we need; used by threads."""
+    """The `Authorization` headers of one registry, by scope; used by several threads."""
 
     def __init__(
         self, wire: Wire, limits: Limits, base: str, credentials: Credentials | None
@@ -49,7 +49,7 @@ class Tokens:
         return self._credentials is None
 
     def header(self, scopes: Sequence[str]) -> str:
-        """What to send along, "" as long as the registry has not asked."""
+        """The header value; "" until the registry has sent a challenge."""
         with self._lock:
             known = self._known.get(tuple(scopes))
             if known and time.monotonic() < known.until:
@@ -59,7 +59,7 @@ class Tokens:
             return self._renew(tuple(scopes))
 
     def answer(self, refusal: Answer, scopes: Sequence[str], sent: str) -> bool:
-        """Do what a 401 asks for; whether there is now something else to send than `sent`.
+        """Follow the challenge of a 401; returns whether there is a header other than `sent` now.
 
         Raises:
             RegistryError: when its challenge cannot be met.
@@ -114,7 +114,7 @@ class Tokens:
         return self._wire.send("GET", url, {"Authorization": _basic(who)} if who else {})
 
     def _check_realm(self, realm: str) -> None:
-        """A token service gets our password: over TLS, or on the very machine of a plain registry.
+        """Check that the password is sent over TLS, or to the machine of a plain HTTP registry.
 
         Raises:
             RegistryError: for any other.
@@ -141,7 +141,7 @@ class Tokens:
 
 
 def _choose(challenges: list[Challenge]) -> Challenge | None:
-    """Bearer before Basic, as docker does."""
+    """Choose Bearer before Basic, as docker does."""
     for scheme in ("bearer", "basic"):
         for challenge in challenges:
             if challenge.scheme == scheme:

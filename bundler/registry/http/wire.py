@@ -1,7 +1,7 @@
 """Wire: HTTP connections to a registry and to the hosts that it redirects to.
 
-No redirect is followed here, no cookie kept, no `.netrc` read, nothing decompressed: every request
-carries exactly what it was given.
+It follows no redirects, keeps no cookies, reads no `.netrc` and decompresses nothing: each request
+is sent exactly as given.
 """
 
 import re
@@ -37,7 +37,7 @@ Body = bytes | Iterable[bytes] | None
 
 
 class Wire:
-    """Connections to a registry and to where it sends us; used by several threads."""
+    """Connections to a registry and to the hosts of its redirects; used by several threads."""
 
     def __init__(self, host: str, limits: Limits) -> None:
         self._limits = limits
@@ -47,7 +47,7 @@ class Wire:
         self.has_answered = False
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: Body = None) -> Answer:
-        """Send one request; the head of its answer.
+        """Send one request; returns the head of its answer.
 
         Raises:
             TransientError: when there is no connection, or no answer in time.
@@ -75,11 +75,11 @@ class Wire:
         return Answer(response, url, self._limits)
 
     def cut(self) -> None:
-        """End every request that is under way."""
+        """Abort all requests."""
         self._connections.cut()
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close all connections."""
         for pool in self._pools.values():
             pool.clear()
         self._connections.close()
@@ -126,7 +126,7 @@ def shown(url: str) -> str:
 
 
 def _short(error: Exception) -> str:
-    """The system's own words out of urllib3's wrappings."""
+    """The message of the system error that urllib3 has wrapped."""
     found = re.search(r"\[Errno -?\d+\] ([^\"')\]]+)", str(error))
     if found:
         return found[1].lower()

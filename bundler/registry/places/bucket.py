@@ -20,7 +20,7 @@ _HINT = "Check the name and the credentials; `pip install s3fs`, `gcsfs` or `adl
 
 
 class Bucket(LayoutPlace):
-    """Objects appear whole or not at all; the index cannot be locked."""
+    """Objects are written atomically; the index cannot be locked."""
 
     def __init__(self, reference: BucketReference, limits: Limits = Limits()) -> None:  # noqa: B008
         super().__init__(reference, reference.url, limits)
@@ -28,7 +28,7 @@ class Bucket(LayoutPlace):
         self._lock = Lock()
 
     def has(self, blob: Blob) -> bool:
-        """Whether it is there in full length."""
+        """Whether the bucket has the complete blob."""
         with self._told():
             try:
                 return bool(self._fs.info(self._path(blob.digest))["size"] == blob.size)
@@ -49,7 +49,7 @@ class Bucket(LayoutPlace):
                 yield part
 
     def send(self, blob: Blob, path: Path, advance: Advance) -> Way:
-        """Upload a blob; its bytes are compared with its digest before."""
+        """Upload a blob, after comparing it with its digest."""
         got = digests.of_file(path, lambda _: self._check_cut())
         if got != blob.digest:
             raise changed(blob.digest, got)
@@ -83,7 +83,7 @@ class Bucket(LayoutPlace):
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """What fsspec and the libraries below it raise is of a hundred kinds, and never ours."""
+        """Convert any exception of fsspec and the libraries below it, which share no base class."""
         try:
             yield
         except (BundleError, FileNotFoundError):

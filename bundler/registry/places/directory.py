@@ -22,14 +22,14 @@ from .place import Advance, Stream, Way
 
 
 class Directory(LayoutPlace):
-    """On disk: what arrives is written aside, synced, renamed; the index comes last."""
+    """On disk: blobs are written to a temporary file, synced, renamed; the index is last."""
 
     def __init__(self, reference: DirectoryReference, limits: Limits = Limits()) -> None:  # noqa: B008
         super().__init__(reference, str(reference.path), limits)
         self._root = reference.path
 
     def has(self, blob: Blob) -> bool:
-        """Whether it is there in full length."""
+        """Whether the directory has the complete blob."""
         with suppress(FileNotFoundError, NotADirectoryError):
             return self._path(blob.digest).stat().st_size == blob.size
         return False
@@ -56,14 +56,14 @@ class Directory(LayoutPlace):
             raise RegistryError(f"`{self._root}` lacks the blob `{blob.digest}`.") from error
 
     def send(self, blob: Blob, path: Path, advance: Advance) -> Way:
-        """Copy a blob, hashed on its way."""
+        """Copy a blob, and hash it meanwhile."""
         with _opened(path) as reading:
             return self._take(blob, iter(lambda: os.read(reading, digests.CHUNK), b""), advance)
 
     def upload(
         self, blob: Blob, content: Content, advance: Advance, source: str | None = None
     ) -> Way:
-        """Take in what need not be a file; as `Registry.upload`."""
+        """Write a blob that need not be a file; see `Registry.upload`."""
         del source  # a directory has one place for everything
         return self._take(blob, content.read(0, blob.size), advance)
 

@@ -17,7 +17,7 @@ Write = Callable[[bytes], None]
 
 
 class Download:
-    """Resumed where a connection breaks off; never longer than the manifest says."""
+    """Resumes after a broken connection; reads no more bytes than the manifest says."""
 
     def __init__(self, place: Place, blob: Blob, retry: Retry, advance: Advance) -> None:
         self._place = place
@@ -48,7 +48,7 @@ class Download:
             os.close(target)
 
     def to_bytes(self) -> bytes:
-        """The blob itself, where it is small; raises as `to_file` does."""
+        """Fetch a small blob into memory; raises the errors of `to_file`."""
         parts: list[bytes] = []
         self._fetch(parts.append)
         return b"".join(parts)

@@ -18,13 +18,13 @@ _EMPTY: Mapping[str, Any] = {"schemaVersion": 2, "mediaType": oci.INDEX, "manife
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """The content of `index.json`; what other tools wrote into it stays."""
+    """The content of `index.json`; entries of other tools are kept."""
 
     document: Mapping[str, Any]
 
     @classmethod
     def empty(cls) -> Self:
-        """Of a layout without anything."""
+        """The index of an empty layout."""
         return cls(_EMPTY)
 
     @classmethod
@@ -45,12 +45,12 @@ class Index:
         return canonical.dumps(dict(self.document))
 
     def digest(self, name: str) -> str | None:
-        """The manifest that has a name."""
+        """The manifest of a name."""
         found = [one["digest"] for one in self.document["manifests"] if _name_of(one) == name]
         return str(found[0]) if found else None
 
     def chosen(self, name: str | None, where: str) -> str:
-        """The digest that has the name, or its `latest`; without one, the only digest there is.
+        """The digest of a name or of its `latest`; without a name, the only digest there is.
 
         Raises:
             RegistryError: says which names there are.

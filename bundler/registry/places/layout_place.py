@@ -15,7 +15,7 @@ _LOOKS = 5  # at an index that others may have written meanwhile, where locks me
 
 
 class LayoutPlace(ABC):
-    """A `Place` whose manifests are named by an index, which its writers share."""
+    """A `Place` whose writers share one index of manifests."""
 
     def __init__(
         self, reference: DirectoryReference | BucketReference, where: str, limits: Limits
@@ -41,7 +41,7 @@ class LayoutPlace(ABC):
         return data
 
     def digest(self, tag: str) -> str | None:
-        """The digest of the manifest that has a name now."""
+        """The current digest of a name."""
         return self._index().digest(tag)
 
     def tagged(self, tag: str) -> bytes | None:
@@ -52,11 +52,11 @@ class LayoutPlace(ABC):
         return self._read(blob_name(wanted), self.limits.manifest)
 
     def referrers(self, digest: str) -> bytes | None:  # noqa: ARG002
-        """Nothing: a layout lists what its index names."""
+        """None: a layout lists only what its index names."""
         return None
 
     def refer(self, manifest: bytes) -> bool:
-        """Write it by its digest; its name comes with the list of all."""
+        """Write the manifest as a blob; the index names it later, with all others."""
         self._write(blob_name(digests.of_bytes(manifest)), manifest)
         return False
 
@@ -78,7 +78,7 @@ class LayoutPlace(ABC):
         self.stop.set()
 
     def close(self) -> None:  # noqa: B027 - neither kind has anything to close
-        """Nothing is open."""
+        """Nothing to close."""
 
     def _check_cut(self) -> None:
         if self.stop.is_set():
@@ -95,15 +95,15 @@ class LayoutPlace(ABC):
 
     @abstractmethod
     def _read(self, name: str, limit: int) -> bytes | None:
-        """The first bytes of a file of the layout; None where there is none."""
+        """The first bytes of a file of the layout, if there is one."""
 
     @abstractmethod
     def _write(self, name: str, data: bytes) -> None:
-        """Write a file of the layout, whole or not at all."""
+        """Write a file of the layout atomically."""
 
     @abstractmethod
     def _locked(self) -> AbstractContextManager[object]:
-        """Keeps other writers from the index, as far as that can be done."""
+        """Lock the index against other writers, if the place supports that."""
 
 
 def blob_name(digest: str) -> str:

@@ -15,7 +15,7 @@ Way = Literal["sent", "mounted"]
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """The bytes of a blob from `start` on; they end early where the connection breaks off."""
+    """The bytes of a blob from `start`; they end early if the connection breaks."""
 
     start: int
     pieces: Iterator[bytes]
@@ -31,7 +31,7 @@ class Place(Protocol):
 
     @property
     def reference(self) -> Reference:
-        """The place's own name."""
+        """The name of the place."""
 
     stop: Event
 
@@ -44,10 +44,10 @@ class Place(Protocol):
         """
 
     def has(self, blob: Blob) -> bool:
-        """Whether the blob need not travel."""
+        """Whether the place has the blob."""
 
     def read(self, blob: Blob, offset: int) -> Stream:
-        """Begin to read a blob, at `offset` where that can be done.
+        """Begin to read a blob, at `offset` if the place supports that.
 
         Raises:
             TransientError: when it is worth trying again.
@@ -55,25 +55,25 @@ class Place(Protocol):
         """
 
     def send(self, blob: Blob, path: Path, advance: Advance) -> Way:
-        """Bring a blob there, whole."""
+        """Upload a complete blob."""
 
     def digest(self, tag: str) -> str | None:
-        """The digest of the manifest that has a tag now."""
+        """The current digest of a tag."""
 
     def publish(self, manifest: bytes, tags: Sequence[str]) -> None:
-        """Make the manifest known by its tags; the last thing that is sent."""
+        """Publish the manifest under its tags, after all blobs."""
 
     def tagged(self, tag: str) -> bytes | None:
-        """The manifest or index that has this tag or digest; None where there is none."""
+        """The manifest or index of a tag or digest, if there is one."""
 
     def refer(self, manifest: bytes) -> bool:
-        """Take in a manifest that refers to another; whether the place lists it by itself."""
+        """Upload a manifest that refers to another; returns whether the place itself lists it."""
 
     def referrers(self, digest: str) -> bytes | None:
-        """The place's own list of what refers to a manifest; None where it keeps none."""
+        """The referrers of a manifest; None if the place does not list them."""
 
     def cut(self) -> None:
-        """Let every thread that waits come back at once."""
+        """Abort all transfers."""
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close all connections."""

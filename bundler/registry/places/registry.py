@@ -68,11 +68,11 @@ class Registry:
         return data
 
     def has(self, blob: Blob) -> bool:
-        """Whether the repository has it in full length."""
+        """Whether the repository has the complete blob."""
         return self._exchange.has(blob)
 
     def read(self, blob: Blob, offset: int) -> Stream:
-        """Begin to read a blob; one attempt."""
+        """Begin to read a blob, without retries."""
         headers = {"Range": f"bytes={offset}-"} if offset else {}
         answer = self._exchange.once("GET", self._exchange.url(f"blobs/{blob.digest}"), headers)
         self._exchange.expect(answer, {_OK, _PARTIAL}, f"the blob `{blob.digest}`")
@@ -95,18 +95,18 @@ class Registry:
         return Stream(start, answer.pieces(blob.size - start + 1), answer.close)
 
     def send(self, blob: Blob, path: Path, advance: Advance) -> Way:
-        """Upload a blob, or let the registry take it from another repository."""
+        """Upload a blob, or mount it from another repository."""
         return self.upload(blob, FileContent(path), advance)
 
     def upload(
         self, blob: Blob, content: Content, advance: Advance, source: str | None = None
     ) -> Way:
-        """Upload what need not be a file; `source` is a repository of this registry that has it."""
+        """Upload a blob that need not be a file; `source` is a repository that has it."""
         upload = Upload(self._exchange, blob, content, advance)
         return upload.run(source or self.mounts.get(blob.digest))
 
     def digest(self, tag: str) -> str | None:
-        """The digest of the manifest that has a tag now."""
+        """The current digest of a tag."""
         answer = self._exchange.ask(
             "HEAD", self._exchange.url(f"manifests/{tag}"), {"Accept": _ACCEPT}
         )
@@ -117,7 +117,7 @@ class Registry:
         return found if digests.is_digest(found) else self._digest_of_content(tag)
 
     def _digest_of_content(self, tag: str) -> str | None:
-        """Of a registry that does not say it; of what is none, nothing is believed."""
+        """Compute the digest of a manifest, for a registry that does not report it."""
         data = self._list(f"manifests/{tag}")
         if data is None:
             return None
@@ -160,11 +160,11 @@ class Registry:
         return self._list(f"manifests/{tag}")
 
     def refer(self, manifest: bytes) -> bool:
-        """PUT it by its digest; a registry that lists it says of what."""
+        """PUT the manifest by its digest; a registry with the referrers API answers its subject."""
         return bool(self._put(manifest, digests.of_bytes(manifest)).header("OCI-Subject"))
 
     def referrers(self, digest: str) -> bytes | None:
-        """The answer of the referrers API, where there is one."""
+        """The answer of the referrers API, if the registry has it."""
         return self._list(f"referrers/{digest}")
 
     def _list(self, path: str) -> bytes | None:
@@ -175,7 +175,7 @@ class Registry:
         return answer.read(self.limits.manifest)
 
     def cut(self) -> None:
-        """End every request and every waiting."""
+        """Abort all requests and pauses."""
         self._exchange.cut()
 
     def close(self) -> None:
@@ -198,7 +198,7 @@ class Registry:
 
 
 def _is_half_read(answer: Answer) -> bool:
-    """Whether another client writes the same manifest at this very moment.
+    """Whether another client writes the same manifest at the same time.
 
     The reference registry then compares the digest with as much as has been written.
     """

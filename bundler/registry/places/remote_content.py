@@ -13,7 +13,7 @@ from .registry import Registry
 
 @dataclass(frozen=True, slots=True)
 class RemoteContent:
-    """Read again from where a connection broke off; its digest is the reader's care."""
+    """Resumes after a broken connection; the reader checks the digest."""
 
     place: Registry | Directory
     blob: Blob

@@ -41,7 +41,7 @@ class Upload:
         self._furthest = 0
 
     def run(self, source: str | None = None) -> Way:
-        """Bring the blob there; `source` is another repository that may have it.
+        """Upload the blob; `source` is another repository that may have it.
 
         Raises:
             TransientError: when it broke off too often.
@@ -131,7 +131,7 @@ class Upload:
             raise TransientError(f"`{self._exchange.reference.host}` keeps nothing of an upload.")
 
     def _finish(self, offset: int) -> None:
-        """Send the rest, and say of which digest the whole is."""
+        """Send the rest, and the digest of the whole."""
         size = self._blob.size - offset
         headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
         url = f"{self._location}{'&' if '?' in self._location else '?'}digest={self._blob.digest}"
@@ -150,13 +150,13 @@ class Upload:
         answer.read(self._exchange.limits.message)
 
     def _forgotten(self, answer: Answer) -> TransientError:
-        """Start the upload again, as the registry has lost it."""
+        """Start again, as the registry has lost the upload."""
         answer.close()
         self._location, self._offset = "", 0
         return TransientError(f"`{self._exchange.reference.host}` has forgotten an upload.")
 
     def _look(self) -> None:
-        """Ask how far an upload has come; start it again if the registry has lost it."""
+        """Ask how many bytes were received; start again if the registry has lost the upload."""
         if not self._location:
             return
         answer = self._exchange.ask("GET", self._location)
@@ -169,13 +169,13 @@ class Upload:
         self._location, self._offset = "", 0
 
     def _reach(self, offset: int) -> None:
-        """What the registry has is progress; what was sent and got lost is none."""
+        """Count as progress what the registry has received, not what was sent."""
         self._retry.advanced(max(0, offset - self._furthest))
         self._furthest = max(self._furthest, offset)
         self._offset = offset
 
     def _received(self, answer: Answer, most: int) -> int:
-        """Bytes that the registry says it has: "0-0" is what it says of none."""
+        """The bytes that the registry has received; some report none as "0-0"."""
         found = _RANGE.fullmatch(answer.header("Range").strip())
         if not found:
             return most if answer.status in {_ACCEPTED, _CREATED} else 0
@@ -188,7 +188,7 @@ class Upload:
         return received
 
     def _shrink(self, answer: Answer) -> None:
-        """Try half as much at once.
+        """Halve the size of pieces.
 
         Raises:
             RegistryError: when that would be too little to be worth it.
@@ -206,7 +206,7 @@ class Upload:
             self._tell(reached)
 
     def _tell(self, reached: int) -> None:
-        """Count every byte once, however often it travels."""
+        """Report every byte once, however often it is sent."""
         self._advance(max(0, reached - self._told))
         self._told = max(self._told, reached)
 
