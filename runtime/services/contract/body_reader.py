@@ -12,7 +12,7 @@ from ...errors import BadPayload, InvalidInput, UnsupportedMediaType
 from ..array import Array
 from . import form, wire
 from .method import Contract
-from .types import rows
+from .types import binary, rows
 from .types.record import arguments
 from .types.spec import Kind
 
@@ -50,6 +50,10 @@ class BodyReader:
         Raises:
             BadPayload, InvalidInput, PayloadTooLarge, UnsupportedMediaType: see `errors`.
         """
+        with binary.one_request():
+            return self._read(body, content_type)
+
+    def _read(self, body: bytes, content_type: str) -> dict[str, Any]:
         kind = media.essence(content_type)
         if kind == wire.JSON or (not kind and not self._is_file()):
             return self._json(body)
@@ -128,7 +132,7 @@ class BodyReader:
             each = form.rows(parts, self._kind)
             return {parameter.name: parameter.decoder.read(each, "instances")}
         if len(parts) == 1 and parts[0].is_file:
-            return self.read(parts[0].body, parts[0].content_type)
+            return self._read(parts[0].body, parts[0].content_type)
         if self._kind in _TABLES:
             return self._untyped(form_rows.arrays(parts))
         raise UnsupportedMediaType("One file with the rows was expected.")

@@ -1,6 +1,7 @@
 """A service takes forms and files, and gives tables in every format."""
 
 import asyncio
+import base64
 import io
 import json
 
@@ -189,3 +190,27 @@ def test_a_bomb_is_refused_here_too(ask):
     zeros = bodies.npz(compressed=True, x=np.zeros((3, 1_000_000)))
     with pytest.raises(PayloadTooLarge):
         ask("/total", zeros, media.NPZ, max_body=100_000)
+
+
+def test_the_images_of_a_request_have_as_many_pixels_together_as_pil_allows_one(ask, monkeypatch):
+    """A file of 2 KB becomes gigabytes, and there may be thousands in one body."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 60)
+    two, three = ([picture(10)] * count for count in (2, 3))
+    for images in (two, two):
+        form = bodies.form(*(("images", each, "x.png") for each in images))
+        assert answer(ask("/widths", *form)) == {"predictions": [10, 10]}
+    with pytest.raises(PayloadTooLarge):
+        ask("/widths", *bodies.form(*(("images", each, "x.png") for each in three)))
+    encoded = {"instances": [base64.b64encode(each).decode() for each in three]}
+    with pytest.raises(PayloadTooLarge):
+        ask("/widths", json.dumps(encoded).encode(), media.JSON)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    assert answer(ask("/widths", picture(100), "image/png")) == {"predictions": [100]}
+
+
+def test_an_image_that_is_a_program_is_not_run(ask):
+    """PIL would hand PostScript to Ghostscript."""
+    file = io.BytesIO()
+    Image.new("RGB", (2, 2)).save(file, "EPS")
+    with pytest.raises(InvalidInput, match="EPS images are not read"):
+        ask("/widths", file.getvalue(), "application/postscript")

@@ -2,12 +2,30 @@
 
 import base64
 import binascii
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from io import BytesIO
 from typing import Any
 
-from ....errors import InvalidInput, MissingFramework
+from ....errors import InvalidInput, MissingFramework, PayloadTooLarge
 from .decoder import ValueDecoder, refused
 from .spec import NAMED
+
+_pixels: ContextVar[list[int] | None] = ContextVar("pixels", default=None)  # of this request
+
+
+@contextmanager
+def one_request() -> Iterator[None]:
+    """Count the pixels of all images that are read in this block.
+
+    Together they may have `PIL.Image.MAX_IMAGE_PIXELS`: a file of 2 KB can become gigabytes.
+    """
+    token = _pixels.set([])
+    try:
+        yield
+    finally:
+        _pixels.reset(token)
 
 
 def _bytes(value: Any, where: str) -> bytes:
@@ -30,12 +48,27 @@ def _image(value: Any, where: str) -> Any:
         raise MissingFramework("pillow", "pillow") from error
     try:
         image = Image.open(BytesIO(data))
+        _check(image, Image.MAX_IMAGE_PIXELS, where)
         image.load()  # here, so that a damaged one is the client's fault and not the method's
+    except (InvalidInput, PayloadTooLarge):
+        raise
     except Image.DecompressionBombError:
         raise InvalidInput(f"{where}: the image has too many pixels.") from None
     except Exception:  # noqa: BLE001 - for a damaged file a plugin of PIL's raises anything
         raise InvalidInput(f"{where}: this is not an image that can be read.") from None
     return image
+
+
+def _check(image: Any, most: int | None, where: str) -> None:
+    """Refuse what is too much, or a program, before a pixel is decoded."""
+    if image.format == "EPS":  # Ghostscript would run it
+        raise InvalidInput(f"{where}: EPS images are not read.")
+    seen = _pixels.get()
+    if seen is None:
+        seen = []
+    seen.append(image.width * image.height)
+    if most is not None and sum(seen) > most:
+        raise PayloadTooLarge(f"{where}: the images of a request have too many pixels.")
 
 
 BYTES = ValueDecoder(NAMED["builtins.bytes"], _bytes)
