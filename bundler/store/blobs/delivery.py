@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ....runtime import digest as digests
 from ....runtime.manifests.file_entry import FileEntry
 from ...errors import Damaged
 from ...tag import Kind
@@ -99,8 +100,10 @@ class Delivery:
         Raises:
             Damaged: when a file of the item was neither received nor in the store before.
         """
+        is_new = not self._blobs.has(digests.of_bytes(config), len(config))
         self.keep()
         item = self._commit(kind, name, config, files, **options)
+        self.written += len(config) if is_new else 0
         self._held.subtract(entry.digest for entry in files)  # a commit lets go of each once
         return item
 
