@@ -33,6 +33,8 @@ _WHOLE = frozenset({"data", "body"})
 """Names of a part that is all of the input."""
 
 _MAGIC = {b"\x89PNG\r\n\x1a\n": media.PNG, b"\xff\xd8\xff": media.JPEG}
+_ROWS = "instances"
+_JSON_STARTS = frozenset({b"{", b"[", b'"'})
 _MOST_FIELDS = 1024
 _OF_ONE = 2  # axes of a field that may have one value in each row
 
@@ -91,16 +93,15 @@ class Raw:
                 return await self._unsaid(body, "")
         record = {name: _value(_text(body)) for name, body in given.items()}
         if self._served.signature is None:
-            check_depth(record, "The input")
-            return await self._called(written(record), media.JSON)
+            return await self._record(record)
         return await self._rows([record])
 
     async def _answer(self, body: bytes, content_type: str) -> Reply:
         kind = media.essence(content_type)
         if kind == _FORM and body.lstrip()[:1] not in {b"{", b"["}:
             return await self._form(body)
-        if kind == media.MULTIPART and self._served.signature is not None:
-            return await self._parts(multipart.loads(body, content_type), content_type)
+        if kind == media.MULTIPART:
+            return await self._form_data(body, content_type)
         if kind in _UNSAID:
             return await self._unsaid(body, kind)
         if kind in {media.JSON, _FORM}:
@@ -128,6 +129,8 @@ class Raw:
             return await answer_bytes(self._served, self._inquiry, [body], "single")
         if field is not None and field.dtype == "str" and len(field.shape) <= _OF_ONE:
             return await self._rows([self._alone(field, _text(body))])
+        if self._is_text and body.lstrip()[:1] not in _JSON_STARTS:
+            return await self._called(body, TEXT)
         guessed = _pictured(body)
         if guessed or (self._served.signature is None and kind):
             return await self._called(body, guessed or kind)
@@ -142,18 +145,37 @@ class Raw:
             raise BadPayload("The body is an empty form.")
         if len(pairs) == 1 and pairs[0][0] in _WHOLE:
             return await self._unsaid(pairs[0][1].encode(), "")
-        return await self._rows([{name: _value(text) for name, text in pairs}])
+        record = {name: _value(text) for name, text in pairs}
+        if self._served.signature is None:
+            return await self._record(record)
+        return await self._rows([record])
+
+    async def _record(self, record: dict[str, Any]) -> Reply:
+        """The arguments of an API of a service class."""
+        check_depth(record, "The input")
+        return await self._called(written(record), media.JSON)
+
+    async def _form_data(self, body: bytes, content_type: str) -> Reply:
+        """Files and fields; a service class reads them by itself, but for one that is the whole."""
+        parts = multipart.loads(body, content_type)
+        if self._served.signature is not None:
+            return await self._parts(parts, content_type)
+        known = self._served.route.input.get("schema", {}).get("properties", {})
+        if len(parts) > 1 or parts[0].name not in _WHOLE - known.keys() or _ROWS in known:
+            return await self._called(body, content_type)
+        return await self._part(parts[0])
+
+    async def _part(self, part: multipart.Part, kind: str | None = None) -> Reply:
+        """The part that is the whole body, of its own content type if no other is given."""
+        if media.essence(part.content_type) == media.MULTIPART:
+            raise BadPayload("A part of the body is multipart itself.")
+        return await self._answer(part.body, part.content_type if kind is None else kind)
 
     async def _parts(self, parts: Sequence[multipart.Part], content_type: str) -> Reply:
         """Files: one that is everything, several that are a row each, or by the native route."""
         if len(parts) == 1 and (parts[0].name in _WHOLE or self._only is not None):
-            kind = media.essence(parts[0].content_type)
-            if kind == media.MULTIPART:
-                raise BadPayload("A part of the body is multipart itself.")
-            is_picture = kind.startswith("image/") and self._takes_bytes
-            return await self._answer(
-                parts[0].body, OCTETS if is_picture else parts[0].content_type
-            )
+            is_picture = media.essence(parts[0].content_type).startswith("image/")
+            return await self._part(parts[0], OCTETS if is_picture and self._takes_bytes else None)
         if self._takes_bytes and len({part.name for part in parts} - _WHOLE) <= 1:
             files = [part.body for part in parts]
             return await answer_bytes(self._served, self._inquiry, files, "listed")
@@ -177,6 +199,11 @@ class Raw:
         signature = self._served.signature
         fields = signature.inputs.fields if signature is not None else ()
         return fields[0] if len(fields) == 1 else None
+
+    @property
+    def _is_text(self) -> bool:
+        """Whether it is an API of a service class that takes one text."""
+        return self._served.signature is None and self._served.route.input.get("kind") == "str"
 
     @property
     def _takes_bytes(self) -> bool:

@@ -19,6 +19,11 @@ from ..served import Served
 from .message import Message, parts
 
 _ECHOED = ("tags", "routing")
+_ALONE: Mapping[str, tuple[str, frozenset[str]]] = {
+    "strData": ("text/plain", frozenset({"str"})),
+    "binData": ("application/octet-stream", frozenset({"bytes", "image"})),
+}
+"""The content types of one text and of one file, and the kinds of inputs that are such."""
 
 
 def told(served: Served, message: Message, output: Any) -> dict[str, Any]:
@@ -33,6 +38,8 @@ def told(served: Served, message: Message, output: Any) -> dict[str, Any]:
 async def called(served: Served, inquiry: Inquiry, message: Message) -> dict[str, Any] | Stream:
     """The answer of a service class; `jsonData` is its body, `data` its rows.
 
+    `strData` and `binData` are the body of one that takes one text or one file.
+
     Raises:
         RequestError: as the native route does; NotSupported for what it does not take.
     """
@@ -40,7 +47,7 @@ async def called(served: Served, inquiry: Inquiry, message: Message) -> dict[str
         rows = await ask_rows(served, inquiry, message.rows(OBJECTS))
         return parts(message, (), rows) | {"meta": meta(served, message.meta)}
     if message.kind != "jsonData":
-        raise NotSupported(f"`{served.name}` takes bodies of its own form: send `jsonData`.")
+        return await _of_one(served, inquiry, message)
     check_depth(message.content, "jsonData")
     body = instances.written(message.content)
     accept = "" if served.route.streaming else JSON  # what streams has a type of its own
@@ -48,6 +55,21 @@ async def called(served: Served, inquiry: Inquiry, message: Message) -> dict[str
     if isinstance(answer, Stream):
         return answer
     return {"jsonData": orjson.Fragment(answer.body), "meta": meta(served, message.meta)}
+
+
+async def _of_one(served: Served, inquiry: Inquiry, message: Message) -> dict[str, Any] | Stream:
+    """The answer of a service class to one text or one file, in kind where it is one, too."""
+    content_type, kinds = _ALONE[message.kind]
+    if served.route.input.get("kind") not in kinds:
+        raise NotSupported(f"`{served.name}` takes bodies of its own form: send `jsonData`.")
+    accept = "" if served.route.streaming else JSON
+    answer = await served.call(inquiry, message.body(), content_type, accept)
+    if isinstance(answer, Stream):
+        return answer
+    value = instances.exact(answer.body)
+    is_rows = served.route.batchable and type(value) is dict and value.keys() == {"predictions"}
+    output = value["predictions"] if is_rows else [value]
+    return parts(message, (), output) | {"meta": meta(served, message.meta)}
 
 
 def meta(served: Served, given: Mapping[str, Any]) -> dict[str, Any]:

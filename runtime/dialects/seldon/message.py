@@ -19,7 +19,7 @@ from ...data.payload import Codec
 from ...data.rows import extent, free_values, table
 from ...data.rows.stacking import stacked
 from ...errors import BadPayload, InvalidInput
-from ...manifests.signature import Side
+from ...manifests.signature import OBJECTS, Side
 from ..bodies.bare import Bare, Form, of_bytes
 
 Kind = Literal["ndarray", "tensor", "strData", "binData", "jsonData"]
@@ -102,6 +102,17 @@ class Message:
         if self.kind == "tensor":
             return codec.fitted(self._in_order(side, _tensor(self.content)))
         return codec.fitted(self.rows(side))
+
+    def body(self) -> bytes:
+        """The bytes of `binData`, or those of the text of `strData`.
+
+        Raises:
+            InvalidInput, BadPayload: when it has neither.
+        """
+        if self.kind == "binData":
+            return _bytes(self.content)
+        text: str = self.rows(OBJECTS)[0]
+        return text.encode("utf-8", "surrogatepass")
 
     def rows(self, side: Side) -> list[Any]:
         """The rows as JSON has them, one a row of the model's.

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from .tensor import Tensor
 
 ROWS = "instances"
 _DATATYPES = {"string": "BYTES", "integer": "INT64", "number": "FP64", "boolean": "BOOL"}
+_FILES = frozenset({"bytes", "image"})
 _CALLED = {"predictions": "output"}
 _FREE = Signature()
 
@@ -84,7 +86,7 @@ def body_of(route: Route, tensors: Sequence[Tensor]) -> Payload:
         only = tensors[0].data if len(tensors) == 1 else None
         if isinstance(only, np.ndarray) and NPY in route.input.get("media", ()):
             return Payload(npy.dumps(only), NPY)
-        return Payload(instances.written({ROWS: objects(tensors)}), JSON)
+        return Payload(instances.written({ROWS: objects(_rows(route, tensors))}), JSON)
     if len(tensors) == len(properties) == 1:
         name, schema = next(iter(properties.items()))
         return Payload(instances.written({name: _value(tensors[0], schema)}), JSON)
@@ -96,14 +98,32 @@ def body_of(route: Route, tensors: Sequence[Tensor]) -> Payload:
     return Payload(instances.written(said), JSON)
 
 
+def _rows(route: Route, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Tensors of rows, files in base64: the only value of each row, or some of its fields."""
+    if len(tensors) == 1:
+        is_file = route.input.get("kind") in _FILES
+        return [_in_base64(tensors[0])] if is_file else tensors
+    items = _properties(route)[ROWS].get("items")
+    fields = items.get("properties", {}) if isinstance(items, Mapping) else {}
+    return [_in_base64(each) if _is_base64(fields.get(each.name)) else each for each in tensors]
+
+
 def _value(tensor: Tensor, schema: Mapping[str, Any]) -> Any:
     """One value where there is one, else all of them."""
-    if isinstance(tensor.data, list) and "base64" in str(schema):
-        values: list[Any] = [base64.b64encode(each).decode() for each in tensor.data]
-    else:
-        values = objects([tensor])
+    values = objects([_in_base64(tensor) if _is_base64(schema) else tensor])
     is_one = len(values) == 1 and schema.get("type") != "array"
     return values[0] if is_one else values
+
+
+def _is_base64(schema: object) -> bool:
+    return "base64" in str(schema)
+
+
+def _in_base64(tensor: Tensor) -> Tensor:
+    """BYTES as texts in base64; numbers as they are."""
+    if not isinstance(tensor.data, list):
+        return tensor
+    return replace(tensor, data=[base64.b64encode(each) for each in tensor.data])
 
 
 def _tensors(answer: Payload) -> list[Tensor]:
