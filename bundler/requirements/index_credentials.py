@@ -1,7 +1,7 @@
 """Credentials of an index, from variables named after it, for one host alone.
 
-A name is in a bundlefile or a lock, which may be a stranger's, and so is the address beside it. So
-whoever sets a password says for which host it is, too; uv itself asks for the name alone.
+The name and the address of an index are in a bundlefile or a lock, which is untrusted. So a user
+who sets a password also sets its host; uv itself needs only the name.
 """
 
 import os
@@ -19,14 +19,14 @@ _LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1")
 
 @dataclass(frozen=True, slots=True)
 class IndexCredentials:
-    """What lets us in."""
+    """User name and password."""
 
     user: str
     password: str
 
     @classmethod
     def of(cls, index: Index) -> "IndexCredentials | None":
-        """Those that were given for the index, if any were.
+        """The credentials of an index, if there are any.
 
         Raises:
             ResolveError: when some bear its name, and were not given for its address.
@@ -42,7 +42,7 @@ class IndexCredentials:
 
 
 def check(indexes: Iterable[Index]) -> None:
-    """Let uv run only where no password would go to an address that it was not given for.
+    """Refuse to run uv if it would send a password to another host than its own.
 
     Raises:
         ResolveError: naming the index, its host and the variable that allows it.
@@ -52,7 +52,7 @@ def check(indexes: Iterable[Index]) -> None:
 
 
 def variables(name: str) -> tuple[str, str, str]:
-    """Names of the variables with user, password and host of the index `name`."""
+    """The names of the variables with user, password and host of an index."""
     middle = re.sub(r"[^A-Z0-9]", "_", name.upper())
     return (
         f"UV_INDEX_{middle}_USERNAME", f"UV_INDEX_{middle}_PASSWORD", f"BUNDLE_INDEX_{middle}_HOST"
@@ -60,7 +60,7 @@ def variables(name: str) -> tuple[str, str, str]:
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port of an address, by which two of them are one place."""
+    """Scheme, host and port of an address, for comparison."""
     parts = urlsplit(url)
     try:
         port = parts.port
@@ -70,7 +70,7 @@ def origin(url: str) -> tuple[str, str, int | None]:
 
 
 def _origin(text: str) -> tuple[str, str, int | None]:
-    """Of an address or a host, which is spoken to over TLS unless it is this machine."""
+    """The origin of an address, or of a host: with https unless it is this machine."""
     if "//" in text:
         return origin(text)
     host = urlsplit(f"//{text}").hostname or ""

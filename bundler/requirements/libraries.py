@@ -1,7 +1,7 @@
 """Libraries: known packages that models are made with; others in a model need trust.
 
-A model.json names the packages that its model was saved with, and a lock takes them. So a model of
-strangers could have a package of theirs installed, and run, although no file of it runs anything.
+A model.json names the packages that its model was saved with, and a lock includes them. So an
+untrusted model could get a hostile package installed and run, even if its files run no code.
 """
 
 import json
@@ -23,16 +23,16 @@ KNOWN = frozenset(
         "threadpoolctl", "tokenizers", "torch", "transformers", "xgboost", "xgboost-cpu",
     )
 )  # fmt: skip
-"""Of the adapters that come along, normalized."""
+"""Packages of the built-in adapters, normalized."""
 
 
 def beyond(packages: Iterable[str]) -> list[str]:
-    """Those that are not `KNOWN`, normalized and sorted."""
+    """The packages that are not `KNOWN`, normalized and sorted."""
     return sorted({normalize(name) for name in packages} - KNOWN)
 
 
 def unvouched(manifest: BundleManifest, store: "Store") -> list[str]:
-    """Packages that are in a bundle because a model asks for them that is not trusted here."""
+    """Packages in a bundle that only an untrusted model needs."""
     found: set[str] = set()
     for entry in manifest.models:
         if not store.trust.is_trusted(entry.digest):
@@ -41,7 +41,7 @@ def unvouched(manifest: BundleManifest, store: "Store") -> list[str]:
 
 
 def _packages(store: "Store", digest: str) -> Mapping[str, str]:
-    """None for a damaged or lost manifest, which is refused when its digest is checked."""
+    """The packages of a model; none for a damaged or lost manifest, which is refused later."""
     try:
         return ModelManifest.from_json(json.loads(store.blob(digest).read_bytes())).packages
     except (OSError, ValueError, RecursionError, BundleError):

@@ -16,4 +16,4 @@ class Coordinator(Protocol):
         """
 
     def tell(self, event: str, alias: str, term: int, why: str = "") -> None:
-        """What has become of it here: "loaded", "failed", "here" or "gone"."""
+        """Report an event of this process: "loaded", "failed", "here" or "gone"."""

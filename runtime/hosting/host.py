@@ -27,7 +27,7 @@ Links = Mapping[str, Sequence[ModelLink]]
 
 
 class Host:
-    """Loads what a plan names, or connects to processes that do, and stops it in good order.
+    """Loads the models and the service of a plan, or connects to their processes.
 
     With `links` the models live in processes of their own, which somebody else starts: this one
     imports none of their libraries. `on_hang` is called with the reason when something in here
@@ -78,7 +78,7 @@ class Host:
         return operations
 
     async def _load_models(self, readiness: Readiness) -> None:
-        """Load and warm up what is to be here from the start."""
+        """Load and warm up all models that are not lazy."""
         loaded = {}
         for alias in [each for each in self.runners if each not in self.plan.absent]:
             readiness.starting(f"loading `{alias}`")
@@ -103,12 +103,12 @@ class Host:
         self.plan = self.plan.without(alias)
 
     async def refuse(self) -> None:
-        """Answer 503 to whatever waits."""
+        """Answer 503 to all waiting requests."""
         for runner in list(self.runners.values()):  # models come and go meanwhile
             await runner.refuse()
 
     async def stop(self) -> None:
-        """Answer what is queued, then let go: the service first, it asks the models."""
+        """Answer queued requests, then unload: the service first, as it calls the models."""
         if self.hosted is not None:
             await self.hosted.stop()
         if self._service is not None:

@@ -20,13 +20,13 @@ from .transitions import Transitions
 log = logging.getLogger(__name__)
 
 NOT_FROM_OUTSIDE = "is no model of this bundle, and nothing else is fetched or run here."
-"""What whoever asks for another is told, unless `serve.registration` lets it come."""
+"""Why other models cannot be added, unless `serve.registration` allows it."""
 
 _THREADED = "Models run in threads of the server here, one in each process."
 
 
 class HostedModels:
-    """Carries out in this process what its coordinator decides.
+    """Carries out the decisions of the coordinator in this process.
 
     `entries` are the models that there are, `runners` what answers for each of them, by alias.
 
@@ -55,12 +55,12 @@ class HostedModels:
         self._readiness = Readiness()
         self._coordinator: Coordinator | None = None
         self._pending = PendingChanges()
-        self._wanted: set[str] = set()  # by requests, which has been said
+        self._wanted: set[str] = set()  # by requests; already sent to the coordinator
         self._seen: dict[str, tuple[list[tuple[float, float]], float]] = {}  # and since when
         self.transitions = Transitions(loader, runners, self)
 
     def obey(self, coordinator: Coordinator) -> None:
-        """Load and unload models as `coordinator` says from now on."""
+        """Follow the decisions of `coordinator` from now on."""
         self._coordinator = coordinator
         self.transitions.obey(coordinator)
 
@@ -79,10 +79,10 @@ class HostedModels:
             if entry.alias in absent:
                 presence.change("UNAVAILABLE", absent[entry.alias])
 
-    # --- what people ask ---
+    # --- requests of clients ---
 
     async def load(self, name: str) -> None:
-        """Load every version of a model, or load it anew; return when it answers.
+        """Load every version of a model, or reload it; return when it is ready.
 
         Where models of the store may come, one that is not here is registered.
 
@@ -101,7 +101,7 @@ class HostedModels:
             await self._ask("load", here.alias)
 
     async def unload(self, name: str) -> None:
-        """Answer what waits for a model, every version of it, and return when it is gone.
+        """Answer the waiting requests of all versions of a model, and unload them.
 
         Raises:
             UnknownModel: when there is none of that name.
@@ -109,7 +109,7 @@ class HostedModels:
         await self._ask_all("unload", name)
 
     async def load_version(self, alias: str) -> None:
-        """Load one version of a model, or load it anew; return when it answers.
+        """Load one version of a model, or reload it; return when it is ready.
 
         Raises:
             LoadFailed: when it cannot be loaded.
@@ -117,11 +117,11 @@ class HostedModels:
         await self._ask("load", alias)
 
     async def unload_version(self, alias: str) -> None:
-        """Answer what waits for one version of a model, and return when it is gone."""
+        """Answer the waiting requests of one version of a model, and unload it."""
         await self._ask("unload", alias)
 
     async def scale(self, alias: str, workers: int) -> None:
-        """Have a model in at least so many processes; return when they answer.
+        """Scale a model to at least `workers` processes; return when they are ready.
 
         Raises:
             LoadFailed: when it cannot be.
@@ -132,7 +132,7 @@ class HostedModels:
         await self._ask("load", alias, workers)
 
     async def prefer(self, alias: str) -> None:
-        """Have one version of a model be what its name means."""
+        """Make one version of a model the default of its name."""
         await self._ask("prefer", alias)
 
     async def register(self, reference: str, workers: int = 0) -> str:
@@ -185,12 +185,12 @@ class HostedModels:
         if (what not in {"unload", "forget"}) != (state == "READY"):
             done = "unloaded" if what == "forget" else f"{what}ed"
             told = f"Model `{alias}` could not be {done}: {why or state}."
-            if why == UNLOADED or state == "READY":  # somebody else wanted the opposite
+            if why == UNLOADED or state == "READY":  # another caller undid it
                 raise Overloaded(told, retry_after=1)
             raise LoadFailed(told)
 
     def want(self, alias: str) -> None:
-        """Load a lazy model, as the first request for it has come."""
+        """Load a lazy model at its first request."""
         if self._coordinator is not None and alias not in self._wanted:
             self._wanted.add(alias)
             self._coordinator.ask("load", alias, NOBODY)

@@ -82,7 +82,7 @@ class Loader:
         return runner
 
     async def verify(self, alias: str) -> None:
-        """Compare the files of a model that comes long after the start with their digests.
+        """Compare the files of a model that is loaded later with their digests.
 
         Raises:
             InvalidBundle: when one differs.
@@ -90,7 +90,7 @@ class Loader:
         await asyncio.to_thread(verify_model, *self.plan.model_files(alias))
 
     async def warm_up(self, runner: Runner) -> None:
-        """Have it answer its samples, and measure what batches take.
+        """Run a model on its samples, and measure the cost of its batches.
 
         Raises:
             BundleError: when it cannot.

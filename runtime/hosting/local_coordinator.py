@@ -32,7 +32,7 @@ class LocalCoordinator:
         task.add_done_callback(self._tasks.discard)
 
     def tell(self, event: str, alias: str, term: int, why: str = "") -> None:  # noqa: ARG002
-        """Let in what is loaded, and remember the rest."""
+        """Let loaded models answer, and note the state of the others."""
         if event == "loaded":
             self._hosted.transitions.enter(alias, term)
         else:

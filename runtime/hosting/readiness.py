@@ -16,8 +16,8 @@ class Readiness:
         self.is_full = False
         self.is_early = False
         self._starting: str | None = "starting"
-        self._missing: dict[str, str] = {}  # what is gone for the moment -> why
-        self._present: set[str] = set()  # what was found
+        self._missing: dict[str, str] = {}  # what is unavailable -> why
+        self._present: set[str] = set()  # what has been available
 
     @property
     def reason(self) -> str | None:
@@ -28,12 +28,12 @@ class Readiness:
             return self._starting
         if self.is_early:
             return "other processes of the server are being started"
-        # Whoever asks for one model is not kept away because another keeps dying.
+        # One model that keeps crashing does not make the others unavailable.
         return None if self._present else "; ".join(self._missing.values()) or None
 
     @property
     def takes_requests(self) -> bool:
-        """Whether predictions are answered: while draining too, for whoever has not heard.
+        """Whether predictions are answered; while draining too, as clients may not know yet.
 
         Where a model is missing they wait for it, as long as they are willing to.
         """
@@ -41,12 +41,12 @@ class Readiness:
 
     @property
     def closes_connections(self) -> bool:
-        """Whether each answer ends its connection, so that its client comes to another process."""
+        """Whether answers close their connection, so that clients reconnect to another process."""
         is_ending = self.is_draining or self.is_leaving
         return is_ending or self.is_full or self._starting is not None
 
     def starting(self, what: str) -> None:
-        """Say what it is busy with."""
+        """Report what it is busy with."""
         if not self.is_draining:
             self._starting = what
 
@@ -55,7 +55,7 @@ class Readiness:
         self._starting = None
 
     def missing(self, name: str, why: str) -> None:
-        """Something that it cannot answer without is gone; `why` is a clause, fit for strangers."""
+        """Something necessary is unavailable; `why` is a clause that clients may see."""
         self._missing[name] = why
         self._present.discard(name)
 
@@ -73,7 +73,7 @@ class Readiness:
         self._present.discard(name)
 
     def absence(self, name: str) -> str | None:
-        """Why that is gone, or None."""
+        """Why something is unavailable, or None."""
         return self._missing.get(name)
 
     def leave(self) -> None:

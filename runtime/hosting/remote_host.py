@@ -24,9 +24,9 @@ _WHY = "the service class has the models that it names."
 
 
 class RemoteHost:
-    """Does what Host does, but imports no code of the author's."""
+    """A Host that imports no code of the author."""
 
-    decoder = None  # the service reads what is sent to it
+    decoder = None  # the service process decodes its bodies
     hosted = None  # an author's class needs all of its models
 
     def __init__(self, plan: Plan, link: ServiceLink) -> None:
@@ -83,7 +83,7 @@ class RemoteHost:
         raise NotSupported(f"`{alias}` cannot go: {_WHY}")
 
     async def refuse(self) -> None:
-        """Answer 503 to whatever waits."""
+        """Answer 503 to all waiting requests."""
         self._link.refuse()
 
     async def stop(self) -> None:
@@ -99,7 +99,7 @@ class RemoteHost:
 
 
 def _completed(routes: tuple[Route, ...], told: list[dict[str, object]]) -> tuple[Route, ...]:
-    """The routes, with what only the loaded class knows of them.
+    """The routes, with the details that only the loaded class knows.
 
     Raises:
         InvalidBundle: when the process speaks of others.

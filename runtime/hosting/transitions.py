@@ -17,9 +17,9 @@ from .readiness import Readiness
 log = logging.getLogger(__name__)
 
 Term = tuple[str, int]
-"""A model's alias, and which term of it."""
+"""The alias of a model and its term."""
 
-_NO_TERM = -1  # what is done beside all terms
+_NO_TERM = -1  # for tasks outside of any term
 
 
 class Transitions:
@@ -44,39 +44,39 @@ class Transitions:
         self._entering: dict[Term, asyncio.Future[None]] = {}  # loaded, and not yet let in
 
     def obey(self, coordinator: Coordinator) -> None:
-        """Load and unload models as `coordinator` says from now on."""
+        """Follow the decisions of `coordinator` from now on."""
         self._coordinator = coordinator
 
     def is_coming(self, name: str) -> bool:
-        """Whether a model is about to come, or to go."""
+        """Whether a model is being loaded or unloaded."""
         return any(alias == name and term > _NO_TERM for alias, term in self._tasks)
 
     def refuse(self, alias: str) -> None:
-        """Answer 503 to whatever waits for a model."""
+        """Answer 503 to the requests that wait for a model."""
         self._begin((alias, _NO_TERM), self._runners[alias].refuse())
 
     def come(self, alias: str, term: int, links: Sequence[ModelLink] | None) -> None:
-        """A model comes: here, or in the processes behind `links`."""
+        """Start to load a model: here, or in the processes behind `links`."""
         presence = self._runners[alias].presence
         if not presence.is_here:
             presence.change("LOADING", "it is being loaded")
         self._begin((alias, term), self._come((alias, term), links))
 
     def withdraw(self, alias: str, term: int) -> None:
-        """It does not come after all."""
+        """Abort the load of a model."""
         task = self._tasks.get((alias, term))
         if task is not None:
             task.cancel()
 
     def go(self, alias: str, term: int) -> None:
-        """A model goes."""
+        """Start to unload a model."""
         presence = self._runners[alias].presence
         if presence.is_here:
             presence.change("UNLOADING", "it is being unloaded")
         self._begin((alias, term), self._go((alias, term)))
 
     def enter(self, alias: str, term: int) -> None:
-        """A model that has come answers from now on."""
+        """Let a loaded model answer from now on."""
         entering = self._entering.get((alias, term))
         if entering is not None and not entering.done():
             entering.set_result(None)
@@ -89,7 +89,7 @@ class Transitions:
     async def _come(self, term: Term, links: Sequence[ModelLink] | None) -> None:
         alias = term[0]
         try:
-            if links is None:  # else the processes behind them have done so
+            if links is None:  # else its processes have done so
                 await self._loader.verify(alias)
             newer = await self._loader.load(alias, links, self._told)
         except Exception as error:  # noqa: BLE001 - whoever asked is told
@@ -144,7 +144,7 @@ class Transitions:
         older.close()
 
     async def stop(self) -> None:
-        """Nothing comes or goes any more."""
+        """Cancel all loads and unloads."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()

@@ -13,7 +13,7 @@ from ..models.operation import Call, Operation, Stream
 
 
 class AdmittedOperation:
-    """Any operation; what its calls take is learned.
+    """An operation whose durations are learned.
 
     Of a stream that is the time until it begins. `observer` is told of refusals.
     """

@@ -19,7 +19,7 @@ class Array:
     shape: tuple[int | None, ...] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no request could fulfil.
+        """Refuse an annotation that no request could satisfy.
 
         Raises:
             ValueError: for a dtype that cannot travel, or a shape that is none.

@@ -148,13 +148,13 @@ def blamed(error: Exception, given: Mapping[str, Any]) -> InvalidInput | None:
 
 
 async def _come(result: Any) -> Any:
-    """The result itself, where a method or a decorator of it hands on what is to be awaited."""
+    """The result, awaited if a method or its decorator returned an awaitable."""
     # Before Python 3.12 asyncio took a generator for a coroutine.
     return await result if inspect.iscoroutine(result) else result
 
 
 async def _contained(work: Awaitable[Any]) -> Any:
-    """What an awaited method returns; whatever it raises is the failure of this one request."""
+    """Await a method; any exception is a failure of this request only."""
     try:
         return await work
     except BaseException as error:

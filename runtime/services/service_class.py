@@ -98,7 +98,7 @@ class ServiceClass:
         return tuple(self.completed(self._route(name)) for name in self.apis)
 
     def completed(self, route: Route) -> Route:
-        """`route` with what only live types can say of its input and output.
+        """`route` with the details of input and output that need the imported types.
 
         Raises:
             BundleError: when the class has no such API.

@@ -83,7 +83,7 @@ class ServiceHost:
             await batcher.start()
 
     async def stop(self) -> None:
-        """Answer what is queued, then call the instance's `close` or `aclose`."""
+        """Answer the queued calls, then call `close` or `aclose` of the instance."""
         for batcher in self._batchers:
             await batcher.stop()
         try:

@@ -104,7 +104,7 @@ class MethodOperation(_ApiOperation):
             raise
 
     async def _stream(self, arguments: dict[str, Any], call: Call) -> Stream:
-        """Begins with the first item, so that what fails before it gets a status of its own."""
+        """Starts with the first item, so that an error before it is answered with its status."""
         kind = self._contract.result.spec.kind
         writer = StreamWriter(kind, call.accept, self._answers)
         items = self._method.stream(arguments)

@@ -10,7 +10,7 @@ MOST = 1024  # calls that begin in one turn
 
 
 class StartThrottle:
-    """A queue in front of async calls, first come, first served.
+    """A FIFO queue of async calls.
 
     A method that computes before its first `await` keeps the loop from everything else. Where a
     hundred of them came together they would begin in one turn, and whatever the first had to say

@@ -12,7 +12,7 @@ from ..batching.deadline_timer import DeadlineTimer
 from ..errors import Overloaded
 
 _SHARE = 0.85  # of the time until its deadline that a call may be predicted to take
-_KEPT = 0.9  # of what was known of a method's time, with each call
+_KEPT = 0.9  # weight of the previous average
 
 
 def escaped(error: BaseException) -> RuntimeError:
@@ -59,7 +59,7 @@ class Threads(ThreadPoolExecutor):
         self._timeout = timeout
         self._is_idle = is_idle
         self._usual: dict[str, float] = {}
-        self._pace = 0.0  # seconds that a job takes, whatever its method
+        self._job_seconds = 0.0  # moving average over all methods
         self._waiting: set[ThreadJob] = set()  # for a thread
         self._abandoned: list[ThreadJob] = []
         self._timer = DeadlineTimer(time.monotonic, self._look)
@@ -71,7 +71,7 @@ class Threads(ThreadPoolExecutor):
             Overloaded: when too many wait before it for it to be done by `deadline`. Were it taken,
                 it would only make those behind it late as well.
         """
-        ahead = len(self._waiting) * self._pace / self._max_workers
+        ahead = len(self._waiting) * self._job_seconds / self._max_workers
         left = deadline - time.monotonic()
         if self._waiting and ahead + self._usual.get(name, 0.0) > _SHARE * left:
             raise Overloaded("The queue is full.", retry_after=1)
@@ -102,7 +102,9 @@ class Threads(ThreadPoolExecutor):
             raise escaped(error) from error
         took, known = time.monotonic() - job.began, self._usual.get(job.name)
         self._usual[job.name] = took if known is None else _KEPT * known + (1 - _KEPT) * took
-        self._pace = _KEPT * self._pace + (1 - _KEPT) * took if self._pace else took
+        self._job_seconds = (
+            _KEPT * self._job_seconds + (1 - _KEPT) * took if self._job_seconds else took
+        )
         return result
 
     def _abandon(self, job: ThreadJob, deadline: float) -> None:

@@ -15,7 +15,7 @@ def read(
     data: Mapping[str, Any], source: str, extras: Sequence[str], groups: Sequence[str],
     indexes: Sequence[str],
 ) -> DeclaredRequirements:  # fmt: skip
-    """What the project `data` asks for.
+    """The requirements of the project `data`.
 
     Raises:
         ResolveError: for an extra or a group that it does not have, and for dependencies that
@@ -36,7 +36,7 @@ def read(
     tool = _table(_table(data, "tool", source), "uv", source)
     tables = {normalize(str(name)): found for name, found in
               _table(data, "dependency-groups", source).items()}  # fmt: skip
-    if "dev-dependencies" in tool and "dev" not in tables:  # what uv wrote before PEP 735
+    if "dev-dependencies" in tool and "dev" not in tables:  # of uv before PEP 735
         tables["dev"] = tool["dev-dependencies"]
     for group in groups:
         origin = f"{source} dependency-groups.{group}"

@@ -25,7 +25,7 @@ def read(
     groups: Sequence[str] = (),
     indexes: Iterable[Index] = (),
 ) -> DeclaredRequirements:
-    """What the list `source` asks for, or the file at `root/source`.
+    """The requirements in the list `source`, or in the file at `root/source`.
 
     Files: requirements.txt (with `-r` and `-c`), pyproject.toml, pylock.toml, uv.lock. `indexes`
     are those of the bundlefile.
@@ -82,7 +82,7 @@ def _read(
 
 
 def _check(requirement: Requirement) -> None:
-    """Refuse what would steer the resolver, is fetched from where it says, or is here only."""
+    """Refuse options of the resolver, direct URLs and local paths."""
     text, place = requirement.text, requirement.origin
     if "://" in text or _DIRECT.match(text):
         raise ResolveError(

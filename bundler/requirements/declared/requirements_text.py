@@ -42,7 +42,7 @@ def read(path: Path, root: Path, indexes: Collection[str]) -> DeclaredRequiremen
 
 
 class _Reader:
-    """What the files said so far; each is read once as requirements, and once as limits."""
+    """The result so far; each file is read once as requirements, and once as limits."""
 
     def __init__(self, root: Path, indexes: Collection[str]) -> None:
         self.wanted: list[Requirement] = []
@@ -52,7 +52,7 @@ class _Reader:
         self._seen: set[tuple[Path, bool]] = set()
 
     def read(self, path: Path, *, is_limit: bool, depth: int = 0) -> None:
-        """Take in a file; `is_limit` for what it says to bind only what is there anyway."""
+        """Read a file; `is_limit` = as constraints of packages that are in the lock anyway."""
         if (path.resolve(), is_limit) in self._seen:
             return
         self._seen.add((path.resolve(), is_limit))
@@ -106,7 +106,7 @@ class _Reader:
 
 
 def _check_option(line: str, place: str, indexes: Collection[str]) -> None:
-    """Options may say again what holds anyway; none may steer the resolver."""
+    """Refuse options that change the resolution; those that restate a default are allowed."""
     if _HARMLESS.fullmatch(line):
         return
     option = re.split(r"[=\s]", line, maxsplit=1)[0]

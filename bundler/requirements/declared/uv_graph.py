@@ -16,7 +16,7 @@ _TRUE, _FALSE = "python_version >= '0'", "python_version < '0'"
 
 
 class Graph:
-    """What is reached of it; where extras exclude each other, only what the chosen ones choose.
+    """The reached packages; of extras that exclude each other, those of the chosen ones.
 
     versions  name -> version -> markers of the edges that lead there, of which one must hold
     places    name -> address of the index that it came from
@@ -55,7 +55,7 @@ class Graph:
                 )
 
     def walk(self, edges: Sequence[Edge]) -> None:
-        """Follow `edges`, and those of what they lead to."""
+        """Follow `edges`, recursively."""
         waiting, seen = list(edges), set[tuple[int, str]]()
         while waiting:
             edge = waiting.pop()

@@ -1,7 +1,7 @@
 """`[tool.uv]` of a pyproject.toml: settings that affect a lock are honoured or refused.
 
-What only says how uv itself works on a machine (caches, links, progress) does not, and is passed
-over. The keys are those of uv's reference (https://docs.astral.sh/uv/reference/settings/).
+Settings of uv's own work on a machine (caches, links, progress) do not affect a lock, and are
+ignored. The keys are those of uv's reference (https://docs.astral.sh/uv/reference/settings/).
 """
 
 from collections.abc import Collection, Mapping
@@ -38,7 +38,7 @@ _USUAL = {
 
 
 def check(tool: Mapping[str, Any], source: str, known: Collection[str]) -> None:
-    """Refuse what would make another lock than ours.
+    """Refuse settings that would change the lock.
 
     `known` are addresses of indexes from which packages come anyway.
 

@@ -1,4 +1,4 @@
-"""What the locked wheels say of GPUs: CUDA version, driver, architectures, base image, and why."""
+"""Derives the GPU requirements of locked wheels: CUDA, driver, architectures, base image."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from ..lock.package import Package
 Facts = Mapping[str, Any]
 Flavor = str  # auto | none | base | runtime | cudnn-runtime | devel | cudnn-devel
 
-_LIBRARIES = re.compile(r"nvidia-(?!nccl|nvshmem|cusparselt).*")  # what CUDA itself consists of
+_LIBRARIES = re.compile(r"nvidia-(?!nccl|nvshmem|cusparselt).*")  # the libraries of CUDA itself
 _MAJOR = re.compile(r".*-cu(\d\d)$")
 
 
@@ -106,7 +106,7 @@ def _cudnn(packages: Sequence[Package]) -> tuple[str | None, list[str]]:
 
 
 def cuda_version(packages: Sequence[Package]) -> tuple[str | None, str]:
-    """The CUDA version that the packages bring or expect, and the sentence that says whence."""
+    """The CUDA version of the packages, and the sentence that explains it."""
     named = {package.name: package for package in packages}
     if "torch" in named and (found := re.search(r"\+cu(\d\d)(\d)$", named["torch"].version)):
         version = f"{found[1]}.{found[2]}"
@@ -137,7 +137,7 @@ def _major_of(version: str, majors: Mapping[str, str]) -> str:
 def _archs(
     packages: Sequence[Package], cuda: str, machine: str
 ) -> tuple[tuple[str, ...], list[str]]:
-    """What torch has kernels for, and the sentence that says so."""
+    """The architectures of torch's kernels, and the sentence that explains them."""
     torch = next((package.version for package in packages if package.name == "torch"), None)
     if torch is None:
         return (), []

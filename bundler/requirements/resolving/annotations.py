@@ -1,4 +1,4 @@
-"""What uv writes beside each line of a requirements.txt: who asks, and which index answered."""
+"""Reads the annotations of uv in a requirements.txt: the origin and the index of each package."""
 
 import re
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ PROJECT = "bundle-lock"
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What uv's annotations say of one package; `via` holds `PROJECT` for our own lines."""
+    """The annotations of one package; `via` contains `PROJECT` for our own requirements."""
 
     version: str
     via: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Run uv, and say its refusals in a person's words."""
+"""Runs uv, and explains its errors."""
 
 import errno
 import os

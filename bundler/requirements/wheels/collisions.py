@@ -1,7 +1,7 @@
 """Collisions: refuses wheels that install one path with different content, or as file and folder.
 
-Looked at twice: when a lock is made, by the RECORD of each of its wheels, and by a table of
-families for those that nobody could look into; when an environment is made, by what lies there.
+This is checked twice: when a lock is made, by the RECORDs of its wheels, and a table of known
+conflicts for wheels that cannot be read; and when an environment is made, by its files.
 """
 
 import re
@@ -21,7 +21,7 @@ _JUNK = re.compile(
     r"|(?:LICENSE|COPYING|README|CHANGELOG|AUTHORS|NOTICE)[^/]*",
     re.IGNORECASE,
 )
-"""What careless wheels leave beside the packages, and nobody imports."""
+"""Files that wheels leave beside their packages by mistake, and that nothing imports."""
 _SPARED = {
     "nvidia-nccl": "xgboost and torch need it to train on several GPUs only; of the two, torch "
     "does not start without its own."
@@ -51,7 +51,7 @@ def check_lock(packages: Sequence[Package], listings: Mapping[str, Listing] | No
 
 
 def find(listings: Mapping[str, Listing]) -> dict[tuple[str, str], list[str]]:
-    """Pairs of distributions -> the paths of which each brings another content.
+    """The paths that two distributions install with different content, by pair.
 
     A path that is a file in one and a folder in the other ends with a slash.
     """
@@ -79,17 +79,17 @@ def _note_folders(path: str, name: str, folders: dict[str, str]) -> None:
 
 
 def _weight(path: str) -> tuple[bool, bool, str]:
-    """What cannot be installed at all, then libraries: what is told are the first few."""
+    """Sort key: first paths that cannot be installed, then libraries; few are shown."""
     return not path.endswith("/"), ".so" not in path, path
 
 
 def _weighty(paths: Sequence[str]) -> list[str]:
-    """Those that no bundle can do with."""
+    """The paths that matter, without known junk."""
     return [path for path in paths if path.endswith("/") or not _JUNK.fullmatch(path)]
 
 
 def _check_families(packages: Sequence[Package], listed: Iterable[str]) -> None:
-    """By name, for those that could not be looked into."""
+    """Check wheels that cannot be read, by their names."""
     owners: dict[str, list[Package]] = {}
     for package in packages:
         if place := builds.place(package.name):
@@ -127,7 +127,7 @@ def _files(paths: Sequence[str]) -> str:
 
 
 def _way_out(claimants: Sequence[Package], packages: Sequence[Package]) -> str:
-    """Which one to leave out: one that belongs to another CUDA than the rest, else either."""
+    """Which one to leave out: that of another CUDA than the rest, else either."""
     names = [package.name for package in claimants]
     rest = [package for package in packages if package.name not in names]
     cuda = (cuda_version(rest)[0] or "").partition(".")[0]
@@ -163,9 +163,9 @@ def check_environment(site_packages: Path) -> None:
 
 
 def _installed(record: Path) -> Listing:
-    """Without scripts, which installers write anew."""
+    """Without scripts, which installers rewrite."""
     try:
         listing = parse(record.read_text("utf-8"))
-    except ValueError:  # of another encoding, or no table: nothing can be said of it
+    except ValueError:  # damaged: it cannot be checked
         return {}
     return {path: content for path, content in listing.items() if not _SCRIPT.match(path)}

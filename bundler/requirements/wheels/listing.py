@@ -1,7 +1,6 @@
 """Listing: the files that a wheel puts into an environment, with their digests, from its RECORD.
 
-A wheel's own word, read out of the wheel or in a range of it where an index keeps it. What it says
-is kept by the digest of the wheel, so that each is looked into once.
+It is read from the wheel, or from ranges of a remote one, and cached by the digest of the wheel.
 """
 
 import csv
@@ -36,7 +35,7 @@ _SHARED = re.compile(r"(^|/)(__pycache__/|INSTALLER$|REQUESTED$|direct_url\.json
 def listings(
     packages: Sequence[Package], indexes: Iterable[Index] = (), *, offline: bool = False
 ) -> dict[str, Listing]:
-    """Name of a package -> what its wheel holds; without those that could not be looked into."""
+    """The files of each wheel by the name of its package; without wheels that cannot be read."""
     wheels = [(package, name) for package in packages for name in package.files]
     wheels = [(package, name) for package, name in wheels if name.endswith(".whl")]
     known, indexes = tuple(wheels), tuple(indexes)
@@ -50,7 +49,7 @@ def listings(
 
 
 def parse(text: str) -> Listing:
-    """The files of a RECORD, where they will be; without those that every installation writes.
+    """The installed paths of a RECORD; without those that every installation writes.
 
     Raises:
         ValueError: for what is no RECORD.
@@ -65,7 +64,7 @@ def parse(text: str) -> Listing:
 
 
 def owner(record: Path) -> str:
-    """Normalized name of the distribution that a RECORD is of; some builders leave a `-` in it."""
+    """The normalized name of the distribution of a RECORD; some builders leave a `-` in it."""
     return normalize(record.parent.name.removesuffix(".dist-info").rpartition("-")[0])
 
 
@@ -88,7 +87,7 @@ def _listing(
             text = _record(file)
         listing = parse(text)
     except (OSError, ValueError, zipfile.BadZipFile, zlib.error, RuntimeError):
-        return None  # told as one that could not be looked into
+        return None  # reported as unreadable
     _remember(kept, text)
     return listing
 

@@ -28,14 +28,14 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What one environment is installed from: packages, and what they are for."""
+    """The packages of one environment, and their target."""
 
     target: Target
     packages: tuple[Package, ...]
 
     @classmethod
     def of(cls, target: Target, packages: Iterable[Package]) -> Self:
-        """The same, with the index of each package that has one of its own."""
+        """Add the indexes of packages that have one of their own to the target."""
         found = tuple(packages)
         own: dict[str, list[str]] = {}
         for package in found:
@@ -50,7 +50,7 @@ class Needs:
         return cls(replace(target, indexes=indexes, allow_source=source, backend=None), found)
 
     def locate(self) -> list[Location]:
-        """Every file that an index has for exactly these versions on this target.
+        """Find the files of exactly these versions for this target.
 
         Raises:
             ResolveError: when an index cannot be reached, or has a version no longer.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 TAIL = 128 << 10  # bytes of the end that are fetched at once: there zip has its directory
 LEAST = 64 << 10  # bytes of a further range
 WHOLE = 32 << 20  # bytes of a file that is taken whole where a server knows no ranges
-LARGEST = 16 << 30  # bytes of a file that is fetched, where nobody has said how large it is
+LARGEST = 16 << 30  # bytes of a fetched file of unknown size
 _PLAIN = {"Accept-Encoding": "identity"}
 _OK, _PARTIAL = 200, 206
 
@@ -81,7 +81,7 @@ class RemoteFile(io.RawIOBase):
 
 
 def _tail(answer: "urllib3.BaseHTTPResponse") -> tuple[int, int]:
-    """Where what was sent of the file's end begins, and the size of the file."""
+    """The offset of the received end of the file, and the size of the file."""
     span = answer.headers.get("Content-Range") or ""
     found = re.fullmatch(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})", span)
     start, size = (int(found[1]), int(found[2])) if found else (0, 0)
@@ -92,7 +92,7 @@ def _tail(answer: "urllib3.BaseHTTPResponse") -> tuple[int, int]:
 
 
 def _whole(answer: "urllib3.BaseHTTPResponse") -> int:
-    """The size of a file that is sent whole."""
+    """The size of a file that the server sends whole."""
     said = answer.headers.get("Content-Length") or ""
     if not re.fullmatch(r"\d{1,18}", said) or int(said) > WHOLE:
         answer.close()
@@ -108,7 +108,7 @@ def _body(answer: "urllib3.BaseHTTPResponse", size: int) -> bytes:
     except HTTPError as error:
         raise OSError(str(error)) from error
     if answer.length_remaining:
-        answer.close()  # nobody knows whether there would be an end of it
+        answer.close()  # it may be endless
     else:
         answer.release_conn()
     if len(data) != size:
@@ -117,7 +117,7 @@ def _body(answer: "urllib3.BaseHTTPResponse", size: int) -> bytes:
 
 
 def download(url: str, path: Path, indexes: Iterable[Index] = (), size: int | None = None) -> None:
-    """Fetch the file at `url` whole.
+    """Fetch the complete file at `url`.
 
     Args:
         url: where it is.

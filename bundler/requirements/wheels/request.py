@@ -1,6 +1,6 @@
-"""Request: one file asked of an index, and wherever that leads.
+"""Request: fetches one file of an index, following redirects.
 
-What a server sends with an answer that is of no use is never read: nobody knows whether it ends.
+The bodies of errors and redirects are never read, as they may be endless.
 """
 
 import netrc
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 AT_ONCE = 16  # connections to one host
 _TIMEOUT = 6.0  # seconds for a step of a request
 _HOPS = 3
-_PATIENCE = 10  # seconds that a busy server may ask for
+_PATIENCE = 10  # maximum seconds of `Retry-After`
 _ATTEMPTS = 3
 _LEADS_ON = frozenset({301, 302, 303, 307, 308})
 _BUSY = frozenset({429, 503})
@@ -87,7 +87,7 @@ def _onward(url: str, location: str) -> str:
 
 
 def _pool(url: str) -> "urllib3.PoolManager":
-    """Connections that are kept, through the proxy that the environment names for the host."""
+    """Kept connections, through the proxy that the environment sets for the host."""
     from ...registry.http import proxies
 
     return _pools(proxies.of(url))
@@ -108,7 +108,7 @@ def _pools(proxy: str) -> "urllib3.PoolManager":
 
 
 def headers(url: str, indexes: Iterable[Index] = ()) -> dict[str, str]:
-    """What lets us in: from the variables of an index at that place, or from netrc.
+    """The `Authorization`: from the variables of the index, or from netrc.
 
     Raises:
         ResolveError: when the variables were not given for it.

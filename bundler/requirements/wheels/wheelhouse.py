@@ -41,7 +41,7 @@ class Wheelhouse:
 
     @classmethod
     def open(cls, directory: Path) -> "Wheelhouse":
-        """The one in `directory`; raises ResolveError when nothing was vendored into it."""
+        """Open the wheelhouse in `directory`; raises ResolveError if there is none."""
         if not (directory / "wheels").is_dir():
             raise ResolveError(
                 f"`{directory}` holds no vendored wheels.",
@@ -75,12 +75,12 @@ class Wheelhouse:
         return f"oci:{layout}:{digest[:NAMED]}"
 
     def python(self, archive: Archive) -> Path:
-        """Where the archive lies, or will lie, by the address that it has at its publisher's."""
+        """The path of the archive in the mirror, by its URL at the publisher."""
         return self.directory / PYTHON / unquote(archive.path)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Have packages and Python itself taken from here and from nowhere else."""
+        """Take packages and Python only from here."""
         given = {"UV_FIND_LINKS": self.wheels.resolve().as_uri(), "UV_NO_INDEX": "1"}
         if (self.directory / PYTHON).is_dir():
             given[MIRROR] = (self.directory / PYTHON).resolve().as_uri()
@@ -93,7 +93,7 @@ class Wheelhouse:
                 os.environ.pop(name) if value is None else os.environ.update({name: value})
 
     def missing(self, packages: Iterable[Package]) -> list[str]:
-        """Names of the files that are not here, or are others than was locked."""
+        """The names of locked files that are missing or differ."""
         return [
             name
             for package in packages
@@ -102,7 +102,7 @@ class Wheelhouse:
         ]
 
     def check(self, packages: Iterable[Package]) -> None:
-        """Refuse to go on without a file of a lock; raises ResolveError naming what is missing."""
+        """Raise a ResolveError that names the missing files of a lock, if there are any."""
         if lacking := self.missing(packages):
             more = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
             raise ResolveError(
@@ -113,7 +113,7 @@ class Wheelhouse:
     def fill(
         self, locations: Iterable[Location], indexes: Iterable[Index], progress: Progress
     ) -> int:
-        """Fetch what is not here yet; the number of files that came.
+        """Fetch the missing files; returns their number.
 
         Raises:
             ResolveError: when a file cannot be had, or is another than was locked.
@@ -134,7 +134,7 @@ class Wheelhouse:
         return len(absent)
 
     def prepare(self) -> None:
-        """Make the folder where it is not there yet; raises StoreError when it cannot be made."""
+        """Create the directory if necessary; raises StoreError if that fails."""
         try:
             self.wheels.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -175,7 +175,7 @@ def _fetch(place: Location, indexes: tuple[Index, ...], path: Path) -> None:
 
 
 def by_digest(packages: Iterable[Package], found: Mapping[str, Location]) -> Iterator[Location]:
-    """Of each package the file that was located; `found` is by digest.
+    """The located file of each package; `found` is by digest.
 
     Raises:
         ResolveError: when the index no longer has a file of one.

@@ -52,7 +52,7 @@ class CostModel:
         self._entries: dict[int, _Entry] = {}
 
     def copy(self) -> "CostModel":
-        """A model that starts from what this one knows of the line, for rows of another shape."""
+        """A model for rows of another shape, which starts with the line of this one."""
         other = CostModel()
         other.alpha, other.beta, other.tail = self.alpha, self.beta, self.tail
         other._spread, other._sums = self._spread, self._sums
@@ -115,7 +115,7 @@ class CostModel:
         bs = FORGET * bs + rows * seconds
         self._sums = ones, b, bb, s, bs
         mean_rows, mean_seconds = b / ones, s / ones
-        # Batches that are all of one size say nothing about the slope: keep the one we had.
+        # Batches of one size tell nothing about the slope: keep it.
         stiffness = STIFFNESS * mean_rows * mean_rows
         variance = max(0.0, bb / ones - mean_rows * mean_rows)
         covariance = bs / ones - mean_rows * mean_seconds

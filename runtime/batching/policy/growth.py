@@ -71,7 +71,7 @@ class Growth:
         if min(len(usual), len(larger)) >= TRIAL_BATCHES:
             pays = median(larger) < KEEP_BELOW * median(usual)
             self._end(self._double if pays else self._kept, 0 if pays else PAUSE_AFTER_TRIAL)
-        elif len(usual) - len(larger) > TRIAL_BATCHES:  # so many rows are not there, or not allowed
+        elif len(usual) - len(larger) > TRIAL_BATCHES:  # larger ones rarely come
             self._end(self._kept, 0)  # which has cost nothing
         else:
             self.size = self._kept if len(larger) > len(usual) else self._double

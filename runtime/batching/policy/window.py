@@ -1,4 +1,4 @@
-"""Window: how many rows the next batch takes, and when it goes: arithmetic, without a clock."""
+"""Window: how many rows the next batch takes, and when it starts: arithmetic, without a clock."""
 
 from dataclasses import dataclass
 from math import inf
@@ -59,7 +59,7 @@ class Limits:
 
 
 class Returns:
-    """Estimates whether clients that were just answered ask again at once, and how soon.
+    """Estimates whether clients send their next request right after an answer, and how soon.
 
     Callers in a closed loop (a benchmark, a batch job, a pool of workers) fall into step with the
     server: one early bird is served alone while all the others wait. They are known by what
@@ -108,14 +108,14 @@ class Returns:
         return self._delay_sum / self._back_sum if self._back_sum else inf
 
     def expected(self) -> int:
-        """Rows answered by the last batch that have yet to come back; 0 where they rarely do."""
+        """Rows of the last batch whose clients have not sent again; 0 if they rarely do."""
         share = self.share
         if share < STEADY:
             return 0
         return round(self._answered * min(1.0, share / 0.95)) - self._back
 
     def until(self) -> float:
-        """When, in seconds, those that have not come back are given up."""
+        """When to stop waiting for returning clients, in seconds on the caller's clock."""
         return self._at + PATIENCE * self.delay
 
 
@@ -165,7 +165,7 @@ class Window:
         self._refresh()
 
     def failed(self) -> None:
-        """A batch raised, or the model died of it: as few as possible are to suffer with one."""
+        """Shrink the window after a failed batch, so that fewer rows share the next failure."""
         self._growth.restart()
         self._refresh()
 

@@ -42,7 +42,7 @@ class AnswerWriter:
     formats: frozenset[str] | None = None
 
     def write(self, result: Any, accept: str = "") -> Payload:
-        """The body for `result`; raises PredictionFailed for what has no JSON."""
+        """The body of `result`; raises PredictionFailed if it has no JSON form."""
         result = arrayed(result)
         if self.rows or _is_table(result):
             codec = Codec(OBJECTS, nan_as_null=self.nan_as_null, formats=self.formats)
@@ -57,7 +57,7 @@ class AnswerWriter:
 
 
 def arrayed(value: Any) -> Any:
-    """A tensor as the ndarray that it holds; anything else as it is."""
+    """A tensor as an ndarray; other values unchanged."""
     if type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "detach"):
         return as_numpy(value)
     return value
@@ -76,7 +76,7 @@ def _is_image(value: Any) -> bool:
 
 
 def _raw(value: Any, accept: str) -> Payload | None:
-    """Text, bytes and images as what they are, where the client takes them so."""
+    """Text, bytes and images as a raw body, if the client accepts that."""
     if isinstance(value, str):
         return Payload(value.encode(), _TEXT) if first(accept, wire.TEXT, wire.JSON) else None
     if first(accept, wire.JSON, wire.BYTES, "image/png", "image/jpeg"):
@@ -143,10 +143,10 @@ def _leaf(value: Any) -> Any:
 
 
 def _of_pydantic(value: Any) -> Any:
-    """A value of a class that pydantic knows how to write, such as a URL; any other as it is."""
+    """A value that pydantic can serialize, such as a URL; other values unchanged."""
     if not hasattr(type(value), "__get_pydantic_core_schema__"):
         return value
-    from pydantic import TypeAdapter  # whoever has such a value has it
+    from pydantic import TypeAdapter  # installed, as such a value exists
 
     adapter: Any = TypeAdapter(type(value))
     return adapter.dump_python(value, mode="json")

@@ -77,7 +77,7 @@ class BodyReader:
         return (*self._media, *more)
 
     def rows(self, arguments: dict[str, Any]) -> int:
-        """Rows of one request: of its batch, else 1."""
+        """The number of rows of a request, or 1 if it has none."""
         return table.rows(arguments[self._parameters[0].name]) if self._is_rows else 1
 
     def places(self, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def of_record(schema: Mapping[str, Any]) -> dict[str, Spec]:
 
 
 def rows(parts: Sequence[Part], kind: Kind) -> list[Any]:
-    """A part a row: text where rows are texts, else bytes as they are."""
+    """One row per part: a text if rows are texts, else bytes."""
     return [part.text() if kind == "str" else part.body for part in parts]
 
 
@@ -79,7 +79,7 @@ def _is_text(schema: Mapping[str, Any]) -> bool:
 
 
 def _guessed(part: Part) -> Any:
-    """The value of a form field: JSON if the text is some, else the text itself."""
+    """The value of a form field: parsed if it is JSON, else the text itself."""
     text = part.text()
     try:
         return instances.parse(part.body)

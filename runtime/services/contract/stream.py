@@ -17,7 +17,7 @@ _FRAMED = frozenset({wire.LINES, wire.EVENTS})
 
 
 class StreamWriter:
-    """Writes one stream; `content_type` is what it settled on."""
+    """Encodes one stream, as `content_type`."""
 
     def __init__(self, kind: Kind, accept: str, answers: AnswerWriter) -> None:
         self._answers = answers
@@ -30,7 +30,7 @@ class StreamWriter:
             self.content_type = wire.TEXT + "; charset=utf-8"
 
     def part(self, item: Any) -> bytes:
-        """One item; raises PredictionFailed for what has no JSON."""
+        """One item; raises PredictionFailed if it has no JSON form."""
         if self.content_type == wire.BYTES and isinstance(item, bytes | bytearray | memoryview):
             return bytes(item)
         if self.content_type.startswith(wire.TEXT) and isinstance(item, str):
@@ -39,7 +39,7 @@ class StreamWriter:
 
     @property
     def is_framed(self) -> bool:
-        """Whether an error could be told from an item; else the connection must be cut."""
+        """Whether an error can be distinguished from an item; else the connection is closed."""
         return self.content_type in _FRAMED
 
     def error(self, detail: str) -> bytes:

@@ -52,7 +52,7 @@ NAMES = frozenset(_HOLDS)
 
 
 def bounds(notes: Iterable[Any]) -> Bounds:
-    """What these notes say, the last of them first."""
+    """The limits in these notes; later notes come first."""
     found: dict[str, Any] = {}
     for note in notes:
         if type(note).__module__.partition(".")[0] not in _PACKAGES:

@@ -82,7 +82,7 @@ def _parsed(expected: str, parse: Callable[[str], Any]) -> Read:
 
 
 def _decimal(value: Any, where: str) -> Decimal:
-    """Of a number what its shortest form says, as all writers of JSON write it.
+    """A number by its shortest decimal form, which JSON writers use.
 
     Exponents are short, for nobody has the memory to write 1e999999999 out.
     """
@@ -149,7 +149,7 @@ PLAIN: Mapping[str, ValueDecoder] = {
 
 
 def listing(name: str, item: ValueDecoder | None, make: Callable[[list[Any]], Any]) -> ValueDecoder:
-    """`list[X]`, `set[X]`, `tuple[X, ...]`; `make` turns the list into what was asked for."""
+    """`list[X]`, `set[X]`, `tuple[X, ...]`; `make` converts the list."""
 
     def read(value: Any, where: str) -> Any:
         if type(value) is not list:
@@ -250,7 +250,7 @@ def _kind(value: Any) -> type:
 
 
 def chosen(values: Sequence[Any], make: Callable[[Any], Any] = lambda value: value) -> ValueDecoder:
-    """`Literal[...]` or an Enum; `make` turns the JSON value into what was asked for."""
+    """`Literal[...]` or an Enum; `make` converts the JSON value."""
 
     def read(value: Any, where: str) -> Any:
         for each in values:

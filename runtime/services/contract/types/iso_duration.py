@@ -17,7 +17,7 @@ _PLACES = 6  # of a second
 
 
 def parse(text: str) -> dt.timedelta:
-    """The time that `text` says.
+    """Parse a duration.
 
     Raises:
         ValueError, OverflowError: when it says none, or too much for a timedelta.

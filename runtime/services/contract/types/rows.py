@@ -16,7 +16,7 @@ from ...array import Array
 from . import spec
 from .decoder import ValueDecoder, refused
 
-_FREE = "float64"  # what numbers become where the author named no dtype
+_FREE = "float64"  # default dtype
 
 
 def array(note: Array) -> ValueDecoder:

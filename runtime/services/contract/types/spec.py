@@ -59,7 +59,7 @@ _PATH = _json("string", format="path")
 
 
 def _number(name: str) -> Spec:
-    """A scalar of NumPy's: what its dtype holds."""
+    """A NumPy scalar, by its dtype."""
     dtype = np.dtype(name)
     if dtype.kind == "b":
         return _json("boolean")
@@ -125,7 +125,7 @@ STREAMS = frozenset(
     f"collections.abc.{name}"
     for name in ("Iterator", "Generator", "AsyncIterator", "AsyncGenerator")
 )
-"""Results that stream, whatever the method looks like."""
+"""Types of results that are streamed."""
 
 CANONICAL: Mapping[str, str] = {
     "numpy.bool_": "numpy.bool",
@@ -171,7 +171,7 @@ class FieldSpec:
 
 
 def named(name: str) -> Spec:
-    """The type of that name without arguments; a free object where nothing is known of it."""
+    """A type without arguments, by its name; a free object if it is unknown."""
     name = CANONICAL.get(name, name)
     if name == ARRAY:
         return array(Array())
@@ -183,7 +183,7 @@ def named(name: str) -> Spec:
 
 
 def generic(name: str, arguments: Sequence[Spec]) -> Spec:
-    """`list[X]`, `dict[str, X]` and their like; a free object where nothing is known of it."""
+    """`list[X]`, `dict[str, X]` and similar; a free object if the type is unknown."""
     name = CANONICAL.get(name, name)
     if name in LISTS and len(arguments) == 1:
         unique = {"uniqueItems": True} if name in SETS else {}
@@ -196,7 +196,7 @@ def generic(name: str, arguments: Sequence[Spec]) -> Spec:
 
 
 def _keyed(key: Mapping[str, Any]) -> dict[str, Any]:
-    """What the names in an object must be, where the type of the keys says it in strings."""
+    """The JSON Schema of the keys of an object, if their type restricts them."""
     if key in ({"type": "integer"}, {"type": "number"}):
         return {"propertyNames": {"pattern": _WHOLE if key["type"] == "integer" else _NUMBER}}
     if "enum" in key:
@@ -235,7 +235,7 @@ def union(members: Sequence[Spec]) -> Spec:
 
 
 def strictness(member: Spec) -> tuple[int, str, str]:
-    """The order in which a union tries its members: what takes less comes first.
+    """The order in which a union tries its members: stricter ones first.
 
     Not the order of the source: `typing` caches `list[X | Y]` for `list[Y | X]`, so that the order
     at run time may be that of another line of the program.
