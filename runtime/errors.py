@@ -107,6 +107,8 @@ class RequestError(Exception):
     """
 
     status = 500
+    detail: str
+    retry_after: float | None  # seconds
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -117,8 +119,24 @@ class RequestError(Exception):
 
     def __init__(self, detail: str, *, retry_after: float | None = None) -> None:
         super().__init__(detail)
-        self.detail = str(detail)
-        self.retry_after = None if retry_after is None else min(max(0.0, float(retry_after)), _YEAR)
+        vars(self).update(detail=str(detail), retry_after=_seconds(retry_after))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; the author of an error hears of what no client could be told.
+
+        Raises:
+            TypeError, ValueError: as the class does.
+        """
+        if name == "status" and (not isinstance(value, int) or value not in STATUSES):
+            raise TypeError(f"The status of an error is {value!r}; it has one from 400 to 599.")
+        if name == "retry_after":
+            value = _seconds(value)
+        super().__setattr__(name, str(value) if name == "detail" else value)
+
+
+def _seconds(value: float | None) -> float | None:
+    """A time to wait that a header and JSON can say."""
+    return None if value is None else min(max(0.0, float(value)), _YEAR)
 
 
 class BadPayload(RequestError):

@@ -46,3 +46,21 @@ def test_a_time_is_one_that_a_header_can_say(after, told):
 def test_what_an_author_gives_for_words_and_seconds_is_made_both():
     error = RequestError({"limit": 3}, retry_after=np.float64(2))
     assert (error.detail, type(error.retry_after)) == ("{'limit': 3}", float)
+
+
+@pytest.mark.parametrize("status", [302, 600, "402", None, 402.0, np.int64(402)])
+def test_an_error_is_given_no_status_that_is_none(status):
+    """Its author sets it, so its author hears of it: with threads it would reach the client."""
+    error = Overloaded("Full.")
+    with pytest.raises(TypeError, match="The status of an error is"):
+        error.status = status
+    assert error.status == 503
+
+
+def test_what_an_error_is_given_later_can_be_told_as_well():
+    error = RequestError("Later.")
+    error.status, error.detail, error.retry_after = HTTPStatus.IM_A_TEAPOT, {"a": 1}, np.float32(-2)
+    assert (error.status, error.detail, error.retry_after) == (418, "{'a': 1}", 0.0)
+    assert type(error.retry_after) is float
+    with pytest.raises(ValueError, match="soon"):
+        error.retry_after = "soon"

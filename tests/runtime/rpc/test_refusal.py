@@ -22,10 +22,12 @@ def test_status_detail_and_time_survive(error):
 
 
 @pytest.mark.parametrize("status", [302, "402", 600, None])
-def test_an_error_that_was_given_another_status_is_told_as_one_of_the_server(status):
+def test_an_error_whose_class_was_given_another_status_is_told_as_one_of_the_server(
+    status, monkeypatch
+):
     """What no service says ends its process, and the calls of others with it."""
     error = Teapot("Short.")
-    error.status = status
+    monkeypatch.setattr(Teapot, "status", status)
     found, _ = refusal.decode(refusal.encode(error, 0))
     assert (found.status, found.detail) == (500, "Short.")
 
