@@ -321,3 +321,93 @@ def test_type_statements_read_alike(project):
     body += "    @endpoint\n    def a(self, s: Score, t: Score | int) -> list[Score]: ...\n"
     static, live = both(project, IMPORTS + body)
     assert static == live
+
+
+NEW_SYNTAX = {
+    "alias with parameters": (
+        "type Swapped[A, B] = dict[B, A]\ntype Unused[A] = dict[str, int]\ntype Itself[A] = A",
+        "a: Swapped[int, str], b: Unused[float], c: Itself[list[int]], d: Itself, e: Swapped",
+    ),
+    "aliases of aliases": (
+        "type One[A] = list[A] | None\ntype Two[B] = dict[str, One[B]]",
+        "a: Two[One[int]], b: list[Two[Point]], c: One[Two[str] | int]",
+    ),
+    "recursive": (
+        """
+type Json = None | bool | float | str | list[Json] | dict[str, Json]
+type Odd = int | list[Even]
+type Even = str | list[Odd]
+type Deep[A] = A | list[Deep[A]]
+""",
+        "a: Json, b: Odd, c: list[Even], d: Deep[int], e: Deep",
+    ),
+    "any number of parameters": (
+        "type Many[*Ts] = tuple[*Ts]\ntype Made[**P] = list[t.Callable[P, int]]",
+        "a: Many[int, str], b: Many, c: Made[int], d: tuple[int, *tuple[str, ...]]",
+    ),
+    "arrays": (
+        "type Of[D: np.generic] = npt.NDArray[D]",
+        "a: Of[np.float32], b: Annotated[Of[np.int8], Array(shape=(None, 2))]",
+    ),
+    "generic classes": (
+        """
+@dataclass
+class Crate[T]:
+    value: T
+    many: dict[str, list[T]]
+class Small(Crate[int]): ...
+class Keys[T](TypedDict):
+    a: T
+    b: t.NotRequired[int]
+class Spare[T](NamedTuple):
+    a: T
+    b: int = 0
+class Model[T](BaseModel):
+    a: T
+    b: int = 0
+@attrs.define
+class Spun[T]:
+    a: T
+""",
+        "a: Crate[int], b: Crate, c: Small, d: Keys[int], e: Spare, f: Model, g: Spun[int]",
+    ),
+}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="type parameters are Python 3.12's")
+@pytest.mark.parametrize(("before", "parameters"), NEW_SYNTAX.values(), ids=NEW_SYNTAX)
+def test_type_parameters_read_alike(project, before, parameters):
+    """Of aliases, classes, methods, and the service itself."""
+    source = f"{IMPORTS}{before}\n@modelbundle.service\nclass Sample[S]:\n    @endpoint\n"
+    source += f"    def first[T: int](self, x: T, y: list[S], {parameters}) -> list[T]: ...\n"
+    static, live = both(project, source)
+    assert static == live
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="defaults are Python 3.13's")
+def test_defaults_of_type_parameters_and_read_only_keys_read_alike(project):
+    source = IMPORTS + (
+        "type Rest[A, B = int] = dict[A, B]\n"
+        "class Keys(TypedDict, total=False):\n"
+        "    a: t.Required[t.ReadOnly[int]]\n    b: t.ReadOnly[t.Required[str]]\n"
+        "    c: Annotated[t.Required[int], 1]\n    d: t.ReadOnly[float]\n"
+        "@modelbundle.service\nclass Sample:\n"
+        "    @endpoint\n    def a(self, a: Rest[str], b: Rest, c: Keys) -> Keys: ...\n"
+    )
+    static, live = both(project, source)
+    assert static == live
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="annotations are deferred since Python 3.14")
+def test_annotations_may_name_what_comes_later(project):
+    source = IMPORTS + (
+        "@modelbundle.service\nclass Sample:\n"
+        "    @endpoint\n    def a(self, a: Later, b: list[Keys]) -> Made | None: ...\n"
+        "@dataclass\nclass Later:\n    next: Later | None = None\n    made: list[Made] = ()\n"
+        "class Made(NamedTuple):\n    keys: Keys\n    other: Made | None = None\n"
+        "class Keys(TypedDict):\n    model: Model\n"
+        "class Model(BaseModel):\n    spun: Spun\n"
+        "@attrs.define\nclass Spun:\n    x: int\n    more: list[Spun] = ()\n"
+    )
+    static, live = both(project, source)
+    assert static == live

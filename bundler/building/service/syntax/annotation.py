@@ -105,6 +105,8 @@ class Annotations:
 
     def _aliased(self, alias: Alias, inside: tuple[ast.AST, ...]) -> Spec:
         value, module = alias.value, alias.module
+        if value in inside:  # type X = int | list[X]
+            return spec.OBJECT
         inside = (*inside, value)
         if isinstance(value, ast.Call):  # UserId = NewType("UserId", int)
             is_new_type = self._name(value.func, module) == "typing.NewType"
@@ -137,7 +139,16 @@ class Annotations:
             return spec.array(Array(self._dtype(name, arguments, module)))
         if name or not isinstance(node.value, ast.Name | ast.Attribute):
             return self._container(name, arguments, module, inside)
-        made = self._named(node.value, module, inside)  # Box[int], of the project
+        return self._parametrized(node, module, inside)
+
+    def _parametrized(
+        self, node: ast.Subscript, module: Module, inside: tuple[ast.AST, ...]
+    ) -> Spec:
+        """`X[int]` of the project: by `type X[T] = ...`, or of a class, whose T is left open."""
+        meaning = self._tree.resolve(node.value, module)
+        if isinstance(meaning, Alias) and meaning.is_opaque:
+            return self._aliased(meaning.of(_arguments(node), module), inside)
+        made = self._named(node.value, module, inside)
         return made if made.kind == "dataclass" else spec.OBJECT
 
     def _container(
@@ -146,12 +157,19 @@ class Annotations:
         if name == "typing.Literal":
             return self._literal(arguments, module)
         if name == "builtins.tuple":
+            if any(self._is_unpacked(each, module) for each in arguments):
+                return spec.named(name)
             if len(arguments) == 2 and _is_ellipsis(arguments[1]):  # noqa: PLR2004
                 return spec.generic("builtins.list", [self.spec(arguments[0], module, inside)])
             return spec.fixed([self.spec(each, module, inside) for each in arguments])
         known = name in spec.LISTS or name in spec.DICTS
         items = [self.spec(each, module, inside) for each in arguments] if known else []
         return spec.generic(name, items) if known else spec.OBJECT
+
+    def _is_unpacked(self, node: ast.expr, module: Module) -> bool:
+        """`*Ts` and `*tuple[int, ...]`, which stand for any number of items."""
+        is_named = isinstance(node, ast.Subscript) and self._name(node.value, module)
+        return isinstance(node, ast.Starred) or is_named == "typing.Unpack"
 
     def _literal(self, arguments: Sequence[ast.expr], module: Module) -> Spec:
         try:

@@ -46,7 +46,7 @@ class Method:
             function = call.func if call else decorator
             if records.tree.name_of(function, module) in _API:
                 _check_name(node, module, records)
-                return cls(node, module, _options(call, module, records))
+                return cls(node, module.within(node), _options(call, module, records))
         return None
 
     def route(self, service: str, records: Records) -> Route:

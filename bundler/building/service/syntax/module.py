@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ....errors import BuildError
 
@@ -20,18 +21,27 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """`name = value`, or `type name = value` (`is_alias`)."""
+    """`name = value`, or `type name[parameters] = value` (`is_alias`)."""
 
     value: ast.expr
     is_alias: bool = False
+    parameters: Sequence[ast.AST] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A type parameter that stands for an expression of `module`."""
+
+    value: ast.expr
+    module: "Module"
 
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """A name that is bound in a way that says nothing, such as a loop."""
+    """A name that is bound in a way that says nothing, such as a loop or a type parameter."""
 
 
-Binding = Imported | Assigned | Opaque | ast.ClassDef | Function
+Binding = Imported | Assigned | Given | Opaque | ast.ClassDef | Function
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +82,41 @@ class Module:
         """What relative imports start from."""
         return self.name if self.path.name == "__init__.py" else self.name.rpartition(".")[0]
 
-    def within(self, node: ast.ClassDef) -> "Module":
-        """The same, seen from inside a class body."""
-        return replace(self, names={**self.names, **bindings(node.body, self.package)})
+    def within(self, node: ast.ClassDef | Function) -> "Module":
+        """The same, seen from inside a class body, or from the annotations of a function."""
+        inner = bindings(node.body, self.package) if isinstance(node, ast.ClassDef) else {}
+        return self.knowing({**dict.fromkeys(map(_name, parameters(node)), Opaque()), **inner})
+
+    def knowing(self, names: Mapping[str, Binding]) -> "Module":
+        """The same with more names, which hide its own."""
+        return replace(self, names={**self.names, **names})
 
     def error(self, node: ast.AST, message: str, hint: str | None = None) -> BuildError:
         """An error at `node`: `service.py:12: ...`."""
         return BuildError(f"{self.shown}:{getattr(node, 'lineno', 1)}: {message}", hint=hint)
+
+
+def parameters(node: ast.AST) -> Sequence[ast.AST]:
+    """Those in brackets of `class X[T]`, `def f[T]` and `type X[T]`, since Python 3.12."""
+    return getattr(node, "type_params", ())
+
+
+def _name(parameter: ast.AST) -> str:
+    return str(getattr(parameter, "name", ""))
+
+
+def given(
+    wanted: Sequence[ast.AST], arguments: Sequence[ast.expr], home: Module, module: Module
+) -> dict[str, Binding]:
+    """Type parameters of `home` with what `module` gives for them, their defaults, or nothing."""
+    found: dict[str, Binding] = {}
+    for index, each in enumerate(wanted):
+        default = getattr(each, "default_value", None)  # Python 3.13
+        if index < len(arguments):
+            found[_name(each)] = Given(arguments[index], module)
+        else:
+            found[_name(each)] = Opaque() if default is None else Given(default, home)
+    return found
 
 
 def bindings(body: Sequence[ast.stmt], package: str) -> dict[str, Binding]:
@@ -107,7 +145,8 @@ def _bound(
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             yield from _assigned(node)
         elif type(node).__name__ == "TypeAlias":  # Python 3.12
-            yield node.name.id, Assigned(node.value, is_alias=True)  # type: ignore[attr-defined]
+            alias: Any = node
+            yield alias.name.id, Assigned(alias.value, is_alias=True, parameters=parameters(node))
         elif isinstance(node, ast.If) and is_type_checking(node.test):
             yield from _bound(node.body, package, is_typing_only=True)
             yield from _bound(node.orelse, package, is_typing_only=False)

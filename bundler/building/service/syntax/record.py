@@ -11,7 +11,7 @@ from typing import Any
 from .....runtime.services.contract.types import spec
 from .....runtime.services.contract.types.spec import FieldSpec, Kind, Spec
 from ....errors import BuildError
-from .annotation import Annotations, unquoted
+from .annotation import DEPTH, Annotations, unquoted
 from .module import Module
 from .tree import Defined, SourceTree
 
@@ -28,6 +28,7 @@ _ROOTS: dict[str, Kind] = {
 }
 _NAMED_TUPLES = frozenset(("typing.NamedTuple", "typing_extensions.NamedTuple"))
 _NO_FIELD = frozenset(("typing.ClassVar", "dataclasses.InitVar", "dataclasses.KW_ONLY"))
+_LOOKED_THROUGH = frozenset(("typing.ReadOnly", "typing.Annotated"))
 _ATTRS_FIELDS = frozenset(("attrs.field", "attr.field", "attr.ib"))
 _FIELD_CALLS = frozenset(("dataclasses.field", "pydantic.Field", "pydantic.fields.Field"))
 _FIELD_CALLS |= _ATTRS_FIELDS
@@ -167,7 +168,7 @@ class Records:
             default = self._default(node, module)
             required = default.is_required and name not in made_later
             if is_typed_dict:
-                required = _is_required(found.node, outer)
+                required = self._is_required(found.node, node.annotation, module)
             made = self.annotations.spec(node.annotation, module, inside)
             if node.value is not None and not is_typed_dict and not self._is_dataclass(found):
                 made = self.annotations.limited(made, [node.value], module)  # = Field(gt=0)
@@ -175,6 +176,18 @@ class Records:
             called = (default.alias or own) if default.is_field else ""
             made = spec.OBJECT if default.is_converted else made
             yield name, FieldSpec(called, made, required, default.value)
+
+    def _is_required(self, node: ast.ClassDef, key: ast.expr | None, module: Module) -> bool:
+        """Whether a TypedDict's key is: by a wrapper of its own, else by `total`."""
+        outer = ""
+        for _ in range(DEPTH):
+            outer, key, module = self.annotations.generic(key, module)
+            if outer not in _LOOKED_THROUGH:
+                break
+        if outer in {"typing.Required", "typing.NotRequired"}:
+            return outer == "typing.Required"
+        total = next((each.value for each in node.keywords if each.arg == "total"), None)
+        return not (isinstance(total, ast.Constant) and total.value is False)
 
     def _default(self, node: ast.AnnAssign, module: Module) -> Default:
         """From `= value`, `= field(...)`, or `Annotated[..., Field(...)]`."""
@@ -247,14 +260,6 @@ def _with_default_method(node: ast.ClassDef) -> set[str]:
 def _bare(base: ast.expr) -> ast.expr:
     """`Generic[T]` as `Generic`."""
     return base.value if isinstance(base, ast.Subscript) else base
-
-
-def _is_required(node: ast.ClassDef, outer: str) -> bool:
-    """Whether a TypedDict's key is: by its own wrapper, else by `total`."""
-    if outer in {"typing.Required", "typing.NotRequired"}:
-        return outer == "typing.Required"
-    total = next((each.value for each in node.keywords if each.arg == "total"), None)
-    return not (isinstance(total, ast.Constant) and total.value is False)
 
 
 def _renames(found: Defined) -> bool:

@@ -3,14 +3,14 @@
 import ast
 import builtins
 import difflib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .....runtime.services.service_class import import_roots
 from ....errors import BuildError
-from .module import Assigned, Binding, Function, Imported, Module, absolute
+from .module import Assigned, Binding, Function, Given, Imported, Module, absolute, given
 
 REEXPORTS = 20  # imports of imports
 
@@ -39,6 +39,12 @@ class Alias:
     module: Module
     value: ast.expr
     is_opaque: bool
+    parameters: Sequence[ast.AST] = ()
+
+    def of(self, arguments: Sequence[ast.expr], module: Module) -> "Alias":
+        """`X[int]` of `type X[T] = ...`, where `int` stands in `module`."""
+        names = given(self.parameters, arguments, self.module, module)
+        return replace(self, module=self.module.knowing(names))
 
 
 class Unknown:
@@ -170,8 +176,12 @@ class SourceTree:
 
 
 def _meaning(binding: Binding | None, module: Module) -> Meaning:
+    if isinstance(binding, Given):
+        return Alias(binding.module, binding.value, is_opaque=False)
     if isinstance(binding, Assigned):
-        return Alias(module, binding.value, binding.is_alias)
+        if any(type(each).__name__ != "TypeVar" for each in binding.parameters):
+            return Unknown()  # *Ts and **P
+        return Alias(module, binding.value, binding.is_alias, binding.parameters).of((), module)
     if isinstance(binding, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         return Defined(module, binding)
     return Unknown()

@@ -8,7 +8,8 @@ import collections.abc
 import enum
 import types
 import typing
-from functools import cache, partial
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ...array import DTYPES, Array
@@ -21,9 +22,9 @@ from .rows import DATAFRAME, array
 from .scalar import SCALARS
 
 _PASSED = frozenset(
-    getattr(typing, name)
+    f"{module}.{name}"
+    for module in ("typing", "typing_extensions")
     for name in ("Required", "NotRequired", "ReadOnly")
-    if hasattr(typing, name)
 )
 _MAKERS = {"builtins.set": set, "builtins.frozenset": frozenset}
 _WHOLE: dict[str, ValueDecoder] = {
@@ -37,12 +38,29 @@ _WHOLE: dict[str, ValueDecoder] = {
 }
 
 
-def decoder(annotation: Any, inside: tuple[type, ...] = ()) -> ValueDecoder:
+@dataclass(slots=True)
+class _Open:
+    """A record or `type X = ...` that is being read: what stands for it inside itself."""
+
+    annotation: Any
+    whole: ValueDecoder = ANYTHING
+
+    def read(self, value: Any, where: str) -> Any:
+        return self.whole.read(value, where)
+
+
+_Inside = tuple[_Open, ...]
+
+
+def decoder(annotation: Any, inside: _Inside = ()) -> ValueDecoder:
     """How values of `annotation` are read; free JSON where nothing is known of it.
 
-    `inside` are the records around it: one that contains itself is not followed for ever.
+    `inside` are the records and aliases around it: one that contains itself is not followed for
+    ever, and is read by one decoder however deep it goes.
     """
     annotation = _unwrapped(annotation)
+    if _alias(annotation):
+        return _aliased(annotation, inside)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         return _annotated(arguments[0], arguments[1:], inside)
@@ -50,29 +68,70 @@ def decoder(annotation: Any, inside: tuple[type, ...] = ()) -> ValueDecoder:
         return either([decoder(each, inside) for each in arguments])
     if origin is typing.Literal:
         return _literal(arguments)
-    if origin is tuple:
-        return _tuple(arguments, inside)
     if origin is not None:
         return _generic(origin, arguments, inside)
     return _class(annotation, inside) if isinstance(annotation, type) else ANYTHING
 
 
 def _unwrapped(annotation: Any) -> Any:
-    """Through `type X = ...`, NewType and NotRequired to what they stand for."""
+    """Through NewType and NotRequired to what they stand for."""
     while True:
-        if typing.get_origin(annotation) in _PASSED:
+        if str(typing.get_origin(annotation)) in _PASSED:
             (annotation,) = typing.get_args(annotation)
-        if hasattr(annotation, "__supertype__"):
+        elif hasattr(annotation, "__supertype__"):
             annotation = annotation.__supertype__
-        elif type(annotation).__name__ == "TypeAliasType":
-            annotation = annotation.__value__
-        elif type(typing.get_origin(annotation)).__name__ == "TypeAliasType":
-            # `type X[T] = ...` with its arguments; NumPy's NDArray since 2.5.
-            annotation = typing.get_origin(annotation).__value__[typing.get_args(annotation)]
-        elif annotation is None:
-            return type(None)
         else:
-            return annotation
+            return type(None) if annotation is None else annotation
+
+
+def _alias(annotation: Any) -> Any | None:
+    """The `type X = ...` that `X` or `X[int]` names, if it names one."""
+    for each in (annotation, typing.get_origin(annotation)):
+        if type(each).__name__ == "TypeAliasType":
+            return each
+    return None
+
+
+def _meaning(annotation: Any) -> Any:
+    """What `X` or `X[int]` stands for by `type X[T] = ...`; NumPy's NDArray since 2.5."""
+    alias, arguments = _alias(annotation), typing.get_args(annotation)
+    if alias is None:
+        return annotation
+    value, parameters = alias.__value__, alias.__type_params__
+    if any(not isinstance(each, typing.TypeVar) for each in parameters):
+        return Any  # *Ts and **P
+    given = {each: _default(each) for each in parameters}
+    given |= zip(parameters, arguments, strict=False)
+    if used := getattr(value, "__parameters__", ()):
+        return value[tuple(given.get(each, Any) for each in used)]
+    return given.get(value, Any) if isinstance(value, typing.TypeVar) else value
+
+
+def _default(parameter: Any) -> Any:
+    has_one = getattr(parameter, "has_default", bool)()  # Python 3.13
+    return parameter.__default__ if has_one else Any
+
+
+def _aliased(annotation: Any, inside: _Inside) -> ValueDecoder:
+    """Through `type X = ...` to what it stands for."""
+    alias = _alias(annotation)
+    for each in inside:
+        if _alias(each.annotation) is alias:
+            return _again(each, annotation, spec.OBJECT)
+    return _opened(annotation, inside, lambda around: decoder(_meaning(annotation), around))
+
+
+def _opened(
+    annotation: Any, inside: _Inside, make: Callable[[_Inside], ValueDecoder]
+) -> ValueDecoder:
+    opened = _Open(annotation)
+    opened.whole = make((*inside, opened))
+    return opened.whole
+
+
+def _again(around: _Open, annotation: Any, unfinished: spec.Spec) -> ValueDecoder:
+    """Something inside itself; free JSON where it is there with other arguments: X[T] in X[U]."""
+    return ValueDecoder(unfinished, around.read) if around.annotation == annotation else ANYTHING
 
 
 def name_of(cls: Any) -> str:
@@ -81,11 +140,13 @@ def name_of(cls: Any) -> str:
     return spec.CANONICAL.get(name, name)
 
 
-def _annotated(base: Any, notes: tuple[Any, ...], inside: tuple[type, ...]) -> ValueDecoder:
+def _annotated(base: Any, notes: tuple[Any, ...], inside: _Inside) -> ValueDecoder:
     note = next((each for each in notes if isinstance(each, Array)), None)
     inner = decoder(base, inside)
     if note is not None and inner.spec.kind == "array":
-        dtype = note.dtype or _dtype(typing.get_args(_unwrapped(base)))
+        while _alias(base := _unwrapped(base)):
+            base = _meaning(base)
+        dtype = note.dtype or _dtype(typing.get_args(base))
         return array(Array(dtype, note.shape))
     limits = bounds(notes)
     return constrained(inner, limits) if limits else inner
@@ -108,13 +169,23 @@ def _dtype(arguments: tuple[Any, ...]) -> str | None:
     return name if name in DTYPES else None
 
 
-def _tuple(arguments: tuple[Any, ...], inside: tuple[type, ...]) -> ValueDecoder:
+def _tuple(arguments: tuple[Any, ...], inside: _Inside) -> ValueDecoder:
+    if any(map(_is_unpacked, arguments)):
+        return _class(tuple, inside)
     if len(arguments) == 2 and arguments[1] is ...:  # noqa: PLR2004
         return listing("builtins.list", decoder(arguments[0], inside), tuple)
     return tupled([decoder(each, inside) for each in arguments])
 
 
-def _generic(origin: Any, arguments: tuple[Any, ...], inside: tuple[type, ...]) -> ValueDecoder:
+def _is_unpacked(argument: Any) -> bool:
+    """`*Ts` and `*tuple[int, ...]`, which stand for any number of items."""
+    is_unpacked = typing.get_origin(argument) is typing.Unpack
+    return is_unpacked or getattr(argument, "__unpacked__", False)
+
+
+def _generic(origin: Any, arguments: tuple[Any, ...], inside: _Inside) -> ValueDecoder:
+    if origin is tuple:
+        return _tuple(arguments, inside)
     kind = kind_of(origin) if isinstance(origin, type) else None
     if kind:  # Box[int], whose fields are those of Box
         return _record(origin, kind, inside)
@@ -130,7 +201,7 @@ def _generic(origin: Any, arguments: tuple[Any, ...], inside: tuple[type, ...]) 
     return ANYTHING
 
 
-def _class(cls: type, inside: tuple[type, ...]) -> ValueDecoder:
+def _class(cls: type, inside: _Inside) -> ValueDecoder:
     name = name_of(cls)
     if name in _WHOLE:
         return _WHOLE[name]
@@ -146,12 +217,13 @@ def _class(cls: type, inside: tuple[type, ...]) -> ValueDecoder:
     return validated(cls) if hasattr(cls, "__get_pydantic_core_schema__") else ANYTHING
 
 
-def _record(cls: type, kind: spec.Kind, inside: tuple[type, ...]) -> ValueDecoder:
-    if cls not in inside:
-        return record(cls, kind, lambda field: decoder(field, (*inside, cls)))
-    whole = cache(partial(decoder, cls))
-    lazy = spec.unfinished(kind, cls.__name__)
-    return ValueDecoder(lazy, lambda value, where: whole().read(value, where))
+def _record(cls: type, kind: spec.Kind, inside: _Inside) -> ValueDecoder:
+    for each in inside:
+        if each.annotation is cls:
+            return _again(each, cls, spec.unfinished(kind, cls.__name__))
+    return _opened(
+        cls, inside, lambda around: record(cls, kind, lambda field: decoder(field, around))
+    )
 
 
 def streamed(annotation: Any) -> Any | None:

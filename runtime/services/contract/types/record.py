@@ -37,8 +37,13 @@ def kind_of(cls: type) -> Kind | None:
     if "pydantic.main.BaseModel" in names:
         return None if "pydantic.root_model.RootModel" in names else "pydantic"
     is_attrs = hasattr(cls, "__attrs_attrs__")
-    is_plain = dataclasses.is_dataclass(cls) or typing.is_typeddict(cls)
+    is_plain = dataclasses.is_dataclass(cls) or _is_typed_dict(cls)
     return "dataclass" if is_plain or is_attrs else None
+
+
+def _is_typed_dict(cls: type) -> bool:
+    """Whether it is one of `typing` or of `typing_extensions`, which has a metaclass of its own."""
+    return type(cls).__name__ == "_TypedDictMeta"
 
 
 def record(cls: type, kind: Kind, read_annotation: ReadAnnotation) -> ValueDecoder:
@@ -59,7 +64,7 @@ def record(cls: type, kind: Kind, read_annotation: ReadAnnotation) -> ValueDecod
 
 
 def _fields_of(cls: type) -> Callable[[Any, ReadAnnotation], list[RecordField]]:
-    if typing.is_typeddict(cls):
+    if _is_typed_dict(cls):
         return _keys
     return _dataclass_fields if dataclasses.is_dataclass(cls) else _attrs_fields
 
