@@ -25,6 +25,24 @@ def plain(sample: Any) -> Any:
     Raises:
         SampleMismatch: for what has no rows, and what no request could bring as it is.
     """
+    sample = _known(sample)
+    if isinstance(sample, Mapping):
+        return {name: _filled(part) for name, part in sample.items()}
+    if isinstance(sample, tuple):
+        return tuple(map(_filled, sample))
+    if not hasattr(sample, "__len__") or isinstance(sample, (str, bytes, AbstractSet)):
+        raise _no_rows(sample)
+    if getattr(sample, "ndim", 1) == 0:
+        raise SampleMismatch("The sample is one value, not rows.", hint=_HINT_ROW)
+    if isinstance(sample, np.ndarray) and sample.dtype.names is not None:
+        raise SampleMismatch(
+            "The sample is a structured array, which no request can bring.", hint=_HINT_RECORDS
+        )
+    return _filled(sample)
+
+
+def _known(sample: Any) -> Any:
+    """What is like a table, a matrix or a list, as one that all else here knows."""
     library = type(sample).__module__.partition(".")[0]
     if library == "pyarrow" and hasattr(sample, "schema"):
         sample = sample.to_pandas()
@@ -32,19 +50,11 @@ def plain(sample: Any) -> Any:
         sample = sample.collect()
     if library == "pandas" and hasattr(sample, "columns"):
         sample = _common(sample)
+    if isinstance(sample, Mapping) and hasattr(sample, "tocoo"):  # a sparse matrix of keys
+        sample = sample.tocoo()
     if isinstance(sample, (range, deque)):
         sample = list(sample)
-    if isinstance(sample, Mapping):
-        return {name: _filled(part) for name, part in sample.items()}
-    if isinstance(sample, tuple):
-        return tuple(map(_filled, sample))
-    if not hasattr(sample, "__len__") or isinstance(sample, (str, bytes, AbstractSet)):
-        raise _no_rows(sample)
-    if isinstance(sample, np.ndarray) and sample.dtype.names is not None:
-        raise SampleMismatch(
-            "The sample is a structured array, which no request can bring.", hint=_HINT_RECORDS
-        )
-    return _filled(sample)
+    return sample
 
 
 def is_foreign(sample: Any) -> bool:

@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from scipy import sparse
 
 import modelbundle
 from modelbundle.bundler.errors import SampleMismatch
+from modelbundle.bundler.saving.recording import sample_rows
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.models.model import LoadedModel
 
@@ -30,6 +32,11 @@ def length(rows):
 @pytest.mark.parametrize("sample", [range(4), deque([1, 2])])
 def test_what_holds_rows_as_a_list_does_is_one(sample):
     assert inputs(echo, sample).layout == "objects"
+
+
+def test_a_sparse_matrix_of_keys_is_no_dict_of_inputs():
+    rows = sparse.dok_matrix(np.eye(3))
+    assert np.array_equal(sample_rows.plain(rows).toarray(), np.eye(3))
 
 
 def test_a_table_of_arrow_is_one_of_pandas():
@@ -77,6 +84,7 @@ def test_columns_of_rare_dtypes_are_what_requests_will_bring():
 @pytest.mark.parametrize(
     ("sample", "said"),
     [
+        (np.array(3.0), "is one value, not rows"),
         ({1, 2}, "The sample is a `set`, not rows"),
         ("text", "The sample is a `str`, not rows"),
         ((row for row in [1]), "The sample is a `generator`, not rows"),
