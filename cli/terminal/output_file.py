@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from ...bundler import atomic_file
 from ...runtime.errors import BundleError
 
 
@@ -12,6 +11,8 @@ def write(path: Path, data: bytes) -> None:
     Raises:
         BundleError: when it cannot be written.
     """
+    from ...bundler import atomic_file  # the store with it, which `--help` and <TAB> do without
+
     place = path.resolve()  # a link is followed, as every tool does
     try:
         if place.exists() and not place.is_file():

@@ -27,7 +27,7 @@ try:
     main()
 except SystemExit as stop:
     code = stop.code
-print("@@" + json.dumps([code, sorted({name.partition(".")[0] for name in sys.modules})]))
+print("@@" + json.dumps([code, sorted({name.partition(".")[0] for name in sys.modules} | {*sys.modules})]))
 """
 
 
@@ -68,6 +68,10 @@ def test_the_version_is_said_before_typer_is_imported():
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(arguments):
     assert loaded_by(*arguments) & HEAVY == set()
+
+
+def test_help_does_without_the_store():
+    assert "modelbundle.bundler.store" not in loaded_by("--help")
 
 
 def test_looking_at_what_is_stored_imports_no_more(shop, monkeypatch):
