@@ -107,7 +107,7 @@ class Problem:
         return f"{place}: {subject}{self.message}"
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """The problem with its hint, on one line."""
         return f"{self} {self.hint}" if self.hint else str(self)
 
@@ -122,7 +122,7 @@ class BundlefileError(BundleError):
         if len(problems) == 1:
             super().__init__(str(problems[0]), hint=problems[0].hint)
         else:  # each hint stands with its problem: apart, nobody would know whose it is
-            super().__init__("\n".join(problem.told for problem in problems))
+            super().__init__("\n".join(problem.text for problem in problems))
 
     def details(self) -> Mapping[str, Any]:
         """Every problem with its place."""

@@ -30,7 +30,7 @@ class Exported:
     content: int
 
 
-@disk.told("write the archive")
+@disk.store_errors("write the archive")
 def export_item(
     store: Store,
     item: Item,

@@ -27,7 +27,7 @@ class Imported:
     signatures: int = 0
 
 
-@disk.told("read the archive")
+@disk.store_errors("read the archive")
 def import_item(
     store: Store,
     source: str,

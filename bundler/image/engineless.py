@@ -163,7 +163,7 @@ class Engineless:
             moved=moved,
         )
 
-    @disk.told("write the image")
+    @disk.store_errors("write the image")
     def _lay_out(self, assembly: Assembly, output: str) -> int:
         known = parse(output)
         if not isinstance(known, DirectoryReference) or known.tag or known.digest:

@@ -18,7 +18,7 @@ from .assembly import BytesContent
 from .base import blob_of, document_of, for_platform, place_of
 
 
-@disk.told("write the base image")
+@disk.store_errors("write the base image")
 def vendor(
     reference: str, platforms: Sequence[str], layout: Path, progress: Progress,
     *, plain_http: bool = False,

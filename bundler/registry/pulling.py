@@ -92,7 +92,7 @@ def pull(
     source = parse(reference)
     place = _open(source, plain_http, limits)
     try:
-        with remedy.told():
+        with remedy.add_hints():
             return _Pull(source, place, store, limits, progress).run(wanted)
     finally:
         place.close()
@@ -122,7 +122,7 @@ class _Pull:
 
     def run(self, wanted: Wanted) -> Pulled:
         where = str(self._source)
-        with disk.told(f"read `{where}`"):
+        with disk.store_errors(f"read `{where}`"):
             artifact = Artifact.read(self._place.manifest(), where, self._limits)
         config = self._config(artifact.config)
         manifest = artifact.manifest(config, where)
@@ -197,7 +197,7 @@ class _Pull:
 
     def _fetch_one(self, blob: Blob, staging: Path, advance: Advance) -> None:
         path = staging / blob.digest.removeprefix("sha256:")
-        with disk.told(f"take `{self._source}` into the store"):
+        with disk.store_errors(f"take `{self._source}` into the store"):
             Download(self._place, blob, self._retry(), advance).to_file(path)
             self._store.adopt(path, blob.digest)
         with self._lock:

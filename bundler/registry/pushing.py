@@ -70,7 +70,7 @@ def push(  # noqa: PLR0913 - the public verb: one keyword for each decision of t
     item, target = store.find(tag), parse(reference)
     names = _names(item, target)
     place = _open(target, plain_http, limits, store)
-    with store.hold(item), remedy.told(), disk.told(f"push to `{target}`"):
+    with store.hold(item), remedy.add_hints(), disk.store_errors(f"push to `{target}`"):
         try:
             return _Push(item, store, place, target, progress).run(names, force=force)
         finally:
@@ -99,7 +99,7 @@ def version_tag(version: str) -> str:
 def _open(target: Reference, plain_http: bool, limits: Limits, store: "Store") -> Place:
     if isinstance(target, DirectoryReference):
         directory = Directory(target, limits)
-        with disk.told(f"push to `{target}`"):
+        with disk.store_errors(f"push to `{target}`"):
             directory.prepare()
         return directory
     if isinstance(target, BucketReference):

@@ -47,7 +47,7 @@ class EnvironmentHome:
         Raises:
             StoreError: when nothing can be written there.
         """
-        with disk.told("make the environment"):
+        with disk.store_errors("make the environment"):
             disk.make_directories(self.path.parent)
         with self._alone(progress):
             if not self.is_complete:
@@ -58,10 +58,10 @@ class EnvironmentHome:
         mark = drafts.beside(self.path)  # says that this process fills the folder
         own = self.path.with_name(f"{self.path.name}.{mark.name.split('.')[-2]}")
         try:
-            with disk.told("make the environment"):
+            with disk.store_errors("make the environment"):
                 mark.symlink_to(own.name)
             fill(own)
-            with disk.told("make the environment"):
+            with disk.store_errors("make the environment"):
                 disk.sync_filesystem(own)  # or a power cut leaves the mark, and hollow packages
                 (own / COMPLETE).touch()
                 self._publish(own)

@@ -17,7 +17,7 @@ from ...runtime.pickles.scanning import scan
 from ..errors import InvalidSource, SampleMismatch, UnsupportedModel
 from ..progress import NullProgress, Progress
 from ..store import Item, Store
-from ..store.files.disk import told
+from ..store.files.disk import store_errors
 from ..tag import check_name, check_version
 from . import absent_code, model_source, opening, rehearsal, save_options
 from .draft import Draft
@@ -164,7 +164,7 @@ def save_file(
     _check(name, given)
     store = store or Store.default()
     with ExitStack() as stack:
-        with told("read the model"):
+        with store_errors("read the model"):
             source = model_source.recognize(path, lambda: stack.enter_context(store.staging()))
         return _save_found(name, str(path), source, given, (store, progress))
 
@@ -174,7 +174,7 @@ def _save_fetched(
 ) -> Item:
     _check(name, given)
     store, progress = aids
-    with store.staging() as directory, told("fetch the model"):
+    with store.staging() as directory, store_errors("fetch the model"):
         source = model_source.fetch(address, directory, progress)
         return _save_found(name, address, source, given, aids)
 
@@ -193,7 +193,7 @@ def _save_found(
     options = {**source.options, **given.options}
     saved = Saved(source.format, tuple(source.files), source.executes_code, options)
     with store.staging() as directory:
-        with told("lay out its files"):
+        with store_errors("lay out its files"):
             source.lay_out(directory)
         recordings = _recordings_of_file(source, directory, saved, (given, progress))
         _warn_of(_odd_count(recordings), progress)
@@ -348,7 +348,7 @@ def _prepared(framework: Framework, model: Any) -> Any:
 
 def _written(framework: Framework, model: Any, directory: Path, given: SaveOptions) -> Saved:
     try:
-        with told("write the model"):
+        with store_errors("write the model"):
             return framework.save(model, directory, given.options)
     except BundleError:
         raise

@@ -62,7 +62,7 @@ class Referrers:
         self._workspace = workspace
         self._layout = layout
 
-    @disk.told("write to the store")
+    @disk.store_errors("write to the store")
     def attach(self, item: Item, kind: str, data: bytes) -> Referrer:
         """Store `data` as a referrer of an item; the same data is stored once."""
         self._layout.prepare()
@@ -75,7 +75,7 @@ class Referrers:
         self._workspace.release(referrer.blobs)  # what taking them in had held
         return referrer
 
-    @disk.told("read the store")
+    @disk.store_errors("read the store")
     def of(self, item: Item, kind: str | None = None) -> list[Referrer]:
         """The referrers of an item, or those of one kind, in a stable order."""
         folder = self._folder(item.digest)
@@ -87,12 +87,12 @@ class Referrers:
         found = [one for one in self.of(item) if one.kind in TRAVELING]
         return [one for one in found if one.content.size <= LARGEST][:MOST]
 
-    @disk.told("read the store")
+    @disk.store_errors("read the store")
     def manifest(self, referrer: Referrer) -> bytes:
         """The bytes of its OCI manifest; raises Damaged if they are missing or differ."""
         return self._blobs.read(referrer.manifest)
 
-    @disk.told("read the store")
+    @disk.store_errors("read the store")
     def read(self, referrer: Referrer) -> bytes:
         """The bytes of its content; raises Damaged if they are missing or differ."""
         return self._blobs.read(referrer.content.digest)

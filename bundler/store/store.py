@@ -79,7 +79,7 @@ class Store:
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """A directory in the store's file system, removed afterwards."""
-        with disk.told("write to the store"):
+        with disk.store_errors("write to the store"):
             self._layout.prepare()
             path = self._workspace.new()
             disk.make_directory(path)
@@ -88,7 +88,7 @@ class Store:
         finally:
             shutil.rmtree(path, ignore_errors=True)
 
-    @disk.told("take the file into the store")
+    @disk.store_errors("take the file into the store")
     def ingest(
         self,
         path: Path,
@@ -111,7 +111,7 @@ class Store:
             with batch.ending():
                 yield batch
 
-    @disk.told("write to the store")
+    @disk.store_errors("write to the store")
     def has(self, digest: str, size: int) -> bool:
         """Whether the blob exists; if so, it is kept as long as this process lives."""
         self._layout.prepare()
@@ -121,12 +121,12 @@ class Store:
         self._workspace.release([digest])
         return False
 
-    @disk.told("take the file into the store")
+    @disk.store_errors("take the file into the store")
     def adopt(self, path: Path, digest: str) -> Blob:
         """Add a file of a staging directory, whose digest was computed while it was written."""
         return self._blobs.keep(path, digest)
 
-    @disk.told("write to the store")
+    @disk.store_errors("write to the store")
     def ingest_bytes(self, data: bytes) -> Blob:
         """Add bytes as a blob."""
         self._layout.prepare()
@@ -144,7 +144,7 @@ class Store:
             finally:
                 delivery.release()
 
-    @disk.told("write to the store")
+    @disk.store_errors("write to the store")
     def commit(  # noqa: PLR0913 - what a ref says
         self,
         kind: Kind,
@@ -204,7 +204,7 @@ class Store:
         self._index.changed()
         return self._refs.named(item)
 
-    @disk.told("move the alias")
+    @disk.store_errors("move the alias")
     def alias(self, item: Item, alias: str) -> None:
         """Set `name@alias` to this item."""
         check_version(alias, "alias")
@@ -212,14 +212,14 @@ class Store:
         self._names.alias(item, alias)
         self._index.changed()
 
-    @disk.told("remove the alias")
+    @disk.store_errors("remove the alias")
     def unalias(self, kind: Kind, name: str, alias: str) -> None:
         """Remove an alias; the item stays."""
         self._layout.check()
         self._names.unalias(kind, name, alias)
         self._index.changed()
 
-    @disk.told("delete it")
+    @disk.store_errors("delete it")
     def delete(self, item: Item) -> None:
         """Remove an item's tag and aliases; `gc` then frees what nothing else refers to."""
         self._layout.check()
@@ -245,7 +245,7 @@ class Store:
                 stack.enter_context(self._workspace.holding(digests))
             yield
 
-    @disk.told("collect garbage")
+    @disk.store_errors("collect garbage")
     def gc(self, *, dry_run: bool = False) -> Reclaimed:
         """Remove what no ref and no running process needs.
 
@@ -255,7 +255,7 @@ class Store:
         self._layout.check()
         return self._collector().collect(dry_run=dry_run)
 
-    @disk.told("verify the store")
+    @disk.store_errors("verify the store")
     def verify(
         self,
         items: Iterable[Item] | None = None,
@@ -267,7 +267,7 @@ class Store:
         stored = (self._refs, self._blobs, self._trees, self.referrers)
         return Verification(self.root, *stored).run(items, progress)
 
-    @disk.told("repair the store")
+    @disk.store_errors("repair the store")
     def repair(
         self,
         items: Iterable[Item] | None = None,
@@ -287,7 +287,7 @@ class Store:
             self._index.settle()
         return Repaired.between(found, self.verify(chosen, progress=progress) if found else [])
 
-    @disk.told("measure the store")
+    @disk.store_errors("measure the store")
     def usage(self) -> Usage:
         """The disk usage."""
         self._layout.check()
@@ -309,13 +309,13 @@ class Store:
 
     # Reading
 
-    @disk.told("read the store")
+    @disk.store_errors("read the store")
     def items(self, kind: Kind) -> list[Item]:
         """All models or bundles, by name and order of saving; damaged ones are marked."""
         self._layout.check()
         return self._refs.items(kind)
 
-    @disk.told("read the store")
+    @disk.store_errors("read the store")
     def find(self, text: str, kind: Kind | None = None, *, damaged: bool = False) -> Item:
         """The item that a tag, alias or digest names; a bare name is looked for in bundles first.
 
@@ -332,29 +332,29 @@ class Store:
             )
         return item
 
-    @disk.told("read the store")
+    @disk.store_errors("read the store")
     def config(self, item: Item) -> bytes:
         """The bytes of its model.json or bundle.json."""
         return self._blobs.read(item.digest)
 
-    @disk.told("read the store")
+    @disk.store_errors("read the store")
     def manifest(self, item: Item) -> bytes:
         """The bytes of its OCI manifest, the same as in a registry."""
         return self._blobs.read(item.manifest)
 
-    @disk.told("read the store")
+    @disk.store_errors("read the store")
     def files(self, item: Item) -> tuple[FileEntry, ...]:
         """All files of an item except its model.json or bundle.json."""
         return oci.read_manifest(self._blobs.read(item.manifest))[1]
 
-    @disk.told("read the store")
+    @disk.store_errors("read the store")
     def blob(self, digest: str) -> Path:
         """The path of a blob; raises Damaged if it is missing."""
         return self._blobs.find(digest)
 
     # Placing
 
-    @disk.told("lay out its files")
+    @disk.store_errors("lay out its files")
     def directory(self, item: Item) -> Path:
         """The item as a directory of read-only links, model.json or bundle.json included.
 
@@ -375,14 +375,14 @@ class Store:
     @contextmanager
     def laying_out(self, files: Sequence[FileEntry]) -> Iterator[Path]:
         """A directory of links to these files, removed when the block ends."""
-        with disk.told("lay out its files"):
+        with disk.store_errors("lay out its files"):
             path = self._trees.lay_out(files)
         try:
             yield path
         finally:
             shutil.rmtree(path, ignore_errors=True)
 
-    @disk.told("place the file")
+    @disk.store_errors("place the file")
     def place(self, digest: str, destination: Path, *, executable: bool = False) -> None:
         """Make `destination` a read-only reflink, hard link or copy of a blob."""
         place(self._blobs.find(digest), destination, executable=executable)

@@ -37,7 +37,7 @@ class Trust:
         """Whether the model or bundle with this digest is trusted on this machine."""
         return _hex(digest) in _named_in_environment() or self._path(digest).exists()
 
-    @disk.told("trust it")
+    @disk.store_errors("trust it")
     def grant(self, digest: str, reason: str) -> None:
         """Trust a digest; `reason` is who or what decided so."""
         self._layout.prepare()
@@ -48,13 +48,13 @@ class Trust:
                 temporary.replace(path)
         disk.sync_directory(self._directory)  # who wrote it may have been killed before this
 
-    @disk.told("withdraw the trust")
+    @disk.store_errors("withdraw the trust")
     def revoke(self, digest: str) -> None:
         """Stop trusting a digest."""
         if disk.remove(self._path(digest)):
             disk.sync_directory(self._directory)
 
-    @disk.told("read what is trusted")
+    @disk.store_errors("read what is trusted")
     def granted(self) -> list[Granted]:
         """All digests trusted on this machine, sorted, without those of `BUNDLE_TRUST`."""
         names = sorted(path.name for path in self._directory.glob("*"))

@@ -10,4 +10,4 @@ class Offload(Protocol):
         """The note and the batch of what `work.reader(work)` reads in a body."""
 
     async def write(self, work: str, given: Any, output: Any) -> tuple[Any, bytes] | None:
-        """`work.told` of what `work.writer(work)` replies, and its body."""
+        """`work.head_of` of what `work.writer(work)` replies, and its body."""

@@ -26,7 +26,7 @@ class Question(Protocol):
             RequestError: for what cannot be said in the way that the client wants it.
         """
 
-    async def said(self, output: Any, deadline: float) -> Reply:
+    async def reply_offloaded(self, output: Any, deadline: float) -> Reply:
         """As `reply`, by another process where it is much; `deadline` is on the monotonic clock.
 
         Raises:

@@ -110,7 +110,7 @@ def of(catalog: "Catalog", given: Json) -> "Served":
     return catalog.find(name, version, method=method)
 
 
-def told(reply: Reply) -> Any:
+def head_of(reply: Reply) -> Any:
     """All of a reply but its body, as JSON."""
     named = [[each.decode("latin-1") for each in header] for header in reply.headers]
     return reply.status, reply.content_type, named

@@ -103,7 +103,7 @@ class Sklearn(Framework):
         """Call it; sparse answers become dense, those of several outputs a tuple."""
         rows = batch if takes_records(model) else table.stack(batch)
         if hasattr(rows, "columns"):
-            rows = sklearn_gaps.told(rows, self._gaps_of(model))
+            rows = sklearn_gaps.filled(rows, self._gaps_of(model))
         answer = settled(_asked(getattr(model, method), _as_fitted(model, rows)))
         if isinstance(answer, list) and _is_of_outputs(model, answer, table.rows(rows)):
             return tuple(answer)  # any other list is one of rows

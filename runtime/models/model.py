@@ -113,7 +113,7 @@ class LoadedModel:
         except Exception as error:
             if is_out_of_memory(error):
                 raise
-            told = self._unlike(method, batch) or unknown_level.told(error, batch)
+            told = self._unlike(method, batch) or unknown_level.refusal(error, batch)
             if told is None:
                 raise
             raise InvalidInput(told) from error

@@ -22,7 +22,7 @@ _DEEPEST = 8  # errors of errors
 _SHOWN = 64  # characters of a value that an error repeats
 
 
-def told(error: BaseException, batch: Any) -> str | None:
+def refusal(error: BaseException, batch: Any) -> str | None:
     """A sentence on the value of `batch` for which the model raised `error`, or None."""
     for value in _named(error):
         place = next(_places(batch, value), None)

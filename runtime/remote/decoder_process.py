@@ -65,7 +65,7 @@ class DecoderTasks:
 
     def _write(self, name: str, _: str, given: Any) -> tuple[Any, ...]:
         reply = work.writer(name)(self._catalog, *given)
-        return _ROWS, reply.body, work.told(reply)
+        return _ROWS, reply.body, work.head_of(reply)
 
     @cached_property
     def _catalog(self) -> Catalog:

@@ -67,7 +67,7 @@ class RemoteStream(AsyncGenerator[bytes, None]):
             await self._wait()
         part = self._parts.popleft()
         if self._taken.add(len(part)):
-            self._on_taken(*self._taken.told())
+            self._on_taken(*self._taken.take_counts())
         return part
 
     async def athrow(

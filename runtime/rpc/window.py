@@ -46,7 +46,7 @@ class Taken:
         self.size += size
         return 2 * self.parts >= PARTS or 2 * self.size >= SIZE
 
-    def told(self) -> tuple[int, int]:
+    def take_counts(self) -> tuple[int, int]:
         """What to tell now: parts and bytes."""
         parts, size, self.parts, self.size = self.parts, self.size, 0, 0
         return parts, size

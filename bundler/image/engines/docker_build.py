@@ -26,7 +26,7 @@ def build(
     log = BuildLog(progress)
     progress.step(f"Building with {engine.name} {engine.version}")
     with (
-        told(engine, "build the image"),
+        engine_errors(engine, "build the image"),
         progress.meter("Sending the bundle", context.size) as meter,
     ):
         events = engine.client.api.build(
@@ -41,7 +41,7 @@ def build(
             decode=True,
             timeout=None,  # a step may be silent for as long as it takes
         )
-    with told(engine, "build the image"):
+    with engine_errors(engine, "build the image"):
         for event in events:
             log.add(event)
     return log.result()
@@ -49,7 +49,7 @@ def build(
 
 def tagged(engine: Engine, made: str, tags: tuple[str, ...]) -> MadeImage:
     """Tag an image that was built."""
-    with told(engine, "tag the image"):
+    with engine_errors(engine, "tag the image"):
         for tag in tags[1:]:
             repository, version = _split(tag)
             engine.client.api.tag(made, repository, version)
@@ -66,7 +66,10 @@ def pushed(engine: Engine, image: MadeImage, progress: Progress) -> MadeImage:
     """
     digest = None
     for tag in image.tags:
-        with told(engine, f"push `{tag}`"), progress.meter(f"Pushing {tag}", image.size) as meter:
+        with (
+            engine_errors(engine, f"push `{tag}`"),
+            progress.meter(f"Pushing {tag}", image.size) as meter,
+        ):
             sent: dict[str, int] = {}
             for event in _push(engine, tag):
                 now = (event.get("progressDetail") or {}).get("current", 0)
@@ -99,7 +102,7 @@ def _split(tag: str) -> tuple[str, str]:
 
 
 @contextmanager
-def told(
+def engine_errors(
     engine: Engine, doing: str, *, passing: type[Exception] | tuple[()] = ()
 ) -> Iterator[None]:
     """Say in a sentence what the docker SDK raises; `passing` is the caller's."""

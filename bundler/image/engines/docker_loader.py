@@ -16,7 +16,7 @@ from ..assembly import Assembly
 from ..made_image import MadeImage
 from ..recipe.image_settings import DIGEST_LABEL
 from . import load_tar
-from .docker_build import tagged, told
+from .docker_build import engine_errors, tagged
 from .engine import Engine
 from .image_loader import ASKED, Sent, shared_layers
 
@@ -36,7 +36,7 @@ class DockerLoader:
         from docker.errors import ImageNotFound
 
         try:
-            with told(self._engine, f"look at `{reference}`", passing=ImageNotFound):
+            with engine_errors(self._engine, f"look at `{reference}`", passing=ImageNotFound):
                 found = self._engine.client.api.inspect_image(reference)
         except ImageNotFound:
             return None
@@ -47,7 +47,7 @@ class DockerLoader:
     def python(self, reference: str) -> str | None:
         """See `ImageLoader`; it runs without a network."""
         api, name = self._engine.client.api, f"bundle-asks-{os.getpid()}-{secrets.token_hex(4)}"
-        with told(self._engine, f"run `{reference}`"):
+        with engine_errors(self._engine, f"run `{reference}`"):
             try:
                 api.create_container(
                     reference,
@@ -84,7 +84,7 @@ class DockerLoader:
     def fetch(self, reference: str, platform: str) -> None:
         """See `ImageLoader`."""
         reason = None
-        with told(self._engine, f"pull `{reference}`"):
+        with engine_errors(self._engine, f"pull `{reference}`"):
             name, _, digest = reference.partition("@")
             repository, colon, tag = name.rpartition(":")
             if not colon or "/" in tag:
@@ -102,7 +102,7 @@ class DockerLoader:
         if self.name != "Docker":
             return frozenset()
         chains = [self._base]
-        with told(self._engine, "look at its images"):
+        with engine_errors(self._engine, "look at its images"):
             images = self._engine.client.api.images(filters={"label": DIGEST_LABEL})
             chains += [self._layers(image["Id"]) for image in images[:_ASKED]]
         return shared_layers(diff_ids, chains)
@@ -124,7 +124,7 @@ class DockerLoader:
         reason = None
         with (
             progress.meter(f"Handing {tags[0]} to {self.name}", sent.size) as meter,
-            told(self._engine, "take the image"),
+            engine_errors(self._engine, "take the image"),
         ):
             data = load_tar.chunks(assembly, tags, meter, sent.absent)
             for event in self._engine.client.api.load_image(data):

@@ -18,7 +18,7 @@ from ...store.files.layout import OCI
 from ..assembly import Assembly, BytesContent, Part
 
 
-@disk.told("write the image")
+@disk.store_errors("write the image")
 def write(assembly: Assembly, tags: Sequence[str], destination: str, progress: Progress) -> int:
     """Write the tar to a path, a URL or `-`, whole or not at all; its bytes.
 

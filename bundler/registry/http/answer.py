@@ -110,7 +110,7 @@ class Answer:
         """Close the connection without reading the rest."""
         self._response.close()
 
-    def said(self) -> str:
+    def message(self) -> str:
         """The error message of the registry, on one short line."""
         try:
             body = self.read(self._limits.message)

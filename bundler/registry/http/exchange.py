@@ -139,7 +139,7 @@ class Exchange:
 
     def refusal(self, answer: Answer, what: str) -> str:
         """An error with the message of the registry."""
-        said = answer.said()
+        said = answer.message()
         detail = f": {said}" if said else ""
         return f"`{self.reference.host}` answered {answer.status} for {what}{detail}."
 
@@ -175,7 +175,7 @@ class Exchange:
         return [own, f"repository:{also}:pull"] if also else [own]
 
     def _denied(self, answer: Answer) -> RegistryError:
-        said = answer.said() if answer.status == _FORBIDDEN else ""
+        said = answer.message() if answer.status == _FORBIDDEN else ""
         verb = "pull from" if self._access == "pull" else "push to"
         host, repository = self.reference.host, self.reference.repository
         who = "these credentials" if self.is_logged_in else "strangers"
@@ -185,7 +185,7 @@ class Exchange:
         )
 
     def _busy(self, answer: Answer) -> TransientError:
-        wait, said = answer.retry_after, answer.said()
+        wait, said = answer.retry_after, answer.message()
         detail = f": {said}" if said else ""
         return TransientError(
             f"`{self.reference.host}` answered {answer.status}{detail}.",

@@ -37,7 +37,7 @@ def of_words(said: str) -> str:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def add_hints() -> Iterator[None]:
     """Add a hint to an error without one."""
     try:
         yield

@@ -163,7 +163,7 @@ def _document(answer: Answer, limits: Limits) -> dict[str, object]:
 
 
 def _refusal(place: str, answer: Answer) -> RegistryError:
-    wait, said = answer.retry_after, answer.said()
+    wait, said = answer.retry_after, answer.message()
     text = f"The token service `{place}` answered {answer.status}{f' ({said})' if said else ''}."
     if answer.status in BUSY:
         return TransientError(text, retry_after=wait)

@@ -202,4 +202,4 @@ def _is_half_read(answer: Answer) -> bool:
 
     The reference registry then compares the digest with as much as has been written.
     """
-    return answer.status == _BAD_REQUEST and answer.said().startswith("DIGEST_INVALID")
+    return answer.status == _BAD_REQUEST and answer.message().startswith("DIGEST_INVALID")

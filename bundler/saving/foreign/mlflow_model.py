@@ -131,7 +131,7 @@ def _origin(folder: Folder, document: Mapping[str, Any], flavor: str, source: Fi
         signature=mlflow_schema.signature(document.get("signature"), batchable=flavor in _BY_ROW),
         sample=_example(folder, document),
         metadata={"mlflow": _told(document, flavor)},
-        notes=(*pins.told(loose), *_silent(source, folder)),
+        notes=(*pins.warnings(loose), *_silent(source, folder)),
     )
 
 
@@ -182,7 +182,7 @@ def _whole(folder: Folder, document: Mapping[str, Any]) -> FileSource:
             signature=mlflow_schema.signature(document.get("signature"), batchable=False),
             sample=_example(folder, document),
             metadata={"mlflow": _told(document, "python_function")},
-            notes=pins.told(loose),
+            notes=pins.warnings(loose),
         ),
         takes_links=False,  # MLflow looks where its artifacts really are
     )

@@ -38,7 +38,7 @@ def _lines(text: str) -> Iterable[str]:
             yield plain[:200]
 
 
-def told(loose: Sequence[str]) -> tuple[str, ...]:
+def warnings(loose: Sequence[str]) -> tuple[str, ...]:
     """Sentences about the lines that pin nothing; none where there are none."""
     plain = [line for line in loose if _LOOSE.fullmatch(line)]
     others = len(loose) - len(plain)

@@ -48,7 +48,7 @@ def read(folder: Folder) -> FileSource:
         tool="torchserve",
         packages=packages,
         metadata={"torchserve": _told(model)},
-        notes=(*notes, *pins.told(loose)),
+        notes=(*notes, *pins.warnings(loose)),
     )
     return replace(source, origin=origin)
 

@@ -25,7 +25,7 @@ class Batch:
         self._directory = directory
         self._staged: dict[str, Path] = {}
 
-    @disk.told("take the file into the store")
+    @disk.store_errors("take the file into the store")
     def ingest(
         self,
         path: Path,
@@ -36,7 +36,7 @@ class Batch:
         """Add a file's bytes, as `Store.ingest` does."""
         return self._ingest.take(path, move=move, progress=progress)
 
-    @disk.told("write to the store")
+    @disk.store_errors("write to the store")
     def ingest_bytes(self, data: bytes) -> Blob:
         """Add bytes."""
         return self.keep_bytes(data)
@@ -68,7 +68,7 @@ class Batch:
         """Move everything into the store when the block ends without an exception."""
         with Barrier(self._directory) as barrier:
             yield
-            with disk.told("take the files into the store"):
+            with disk.store_errors("take the files into the store"):
                 self._blobs.keep_together(self._staged, barrier)
 
     def _place(self, digest: str) -> Path:

@@ -50,7 +50,7 @@ class Delivery:
         self._held: Counter[str] = Counter()
         self.written = 0  # bytes that the store did not have
 
-    @disk.told("read the store")
+    @disk.store_errors("read the store")
     def check_free(self, kind: Kind, name: str, version: str, digest: str) -> None:
         """Check that a tag can be given to the item, before any byte is received.
 
@@ -63,7 +63,7 @@ class Delivery:
             if item.version.lower() == version.lower() and not item.damaged:
                 check_same(item, replace(item, version=version, digest=digest))
 
-    @disk.told("write to the store")
+    @disk.store_errors("write to the store")
     def expect(self, blobs: Iterable[Blob]) -> None:
         """Announce the blobs of the item, before any byte is received.
 
@@ -91,7 +91,7 @@ class Delivery:
         self._staged[blob.digest] = path
         self.written += blob.size
 
-    @disk.told("write to the store")
+    @disk.store_errors("write to the store")
     def commit(
         self, kind: Kind, name: str, config: bytes, files: Sequence[FileEntry], **options: Any
     ) -> Item:
@@ -107,7 +107,7 @@ class Delivery:
         self._held.subtract(entry.digest for entry in files)  # a commit lets go of each once
         return item
 
-    @disk.told("write to the store")
+    @disk.store_errors("write to the store")
     def keep(self) -> None:
         """Move the received blobs into the store, where only this process holds them."""
         self._blobs.keep_together(self._staged, self._barrier)
@@ -127,7 +127,7 @@ class Delivery:
         return self._blobs.has(blob.digest, blob.size)
 
 
-@disk.told("write to the store")
+@disk.store_errors("write to the store")
 def _write(path: Path, hashing: Hashing) -> str:
     target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 

@@ -30,7 +30,7 @@ _HINTS = {
 
 
 @contextmanager
-def told(doing: str) -> Iterator[None]:
+def store_errors(doing: str) -> Iterator[None]:
     """Convert an OSError to a `StoreError` that names path, reason and errno."""
     try:
         yield

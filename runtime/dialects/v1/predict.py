@@ -31,9 +31,9 @@ class PredictQuestion:
         """The answer, given what the model says to exactly these rows."""
         return self._wording.reply(output)
 
-    async def said(self, output: Any, deadline: float) -> Reply:
+    async def reply_offloaded(self, output: Any, deadline: float) -> Reply:
         """As `reply`, by another process where it is much."""
-        return await self._wording.said(output, deadline)
+        return await self._wording.reply_offloaded(output, deadline)
 
 
 class Predict:

@@ -86,7 +86,7 @@ class Wording:
         """
         return Reply(nan_json.dumps(partial(self._told, output), nan_as_null=self._is_null))
 
-    async def said(self, output: Any, deadline: float) -> Reply:
+    async def reply_offloaded(self, output: Any, deadline: float) -> Reply:
         """As `reply`, by another process where it is much.
 
         Raises:
@@ -209,18 +209,18 @@ class Prediction:
         question, output = await self._answered(
             asked, BodyForm("examples", prefers="predict_proba")
         )
-        return await Wording(question, "classify").said(output, self._inquiry.deadline)
+        return await Wording(question, "classify").reply_offloaded(output, self._inquiry.deadline)
 
     async def regressed(self, asked: RequestBody) -> Reply:
         """`:regress`: a number for each example."""
         question, output = await self._answered(asked, BodyForm("examples"))
-        return await Wording(question, "regress").said(output, self._inquiry.deadline)
+        return await Wording(question, "regress").reply_offloaded(output, self._inquiry.deadline)
 
     async def _said(self, asked: RequestBody, key: str, refused: str = "") -> Reply:
         if self.served.signature is None or not asked.is_json:
             return await self._called(asked, key)
         question, output = await self._answered(asked, BodyForm("instances", refused=refused))
-        return await Wording(question, key).said(output, self._inquiry.deadline)
+        return await Wording(question, key).reply_offloaded(output, self._inquiry.deadline)
 
     def worded(self, asked: RequestBody) -> "Wording":
         """What `:predict` asks, read at once, and how it is answered.

@@ -26,7 +26,7 @@ def learned(model: Any) -> Gaps:
     return {name: next(iter(gaps)) for name, gaps in found.items() if len(gaps) == 1}
 
 
-def told(rows: Any, gaps: Gaps) -> Any:
+def filled(rows: Any, gaps: Gaps) -> Any:
     """A table whose missing texts are what the model takes for missing."""
     changed = {}
     for name in rows.columns:

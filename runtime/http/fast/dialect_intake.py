@@ -181,7 +181,7 @@ class DialectAnswers(RouteResponder):
         return request.question.reply(output)
 
     async def _said_elsewhere(self, request: FastRequest, output: Any) -> Reply:
-        return await request.question.said(output, request.deadline)
+        return await request.question.reply_offloaded(output, request.deadline)
 
     def _refusal(self, error: RequestError) -> Reply:
         return self._endpoint.refusal(error)

@@ -46,7 +46,7 @@ class ExitReport:
         return "hang" if self.is_hang else "crash"
 
     @property
-    def told(self) -> str:
+    def last_words(self) -> str:
         """Its last words on stderr, formatted for the log."""
         return f" Its last words:\n{self.words}" if self.words else ""
 

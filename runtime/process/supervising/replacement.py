@@ -97,5 +97,10 @@ def _report(slot: ProcessSlot, child: Child, exit_report: ExitReport, delay: flo
     when = f"in {delay:g} s" if delay else "now"
     which = f"{slot.name} (pid {child.pid})"
     log.error(
-        "%s %s%s; starting another %s.%s", which, exit_report.why, reason, when, exit_report.told
+        "%s %s%s; starting another %s.%s",
+        which,
+        exit_report.why,
+        reason,
+        when,
+        exit_report.last_words,
     )

@@ -50,7 +50,7 @@ def caused(error):
     ],
 )
 def test_a_value_that_the_error_names_and_the_request_has_is_the_clients(error, batch, said):
-    assert unknown_level.told(error, batch).startswith(said)
+    assert unknown_level.refusal(error, batch).startswith(said)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_value_that_the_error_names_and_the_request_has_is_the_clients(error, 
 )
 def test_any_other_error_is_the_models(error):
     """A name that is in no row is the author's mistake."""
-    assert unknown_level.told(error, FRAME) is None
+    assert unknown_level.refusal(error, FRAME) is None
 
 
 class Prices:

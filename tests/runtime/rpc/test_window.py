@@ -33,7 +33,7 @@ def test_every_part_goes_and_no_more_are_under_way_than_may_be(sizes):
                 await asyncio.sleep(0)
             assert arrived.pop(0) == size
             if taken.add(size):
-                parts, bytes_ = taken.told()
+                parts, bytes_ = taken.take_counts()
                 assert (parts, bytes_) == (len(under_way[:parts]), sum(under_way[:parts]))
                 del under_way[:parts]
                 window.taken(parts, bytes_)
@@ -50,5 +50,5 @@ def test_every_part_goes_and_no_more_are_under_way_than_may_be(sizes):
 def test_it_is_told_at_half_of_it(size, parts):
     taken = Taken()
     assert [taken.add(size) for _ in range(parts)] == [False] * (parts - 1) + [True]
-    assert taken.told() == (parts, parts * size)
-    assert taken.told() == (0, 0)
+    assert taken.take_counts() == (parts, parts * size)
+    assert taken.take_counts() == (0, 0)

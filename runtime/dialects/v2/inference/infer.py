@@ -48,7 +48,7 @@ class InferQuestion:
         is_null = served.settings.nan == "null"
         return InferAnswer(self.model, served.version, tensors, is_null).reply(self.request)
 
-    async def said(self, output: Any, deadline: float) -> Reply:
+    async def reply_offloaded(self, output: Any, deadline: float) -> Reply:
         """As `reply`, by another process where it is much JSON.
 
         Raises:
@@ -120,7 +120,7 @@ class Infer:
 
     async def _told(self, inquiry: Inquiry, question: InferQuestion) -> Reply:
         output = await question.served.answer(inquiry, question.batch)
-        return await question.said(output, inquiry.deadline)
+        return await question.reply_offloaded(output, inquiry.deadline)
 
     async def _read_elsewhere(self, inquiry: Inquiry, served: Served) -> InferQuestion | None:
         """What much JSON asks of a model, where another process reads it."""

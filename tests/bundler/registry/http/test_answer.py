@@ -108,4 +108,4 @@ def test_how_long_we_are_asked_to_wait(ask, said, seconds):
     ],
 )
 def test_its_words_for_an_error_are_one_short_line(ask, kind, body, said):
-    assert ask(answering(500, body, Content_Type=kind)).said() == said
+    assert ask(answering(500, body, Content_Type=kind)).message() == said

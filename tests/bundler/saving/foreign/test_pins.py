@@ -30,15 +30,15 @@ def test_a_line(line, found):
 
 def test_what_is_told_names_no_option_and_no_address():
     lines = ["pandas>=2", "--index-url http://evil", "x @ file:///etc/passwd", "-r /etc/passwd"]
-    first, second = pins.told(pins.read("\n".join(lines))[1])
+    first, second = pins.warnings(pins.read("\n".join(lines))[1])
     assert "`pandas>=2`" in first
     assert "evil" not in first + second
     assert "(3)" in second
-    assert pins.told([]) == ()
+    assert pins.warnings([]) == ()
 
 
 @given(st.text())
 def test_any_text_is_read(text):
     found, loose = pins.read(text)
     assert all(name.isprintable() and version.isprintable() for name, version in found.items())
-    assert all(sentence.isprintable() for sentence in pins.told(loose))
+    assert all(sentence.isprintable() for sentence in pins.warnings(loose))

@@ -13,7 +13,10 @@ def test_too_few_descriptors_are_told_with_the_command_that_allows_more(tmp_path
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
     try:
-        with pytest.raises(StoreError, match="EMFILE") as caught, disk.told("read the store"):
+        with (
+            pytest.raises(StoreError, match="EMFILE") as caught,
+            disk.store_errors("read the store"),
+        ):
             disk.read(tmp_path / "ref")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -69,7 +69,7 @@ def test_what_is_not_known_or_contradicts_itself_is_left_as_it_is():
     assert sklearn_gaps.learned(both.fit(given)) == {}
     assert sklearn_gaps.learned(LinearRegression().fit([[1.0]], [1.0])) == {}
     rows = pd.DataFrame({"a": pd.Series(["x", None, 3], dtype=object)})
-    assert sklearn_gaps.told(rows, {"a": np.nan}) is rows  # more than texts
+    assert sklearn_gaps.filled(rows, {"a": np.nan}) is rows  # more than texts
 
 
 def test_a_class_that_an_estimator_chose_is_none_of_its_parts():

@@ -36,13 +36,13 @@ def test_a_wait_status_is_told_in_words(how, why):
 def test_a_victim_of_the_kernel_died_of_memory():
     found = ExitReport.of(status(killed_by(signal.SIGKILL)), "a\nb", is_out_of_memory=True)
     assert "out of memory" in found.why
-    assert found.told == " Its last words:\na\nb"
+    assert found.last_words == " Its last words:\na\nb"
 
 
 def test_memory_is_no_reason_for_another_signal():
     found = ExitReport.of(int(signal.SIGSEGV), "", is_out_of_memory=True)
     assert found.why == "was killed by SIGSEGV"
-    assert not found.told
+    assert not found.last_words
 
 
 @pytest.mark.parametrize(
