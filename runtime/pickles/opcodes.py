@@ -40,6 +40,7 @@ _UNPICKLES = "__pyx_unpickle"  # Cython's: gives an object its state where it ma
 _SHALLOW = frozenset(  # what is harmless and asks nothing of the parts of a container
     f"builtins.{name}" for name in ("frozenset", "list", "set", "tuple")
 ) | {"collections.Counter", "collections.deque", "copyreg._reconstructor"}
+_ONCE = frozenset({dtype_state.NAME, raw_array.NAME})  # get their state once
 _MARK = object()
 _VALUE = object()  # a number or bytes that nobody looks at
 _TEXT_PROTOCOLS = 3  # below it, Python 2's names
@@ -252,6 +253,8 @@ class Machine:
         state = self._pop()
         made = self._changed()
         if isinstance(made, CallResult):
+            if made.is_built and made.name in _ONCE:
+                raise ValueError("an array with two states, of which the second adds to the first")
             if made.name == DEFAULTS:  # a state could give it something else to call
                 self._used.add(Use("change", *DEFAULTS.split(".")))
             made.is_built = True

@@ -175,3 +175,26 @@ def test_joblibs_array_class_has_no_other_name():
     disguised = before.replace(own, other)
     assert disguised != before
     assert not scan(disguised + around + hidden + after).complete
+
+
+def test_an_array_gets_its_state_once(tmp_path, canary):
+    """What a second one does not say stays as the first one said it, for joblib."""
+    path = tmp_path / "model.joblib"
+    padded, _ = parts((2,), numpy_array_alignment_bytes=16)
+    plain, _ = parts((2,))
+    wrapper, state = b"h\x03", plain[plain.index(b"}q\x04") :]
+    hidden = (
+        b"cos\nmkdir\nX" + struct.pack("<I", len(str(canary))) + str(canary).encode() + b"\x85R0."
+    )
+    again = wrapper + state + b"\x01_C" + bytes([len(hidden)])  # joblib takes four for the array
+    path.write_bytes(padded + b"\x00ab0" + again + hidden + b"0.")
+    joblib.load(path)
+    assert canary.exists()
+    assert not scan(path).complete
+
+
+def test_a_dtype_gets_its_state_once():
+    before, after = parts((0,), "V8")
+    state = before[before.index(b"(K\x03") : before.index(b"tq\x11b") + 4]
+    assert scan(before + after).complete
+    assert not scan(before.replace(state, state + state) + after).complete
