@@ -19,7 +19,7 @@ from ...inquiry import Inquiry
 from ...memory import Memory
 from ...served import Served
 from ...tensors.output import Spec, specs
-from ...tensors.tensor import BF16_SIZE, DTYPES, Tensor, from_raw
+from ...tensors.tensor import BF16_SIZE, DTYPES, Tensor, from_raw, itemsize_of
 from . import json_data, number_list
 
 REGION = b"shared_memory_region"
@@ -198,7 +198,7 @@ def _tensor(
     named = memory.read(parameters)
     if named is not None:
         return from_raw(name, datatype, shape, named, memory.model), start
-    length = parameters.get("binary_data_size")
+    length = parameters.get("binary_data_size", _implied(said, len(rest) - start))
     if length is None:
         if "data" not in said and math.prod(shape):
             raise InvalidInput(f"{where}: `data` is missing.")
@@ -214,6 +214,18 @@ def _tensor(
             f"announced, {len(rest) - start} are left."
         )
     return from_raw(name, datatype, shape, memoryview(rest)[start:stop], memory.model), stop
+
+
+def _implied(said: Mapping[str, Any], left: int) -> int | None:
+    """Bytes of binary data without a size, as requests to OpenVINO's model server may have them.
+
+    Numbers have as many as their shape says; BYTES, which such a request has once, all that are
+    `left`. None where there are no binary data.
+    """
+    if "data" in said or not left:
+        return None
+    itemsize = itemsize_of(said["datatype"])
+    return max(0, itemsize * math.prod(said["shape"])) if itemsize else left
 
 
 def _raw(body: bytes, served: Served) -> Tensor:

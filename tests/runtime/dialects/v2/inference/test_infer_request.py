@@ -79,6 +79,34 @@ def test_each_tensor_has_its_own_bytes_and_none_is_left(tensors, more):
                 read(head, wrong)
 
 
+def test_binary_data_need_not_say_their_size():
+    """OpenVINO's model server counts the numbers of a shape; a lone input of BYTES has the rest."""
+
+    def tensor(datatype, *shape):
+        return {"name": "x", "datatype": datatype, "shape": shape}
+
+    def head(*tensors):
+        named = [each | {"name": f"x{place}"} for place, each in enumerate(tensors)]
+        return json.dumps({"inputs": named}).encode()
+
+    numbers, texts = np.arange(4, dtype="<i2").tobytes(), b"\2\0\0\0ab\1\0\0\0c"
+    first, second = read(head(tensor("INT16", 1, 3), tensor("INT16", 1)), numbers).tensors
+    assert (first.data.tolist(), second.data.tolist()) == ([[0, 1, 2]], [3])
+    (only,) = read(head(tensor("BYTES", 2)), texts).tensors
+    assert only.data == [b"ab", b"c"]
+    for wrong, blob in (
+        (tensor("INT16", 2), numbers),
+        (tensor("INT16", 5), numbers),
+        (tensor("INT16", -4), numbers),
+        (tensor("BYTES", 1), texts),
+        (tensor("INT17", 2), numbers),
+        (tensor("INT16", 1), b""),
+        (tensor("INT16", 1) | {"data": [7]}, numbers),
+    ):
+        with pytest.raises((BadPayload, InvalidInput)):
+            read(head(wrong), blob)
+
+
 @given(st.binary(max_size=80), st.binary(max_size=4))
 def test_anything_is_read_or_refused(body, length):
     for headers in ({}, {LENGTH: length}):
