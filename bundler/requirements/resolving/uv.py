@@ -142,6 +142,8 @@ def _hint(stderr: str) -> str | None:
             "Only wheels are installed. Choose a version that has one, or allow building with "
             f"`allow_source: [{allowed}]` under `python` in the bundlefile."
         )
+    if "Too many open files" in stderr:
+        return _MORE_FILES
     if "Failed to initialize cache" in stderr:
         return "Name a folder that you may write to: `UV_CACHE_DIR=/tmp/uv-cache`."
     own = [line.strip() for line in stderr.split("\nhint:")[1:]]

@@ -171,10 +171,14 @@ def test_the_environment_has_no_say_in_which_versions_are_chosen(
     assert uv.run(arguments, cwd=tmp_path).startswith("small==2.0")
 
 
-def test_a_cache_that_cannot_be_written_is_told_with_the_variable_that_names_another():
+@pytest.mark.parametrize(
+    ("why", "hint"),
+    [("Permission denied (os error 13)", "UV_CACHE_DIR"), ("Too many open files", "ulimit -n")],
+)
+def test_a_cache_that_cannot_be_used_is_told_with_what_helps(why, hint):
     error = uv.explain(
         "error: Failed to initialize cache at `/nonexistent/.cache/uv`\n"
-        "  Caused by: failed to create directory `/nonexistent/.cache/uv`: Permission denied\n"
+        f"  Caused by: failed to create directory `/nonexistent/.cache/uv`: {why}\n"
     )
     assert "/nonexistent/.cache/uv" in str(error)
-    assert "UV_CACHE_DIR" in error.hint
+    assert hint in error.hint
