@@ -74,7 +74,7 @@ def test_the_installed_wheel_works_outside_the_checkout(archives, tmp_path):
     wheel, _, _ = archives
     environment = tmp_path / "venv"
     run([sys.executable, "-m", "venv", str(environment)])
-    pip = [str(environment / "bin/pip"), "install", "--quiet", str(wheel)]
+    pip = [str(environment / "bin/pip"), "install", "--quiet", "--no-compile", str(wheel)]
     installed = subprocess.run(pip, capture_output=True, text=True, check=False, cwd=tmp_path)
     if installed.returncode and "No matching distribution" in installed.stderr:
         pytest.skip("the package index cannot be reached")
