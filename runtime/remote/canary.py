@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .slabs.layout import Layout
 
 FAILURES = 3  # consecutive ones, after which the model is asked again what it has answered
+_MOST = 48  # of them, as each time it answers well doubles their number
 _BYTES = 1 << 16  # of a batch that is kept
 _KINDS = 16  # of batches that are kept
 
@@ -31,7 +32,9 @@ class Canary:
     One of a single row and one of several: adapters and models treat them differently.
 
     What one request does to the process can outlast it: a module, a tensor or a setting that its
-    rows have changed. All others would then fail until somebody starts the server again.
+    rows have changed. All others would then fail until somebody starts the server again. A client
+    that sends nothing but bad rows must not cost the others a call for each three of its own, so
+    each check that finds the model sound doubles the failures before the next.
     """
 
     def __init__(self, call: Callable[[str, Any], Any]) -> None:
@@ -40,6 +43,7 @@ class Canary:
         self._kind = ("", False)  # of the batch that runs: its method, and whether it is one row
         self._running: tuple[Message, Layout, bytes] | None = None  # to be kept, if it succeeds
         self._failures = 0
+        self._limit = FAILURES
 
     def begin(self, method: str, message: Message, body: "Layout", slab: Slab) -> None:
         """A batch is about to run; its bytes are copied if it may be kept."""
@@ -68,9 +72,10 @@ class Canary:
         Raises:
             BrokenModel: when it fails on that, too.
         """
-        if self._failures < FAILURES:
+        if self._failures < self._limit:
             return
         self._failures = 0
+        self._limit = min(2 * self._limit, _MOST)
         method, _ = self._kind
         for kept in [kept for kind, kept in self._kept.items() if kind[0] == method]:
             self._try(method, *kept)

@@ -1,6 +1,7 @@
 """A model that a request has broken is replaced; one that only fails on its requests is not."""
 
 import asyncio
+import multiprocessing
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from .conftest import ask
 MATRIX = Side("array", (Field("input", "float64", (None, 2)),))
 BREAKING, FAILING, REFUSED, BREAKING_LONE = -1.0, -2.0, -3.0, -4.0
 broken = []
+fives = multiprocessing.Value("i", 0)  # how often the model was asked about a row of 5
 
 
 def model(method, batch):
@@ -28,6 +30,7 @@ def model(method, batch):
     if first == BREAKING_LONE:
         broken.append(1)
     if first == 5:
+        fives.value += 1
         assert batch[0, 1] == 1, "the rows that were kept are not those that came"
     batch *= 2
     return batch[:, 0]
@@ -78,6 +81,21 @@ def test_a_model_that_fails_on_its_requests_lives_on(nursery, first):
                 await ask(predict, [row(first)], 1)
         assert (await ask(predict, [row(6)], 1)).tolist() == [12.0]
         assert here.generation == 1
+
+    serve(nursery, scenario)
+
+
+def test_bad_rows_cost_ever_fewer_calls_of_a_sound_model(nursery):
+    """The checks come after 3, 6, 12 and 24 failures."""
+
+    async def scenario(here, predict):
+        fives.value = 0
+        await ask(predict, [row(5)], 1)
+        for _ in range(FAILURES * (1 + 2 + 4 + 8)):
+            with pytest.raises(Exception, match="it fails"):
+                await ask(predict, [row(FAILING)], 1)
+        await ask(predict, [row(6)], 1)
+        assert fives.value == 1 + 4
 
     serve(nursery, scenario)
 
