@@ -138,5 +138,5 @@ def labeled(catalog: Catalog, name: str, version: str | None, label: str | None)
 
 
 def names_one(version: str | None, found: int) -> bool:
-    """Whether who names `version`, where the one with the number `found` is found, means no other."""
+    """Whether a request for `version`, where number `found` was found, means that one alone."""
     return bool(version) and (version != _DEFAULT or found == int(_DEFAULT))
