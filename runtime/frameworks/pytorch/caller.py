@@ -1,6 +1,6 @@
 """Caller: calls the methods of a torch module."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -10,6 +10,7 @@ from .. import keras_backend
 from ..values import index_refusal
 from . import arguments as torch_arguments
 from .compile import Compiler
+from .floats import Floats
 from .lane import DeviceLane
 
 
@@ -20,13 +21,14 @@ class Caller:
         self, model: Any, compiler: Compiler | None = None, device: str | None = None
     ) -> None:
         """Of a module on `device`; None = where its weights are."""
-        first = next((p for p in model.parameters() if p.is_floating_point()), None)
-        dtype = None if first is None else first.dtype
         if device is None:
-            device = "cpu" if first is None else first.device
+            weights = (p.device for p in model.parameters() if p.is_floating_point())
+            device = next(weights, "cpu")
         self._model = model
         self._compiler = compiler
-        self._lane = DeviceLane(device, dtype, is_channels_last=is_channels_last(model))
+        self._floats = Floats(model)
+        self._make_lane = partial(DeviceLane, device, is_channels_last=is_channels_last(model))
+        self._lanes: dict[Any, DeviceLane] = {}
         self._known: dict[str, torch_arguments.How] = {}
 
     def call(self, method: str, batch: Any) -> Any:
@@ -37,19 +39,32 @@ class Caller:
             batch = _as_floats(self._model, table.stack(batch))
         try:
             with torch.inference_mode():
-                return self._lane.call(partial(self._answer, method), batch)
+                return self._computed(method, batch)
         except (IndexError, RuntimeError) as error:
             refused = index_refusal.refusal(error, batch)
             if refused is None:
                 raise
             raise refused from error
 
-    def _answer(self, method: str, tensors: Any) -> Any:
+    def _computed(self, method: str, batch: Any) -> Any:
+        is_known, dtype = self._floats.dtype(method, batch)
+        if is_known:
+            return self._in(dtype, batch, partial(self._answer, method, self._compiler))
+        plainly = partial(self._in, function=partial(self._answer, method, None))
+        answer = self._floats.found(method, batch, plainly)
+        return answer if self._compiler is None else self._computed(method, batch)
+
+    def _in(self, dtype: Any, batch: Any, function: Callable[[Any], Any]) -> Any:
+        if dtype not in self._lanes:
+            self._lanes[dtype] = self._make_lane(dtype)
+        return self._lanes[dtype].call(function, batch)
+
+    def _answer(self, method: str, compiler: Compiler | None, tensors: Any) -> Any:
         function = self._taking(method)
         is_record = isinstance(tensors, Mapping)
-        if self._compiler is not None:
-            function = self._compiler.compiled(method, function)
-            self._compiler.prepare(list(tensors.values()) if is_record else [tensors])
+        if compiler is not None:
+            function = compiler.compiled(method, function)
+            compiler.prepare(list(tensors.values()) if is_record else [tensors])
         if not is_record:
             return function(tensors)
         if is_exported(self._model):
