@@ -9,8 +9,10 @@ from pathlib import Path, PurePath
 from types import CodeType
 from typing import Any
 
+from ..errors import InvalidModel
+from . import wrappers
 from .buffers import Buffers
-from .scanning import scan
+from .scanning import Scan, scan
 
 PROTOCOL = 5
 BUFFERS = "model.buffers"  # the arrays beside a pickle
@@ -26,7 +28,7 @@ def pickler() -> type[Any]:
             if isinstance(value, CodeType):
                 reduce = self.dispatch_table[CodeType]
                 return reduce(value.replace(co_filename=_bare(value.co_filename)))
-            reduced = super().reducer_override(value)
+            reduced = wrappers.reduced(value) or super().reducer_override(value)
             if isinstance(reduced, tuple):
                 return _settled(reduced)
             return reduced
@@ -60,6 +62,9 @@ def dump(
     Code of installed libraries is pickled by reference, code of `__main__` and of the author's own
     files by value. `kind` makes the pickler: a subclass of what `pickler()` returns, or a factory.
     The same object gives the same bytes, unless it contains a set of strings.
+
+    Raises:
+        InvalidModel: when something of `__main__` is pickled by its name.
     """
     import cloudpickle
 
@@ -73,9 +78,11 @@ def dump(
                 options["buffer_callback"] = buffers.keep
             with path.open("wb") as file:
                 make(file, **options).dump(model)
+            found = scan(path)
             known = {module.__name__ for module in by_value}
-            local = [name for name in local_modules(scan(path).modules) if name not in known]
+            local = [name for name in local_modules(found.modules) if name not in known]
             if not local:
+                _check(found)
                 return [] if beside is None else buffers.write(beside)
             for name in local:  # found only now, because a class by value names further modules
                 cloudpickle.register_pickle_by_value(sys.modules[name])
@@ -83,6 +90,17 @@ def dump(
     finally:
         for module in by_value:
             cloudpickle.unregister_pickle_by_value(module)
+
+
+def _check(found: Scan) -> None:
+    """Refuse what only this script could load: `__main__` is another one in a server."""
+    named = next((name for name in found.globals if name.startswith("__main__.")), None)
+    if named is not None:
+        raise InvalidModel(
+            f"The model cannot be saved: `{named}` is pickled by its name, and no server has this "
+            "script.",
+            hint="Move it to a module, and serve a bundle whose `src/` has that.",
+        )
 
 
 def local_modules(names: Iterable[str]) -> list[str]:
