@@ -1,6 +1,5 @@
 """GrpcPort: the port that all processes of a server share for gRPC, reserved for them."""
 
-import importlib.metadata
 import importlib.util
 import socket
 import ssl
@@ -92,7 +91,9 @@ def _check_library() -> None:
             raise BundleError(
                 "`serve.dialects` has `grpc`, and its library is not installed here.", hint=_HINT
             )
-    found = importlib.metadata.version("grpcio")
+    from importlib.metadata import version
+
+    found = version("grpcio")
     if tuple(int(part) for part in found.split(".")[:2]) < OLDEST:
         raise BundleError(
             f"`grpcio` {found} is too old to be served with: a small message of a client's could "

@@ -9,7 +9,6 @@ import re
 import shutil
 from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib import metadata
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
@@ -260,8 +259,10 @@ def _absent(added: AddedModel) -> list[str]:
 
 
 def _is_installed(name: str) -> bool:
+    from importlib.metadata import PackageNotFoundError, distribution
+
     try:
-        metadata.distribution(name)
-    except metadata.PackageNotFoundError:
+        distribution(name)
+    except PackageNotFoundError:
         return False
     return True

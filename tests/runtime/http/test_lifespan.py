@@ -54,7 +54,10 @@ def test_a_server_is_told_how_the_beginning_and_the_end_went(fails, told):
     ("imported", "spared"),
     [
         ("modelbundle.runtime.http.app", "starlette prometheus_client pandas sklearn"),
-        ("modelbundle.runtime.process.starting", "asyncio starlette uvicorn pandas"),
+        (
+            "modelbundle.runtime.process.starting",
+            "asyncio starlette uvicorn pandas email importlib.metadata",
+        ),
     ],
 )
 def test_what_is_not_needed_to_begin_is_not_imported(imported, spared):
