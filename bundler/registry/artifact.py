@@ -90,7 +90,8 @@ def _document(data: bytes, where: str) -> dict[str, Any]:
 def _kind(document: dict[str, Any], where: str) -> Kind:
     config = document.get("config")
     media_type = config.get("mediaType") if isinstance(config, dict) else None
-    if document.get("mediaType") in _LISTS or "manifests" in document or media_type in _IMAGE:
+    is_list = str(document.get("mediaType")) in _LISTS or "manifests" in document
+    if is_list or str(media_type) in _IMAGE:
         raise InvalidBundle(
             f"`{where}` is a container image, not a model or bundle.",
             hint=f"Fetch it with `docker pull {where}`.",

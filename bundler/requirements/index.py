@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
+from ..errors import ResolveError
+
 _SECRETS = re.compile(r"(?<=://)[^/\s]*(?=@)|(?<=\?)\S*=\S*")
 _LONGEST = 200  # characters of a line in a message
 
@@ -38,8 +40,15 @@ class Index:
 
 
 def bare(url: str) -> str:
-    """`url` without user name, password, query, fragment and last slash."""
-    parts = urlsplit(url)
+    """`url` without user name, password, query, fragment and last slash.
+
+    Raises:
+        ResolveError: when it is no address.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ResolveError(f"`{shown(url)}` is no address: {error}.") from error
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from ...runtime import canonical
+from ...runtime.printable import printable
 from ..errors import InvalidSignature
 from ..untrusted import strict_json
 
@@ -112,7 +113,7 @@ def is_signed(path: str) -> bool:
 
 def _difference(path: str, signed: str | None, there: str | None) -> str:
     what = "was added" if signed is None else "is missing" if there is None else "is another"
-    return f"`{path}` {what}"
+    return f"`{printable(path)}` {what}"
 
 
 def _file(resource: Mapping[str, Any]) -> tuple[str, str]:

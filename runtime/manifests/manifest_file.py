@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .. import canonical
 from ..errors import InvalidBundle
 
 
@@ -20,6 +21,7 @@ def read(path: Path) -> dict[str, Any]:
     """
     try:
         data = json.loads(path.read_bytes(), object_pairs_hook=_once)
+        canonical.dumps(data)  # no halves of characters, and no numbers beyond all
     except FileNotFoundError as error:
         raise InvalidBundle(f"There is no `{path.name}` in `{path.parent}`.") from error
     except (ValueError, RecursionError, OSError) as error:

@@ -110,5 +110,5 @@ def _check(requirement: Requirement) -> None:
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(requirements_text.read_file(path))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # with tomllib's own, and numbers without end
         raise ResolveError(f"`{path}` is not TOML: {error}.") from error

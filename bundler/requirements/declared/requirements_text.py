@@ -111,7 +111,7 @@ def _check_option(line: str, place: str, indexes: Collection[str]) -> None:
         return
     option = re.split(r"[=\s]", line, maxsplit=1)[0]
     if found := _INDEX.fullmatch(line):
-        address = bare(found[1])
+        address = _address(found[1], place)
         if address in indexes:
             return
         raise ResolveError(
@@ -124,6 +124,13 @@ def _check_option(line: str, place: str, indexes: Collection[str]) -> None:
         f"{place}: the option `{option}` cannot stand in the requirements of a bundle.",
         hint=_OPTIONS.get(option, "Indexes belong under `python.indexes` in the bundlefile."),
     )
+
+
+def _address(url: str, place: str) -> str:
+    try:
+        return bare(url)
+    except ResolveError as error:
+        raise ResolveError(f"{place}: {error}") from error
 
 
 def _logical_lines(path: Path) -> Iterator[tuple[int, str]]:

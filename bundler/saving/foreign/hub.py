@@ -127,10 +127,9 @@ class Repository:
             answer = wire.send("GET", url, self._headers(url))
             if answer.status not in {301, 302, 303, 307, 308}:
                 return self._checked(answer)
-            url = urljoin(url, answer.header("Location"))
+            location = answer.header("Location")
             answer.close()
-            if not _is_safe(url):
-                raise RegistryError("The hub sends us to an address without TLS.")
+            url = _onward(url, location)
         raise RegistryError("The hub sends us in circles.")
 
     def _headers(self, url: str) -> Mapping[str, str]:
@@ -147,6 +146,18 @@ class Repository:
                 hint="If it is private or gated, set HF_TOKEN to a token that may read it.",
             )
         raise RegistryError(f"The hub answers {answer.status}.", hint="Try again later.")
+
+
+def _onward(url: str, location: str) -> str:
+    """Where a redirect leads; raises RegistryError for an address that is not safe, or is none."""
+    try:
+        onward = urljoin(url, location)
+        is_safe = _is_safe(onward)
+    except ValueError as error:
+        raise RegistryError("The hub sends us to an invalid address.") from error
+    if not is_safe:
+        raise RegistryError("The hub sends us to an address without TLS.")
+    return onward
 
 
 def _is_safe(url: str) -> bool:

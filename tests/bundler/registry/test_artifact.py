@@ -110,7 +110,8 @@ def test_an_odd_layer_is_refused(manifest, change):
     [
         {"layers": None}, {"layers": {}}, {"layers": [5]}, {"layers": [[]]}, {"layers": "ab"},
         {"config": None}, {"config": []}, {"schemaVersion": 1}, {"subject": {}}, {"annotations": {}},
-        {"more": 1}, {"mediaType": "x"},
+        {"more": 1}, {"mediaType": "x"}, {"mediaType": {}}, {"mediaType": []},
+        {"config": {"mediaType": {}}}, {"config": {"mediaType": []}}, {"artifactType": []},
     ],
 )  # fmt: skip
 def test_an_odd_manifest_is_refused(manifest, change):

@@ -307,3 +307,10 @@ def test_a_signature_from_elsewhere_is_attached_where_it_belongs(own_store, add_
     signing.verify(iris, own_store, [KeyVerifier.read(key.public)])
     with pytest.raises(InvalidSignature, match="about other files"):
         signing.verify(rose, own_store, [KeyVerifier.read(key.public)], [data])
+
+
+def test_a_name_in_a_statement_forges_no_line(there, make_key, refuse):
+    key = make_key()
+    files = FILES | {"a\nsound: b\x1b[2J": "sha256:" + "44" * 32}
+    data = KeySigner.read(key.private).sign(replace(there, files=files).statement.encode())
+    refuse(there, data, KeyVerifier.read(key.public), match=r"`a\\nsound: b\\x1b\[2J` is missing")

@@ -393,3 +393,18 @@ def test_a_pipe_or_a_device_is_not_waited_for(tmp_path):
     for name in ("r.txt", "pipe.txt"):
         with pytest.raises(ResolveError, match="no regular file"):
             requirement_files.read(name, tmp_path)
+
+
+@pytest.mark.parametrize("url", ["https://[x", "https://a]b/simple", "https://a\u2100b/simple"])
+def test_an_index_at_what_is_no_address_is_told_with_its_line(tmp_path, url):
+    (tmp_path / "r.txt").write_text(f"idna\n--index-url {url}\n")
+    with pytest.raises(ResolveError, match=r"^r\.txt:2: .*is no address"):
+        requirement_files.read("r.txt", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["uv.lock", "pylock.toml", "pyproject.toml"])
+@pytest.mark.parametrize("text", ["a = " + "1" * 5000, "a = " + "[" * 100_000])
+def test_toml_that_python_does_not_read_is_a_sentence(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ResolveError, match="is not TOML"):
+        requirement_files.read(name, tmp_path)

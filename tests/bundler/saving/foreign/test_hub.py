@@ -190,3 +190,12 @@ def test_a_tracking_server_needs_mlflow(fetch, monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(Exception, match=r"modelbundle\[mlflow\]"):
         fetch("models:/iris@champion")
+
+
+@pytest.mark.parametrize(
+    ("storage", "said"), [("https://[x", "invalid address"), ("http://example.com", "without TLS")]
+)
+def test_a_redirect_to_an_address_that_is_none_or_not_safe(served, fetch, storage, said):
+    served.storage = storage
+    with pytest.raises(RegistryError, match=said):
+        fetch()
