@@ -16,9 +16,9 @@ from click import BadOptionUsage, ClickException, Context
 from typer.main import get_command
 from modelbundle.cli.app import create_app
 
-wrong = []
+app, wrong = get_command(create_app()), []
 for line in json.load(sys.stdin):
-    command, path, rest = get_command(create_app()), [], line
+    command, path, rest = app, [], line
     while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
         name, *rest = rest
         path.append(name)
