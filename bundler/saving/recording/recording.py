@@ -12,6 +12,7 @@ from ....runtime.data.samples import Samples, compare
 from ....runtime.errors import BundleError, PredictionFailed, RequestError, in_short
 from ....runtime.frameworks.framework import Framework
 from ....runtime.manifests.signature import OBJECTS, Side, Signature
+from ....runtime.models import batch_axis
 from ...errors import SampleMismatch
 from . import advice, class_names, independence, lengths, missing, sample_rows, signatures
 
@@ -20,6 +21,10 @@ _HINT_ROWS = "Give rows as the model takes them, without labels."
 _HINT_ANSWER = (
     "Answer with one prediction for each row, in order. Code that streams or awaits belongs in a "
     "service class."
+)
+_HINT_AXIS = (
+    "Answer with the rows on the first axis of each output. A recurrent network's hidden state has "
+    "them on the second: leave it out, or answer with `hidden.transpose(0, 1)`."
 )
 _HINT_JSON = (
     "Answer with numbers, texts, times, or lists and dicts of those; a service class can convert "
@@ -147,6 +152,8 @@ class _Method:
         answer = self._told(lambda: self._answered(few))
         inputs = self._nullable(inputs, batch)
         outputs = signatures.side_of(answer, "output")
+        if fixed is None and isinstance(answer, (tuple, Mapping)):
+            self._told(lambda: self._check_axes(outputs))
         outputs = class_names.named(outputs, self._framework, self._model, self._method, answer)
         if others:
             inputs, outputs = self._freed(inputs, outputs, others)
@@ -263,15 +270,22 @@ class _Method:
         table.to_instances(answer, nan_as_null=True)
         return answer
 
+    def _check_axes(self, outputs: Side) -> None:
+        """Refuse a first axis that only happens to be as long as the sample has rows."""
+        is_one = table.rows(self.rows) == 1
+        batch = table.concat([self.rows] * 2) if is_one else table.slice(self.rows, 0, 1)
+        try:
+            answer = self._call(batch)
+        except Exception:  # noqa: BLE001  it answered before: alone or doubled, it cannot
+            return
+        table.rows(batch_axis.restored(answer, outputs))
+
     def _told(self, step: Callable[[], Any]) -> Any:
         """Run the author's model; whatever it raises is about their sample."""
         try:
             return step()
         except PredictionFailed as error:
-            is_kind = error.detail.endswith("not JSON.")
-            raise SampleMismatch(
-                error.detail, hint=_HINT_JSON if is_kind else _HINT_ANSWER
-            ) from error
+            raise SampleMismatch(error.detail, hint=_hint_of(error.detail)) from error
         except RequestError as error:
             raise SampleMismatch(
                 f"`{self._method}` does not take the sample: {error.detail}", hint=_HINT_ROWS
@@ -344,6 +358,12 @@ def replayed(framework: Framework, model: Any, recordings: list[Recording]) -> N
             raise SampleMismatch(
                 f"Saved and loaded again, `{recording.method}` answers otherwise: {differences[0]}."
             )
+
+
+def _hint_of(detail: str) -> str:
+    if detail.endswith("not JSON."):
+        return _HINT_JSON
+    return _HINT_AXIS if "differ in their number of rows" in detail else _HINT_ANSWER
 
 
 def _check_sayable(batch: Any) -> None:
