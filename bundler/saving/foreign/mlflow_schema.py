@@ -88,16 +88,16 @@ def _tensor(column: Mapping[str, Any], name: str) -> Field | None:
     spec = column.get("tensor-spec")
     if not isinstance(spec, Mapping):
         return None
-    dtype, shape = spec.get("dtype"), spec.get("shape")
-    dtype = "str" if dtype in {"str", "object"} else dtype
-    if not _TENSORS.fullmatch(str(dtype)) or not isinstance(shape, list) or not shape:
+    dtype, shape = str(spec.get("dtype")), spec.get("shape")
+    dtype = "str" if dtype == "object" else dtype
+    if not _TENSORS.fullmatch(dtype) or not isinstance(shape, list) or not shape:
         return None
     if not all(type(size) is int and -1 <= size < 1 << 31 for size in shape):
         return None
     named = column.get("name", name)
     sizes = tuple(None if size == -1 else size for size in shape)
     is_named = isinstance(named, str) and named and named.isprintable()
-    return Field(named, str(dtype), sizes) if is_named else None
+    return Field(named, dtype, sizes) if is_named else None
 
 
 def example(data: bytes) -> Any:

@@ -43,6 +43,7 @@ def test_a_column_of_each_type(kind, dtype, nullable):
         ([{"type": "tensor", "name": "ids", "tensor-spec": {"dtype": "int64", "shape": [-1, -1]}}],
          Side("tensors", (Field("ids", "int64", (None, None)),))),
         ([{"type": "tensor", "tensor-spec": {"dtype": "evil", "shape": [-1]}}], OBJECTS),
+        ([{"type": "tensor", "tensor-spec": {"dtype": [], "shape": [-1]}}], OBJECTS),
         ([{"type": "tensor", "tensor-spec": {"dtype": "int64", "shape": ["x"]}}], OBJECTS),
         ([{"type": "tensor", "tensor-spec": {"dtype": "int64", "shape": [1e9]}}], OBJECTS),
         ([{"type": "tensor"}], OBJECTS),
