@@ -1,6 +1,7 @@
 """Answered: prints a server's answer, or writes it to a file."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ def accepting(output: Path | None) -> dict[str, str]:
     return {"accept": f"{kind}, */*;q=0.1"} if kind else {}
 
 
-def write(answer: Answer, output: Path, console: Console) -> None:
+def write(answer: Answer, output: Path, console: Console, item: Mapping[str, Any]) -> None:
     """The answer into a file, whole or not at all; what it is, where the name says otherwise."""
     output_file.write(output, answer.content)
     kind, wanted = essence(answer.content_type), type_of(output.name)
@@ -26,11 +27,14 @@ def write(answer: Answer, output: Path, console: Console) -> None:
         console.warning(f"The answer is {kind}, which `{output}` does not say.")
     size = len(answer.content)
     said = {"output": str(output), "content_type": kind, "bytes": size}
-    console.result(said, f"Wrote {size} bytes of {kind} to `{output}`.")
+    console.result({**item, **said}, f"Wrote {size} bytes of {kind} to `{output}`.")
 
 
-def say(answer: Answer, console: Console) -> None:
-    """Print the answer: what is no text goes to stdout as it is."""
+def say(answer: Answer, console: Console, item: Mapping[str, Any]) -> None:
+    """Print the answer: what is no text goes to stdout as it is.
+
+    With `--json`, `item` comes first: the tag and the digest that answered, where there are some.
+    """
     try:
         value: Any = answer.value()
     except ValueError:
@@ -42,4 +46,5 @@ def say(answer: Answer, console: Console) -> None:
         sys.stdout.buffer.write(answer.content)
         return
     text = answer.content.decode().rstrip("\n")
-    console.result(value if isinstance(value, dict) else {"answer": value}, text)
+    fields = value if isinstance(value, dict) else {"answer": value}
+    console.result({**item, **fields}, text)

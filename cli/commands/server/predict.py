@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
@@ -88,24 +88,24 @@ def predict(
     body = Body.read(data, type, console)
     headers = accepting(output) | parsed(header)
     options = LaunchOptions(env, trust=trust, offline=offline)
-    with _address(target, method, options, console) as url:
+    with _address(target, method, options, console) as (url, item):
         answer = post(url, body, timeout, headers)
     if answer.status not in OK:
         hint = None if body.content else "Name a file with `--data FILE`, or send one to stdin."
         raise BundleError(f"The server answers {answer.status}: {answer.complaint()}", hint=hint)
     if output is None:
-        say(answer, console)
+        say(answer, console, item)
     else:
-        write(answer, output, console)
+        write(answer, output, console, item)
 
 
 @contextmanager
 def _address(
     target: str, method: str | None, options: "LaunchOptions", console: Console
-) -> Iterator[str]:
-    """The URL to ask, of a server that runs at least as long as the block."""
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The URL to ask, of a server that runs at least as long as the block, and what a tag named."""
     if target.startswith(("http://", "https://")):
-        yield _complete(target, method)
+        yield _complete(target, method), {}
         return
     from ....bundler.serving.serving import prepare
     from ....bundler.store import Store
@@ -115,7 +115,8 @@ def _address(
         path = _route(launch, method)
         console.step(launch.environment.why)
         with running(launch) as server:
-            yield server.url + path
+            named = {"tag": launch.tag, "digest": launch.digest} if launch.item else {}
+            yield server.url + path, named
 
 
 def _complete(url: str, method: str | None) -> str:

@@ -32,6 +32,15 @@ def test_rows_from_stdin_are_answered_by_a_model(shop):
     assert answer.err == ""
 
 
+def test_json_begins_with_the_tag_and_the_digest_that_answered(shop):
+    said = shop("predict", "model:double", "-q", "--json", stdin="[[1, 2]]").json
+
+    assert list(said) == ["tag", "digest", "predictions"]
+    item = shop("models", "show", "double", "--json").json
+    assert [said["tag"], said["digest"]] == [item["tag"], item["digest"]]
+    assert said["predictions"] == [[2, 4]]
+
+
 def test_a_running_server_is_asked_by_its_url(shop):
     with shop.serving("twice", *CURRENT) as server:
         for url in (server.url, f"{server.url}/", f"{server.url}/predict"):
