@@ -1,10 +1,12 @@
 """The way below ASGI says what the standard way says, in the same order, to the byte."""
 
+import asyncio
+
 import pytest
 from hypothesis import given, settings
 
-from ...conftest import write_bundle, write_model
-from ..ways import hearing
+from ...conftest import make_sums, write_bundle, write_model
+from ..ways import Way, hearing
 from .corpus import Corpus, Moody, post
 
 GOOD = b'{"instances": [[1, 2]]}'
@@ -147,3 +149,50 @@ def test_answers_come_in_the_order_of_their_requests(hear, first, second):
 def test_any_requests_in_any_pieces_get_the_same_answers_in_order(hear, pieces):
     fast, asgi = hear(pieces)
     assert fast == asgi
+
+
+def test_what_is_not_answered_when_the_server_must_end_is_told_so(tmp_path, monkeypatch):
+    """Whoever waits hears of it, in order, and no connection just breaks."""
+    gate = tmp_path / "gate"
+    monkeypatch.setenv("GATE", str(gate))
+
+    async def main():
+        way = Way(make_sums(tmp_path))
+        await way.start()
+        client, protocol = await way.connect()
+        held = post(b'{"instances": [[-6, 2]]}')
+        with client:
+            listening = asyncio.create_task(way.listen(client))
+            await way.say(client, [held + held])
+            while protocol.fast_path.open < 2:  # noqa: ASYNC110  nobody else is told
+                await asyncio.sleep(0.01)
+            protocol.give_up()
+            gate.touch()
+            protocol.transport.close()
+            heard = await listening
+        assert heard.count(b"HTTP/1.1 503 ") == 2
+        assert heard.count(b"The server is shutting down.") == 2
+        assert protocol.fast_path.open == 0
+        await way.stop()
+
+    asyncio.run(main())
+
+
+def test_a_client_that_does_not_read_its_answers_is_asked_for_no_more(tmp_path):
+    """What it sends stays with it, until it reads again."""
+
+    async def main():
+        way = Way(make_sums(tmp_path))
+        await way.start()
+        client, protocol = await way.connect()
+        with client:
+            protocol.pause_writing()
+            assert not protocol.transport.is_reading()
+            listening = asyncio.create_task(way.listen(client))
+            await way.say(client, [LAST])
+            assert protocol.fast_path.open == 0
+            protocol.resume_writing()
+            assert (await listening).startswith(b"HTTP/1.1 200")
+        await way.stop()
+
+    asyncio.run(main())
