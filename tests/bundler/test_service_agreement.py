@@ -287,6 +287,39 @@ def test_samples_read_alike(project, body):
     assert static == live
 
 
+STRICT = """
+import pydantic
+class Called(BaseModel):
+    model_config = pydantic.ConfigDict(strict=True, extra="forbid")
+    a: int
+class Listed(BaseModel):
+    model_config = {"extra": "forbid"}
+    a: int
+class Behind(BaseModel, extra="forbid"):
+    a: int
+class Below(Behind):
+    b: int = 0
+class Open(Below):
+    model_config = pydantic.ConfigDict(extra="allow")
+"""
+
+
+def test_models_that_refuse_other_keys_read_alike(project):
+    """Clients are told of that, or they would send what is refused."""
+    names = ("Called", "Listed", "Behind", "Below", "Open")
+    parameters = ", ".join(f"{name.lower()}: {name}" for name in names)
+    source = f"{IMPORTS}{STRICT}@modelbundle.service\nclass Sample:\n    @endpoint\n"
+    static, live = both(project, f"{source}    def ask(self, {parameters}) -> None: ...\n")
+    assert static == live
+    (route,) = static
+    closed = {
+        name
+        for name, schema in route.input["schema"]["properties"].items()
+        if schema.get("additionalProperties") is False
+    }
+    assert closed == {"called", "listed", "behind", "below"}
+
+
 def test_inherited_overridden_and_imported_read_alike(project):
     """Bases in other files, a re-export, relative imports, and an API that is one no more."""
     package = project / "shop"

@@ -73,7 +73,8 @@ class Records:
         if node in inside or (kind == "pydantic" and any(map(_renames, lineage))):
             return spec.unfinished(kind, node.name)
         fields = self._fields(lineage, kind, (*inside, node))
-        return spec.record(kind, node.name, fields)
+        is_closed = kind != "pydantic" or _extra(lineage) == "forbid"
+        return spec.record(kind, node.name, fields, is_closed=is_closed)
 
     def _named_tuple(
         self, lineage: Sequence[Defined], inside: tuple[ast.AST, ...], *, is_inside: bool
@@ -269,3 +270,27 @@ def _renames(found: Defined) -> bool:
         and "alias_generator" in {getattr(each, "id", ""), getattr(each, "arg", "")}
         for each in ast.walk(found.node)
     )
+
+
+def _extra(lineage: Sequence[Defined]) -> Any:
+    """What a pydantic model says of keys that are no fields of its: "forbid", or something else."""
+    for found in lineage:
+        assert isinstance(found.node, ast.ClassDef)
+        for value in _settings(found.node, "extra"):
+            return value.value if isinstance(value, ast.Constant) else None
+    return None
+
+
+def _settings(node: ast.ClassDef, name: str) -> Iterator[ast.expr]:
+    """The values of a setting of pydantic's: in `model_config`, or behind the bases of a class."""
+    yield from (each.value for each in node.keywords if each.arg == name)
+    for each in node.body:
+        targets = each.targets if isinstance(each, ast.Assign) else [getattr(each, "target", None)]
+        if not any(isinstance(to, ast.Name) and to.id == "model_config" for to in targets):
+            continue
+        given = getattr(each, "value", None)
+        if isinstance(given, ast.Call):
+            yield from (said.value for said in given.keywords if said.arg == name)
+        elif isinstance(given, ast.Dict):
+            keys = (getattr(key, "value", None) for key in given.keys)
+            yield from (said for key, said in zip(keys, given.values, strict=True) if key == name)

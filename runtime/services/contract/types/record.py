@@ -53,7 +53,9 @@ def record(cls: type, kind: Kind, read_annotation: ReadAnnotation) -> ValueDecod
     """
     if kind == "pydantic":
         fields = _pydantic_fields(cls, read_annotation)
-        return ValueDecoder(spec.record(kind, cls.__name__, fields), _validated(cls))
+        is_closed = cls.model_config.get("extra") == "forbid"  # type: ignore[attr-defined]
+        made = spec.record(kind, cls.__name__, fields, is_closed=is_closed)
+        return ValueDecoder(made, _validated(cls))
     if kind == "json":
         members = _members(cls, read_annotation)
         made = spec.named_tuple(cls.__name__, [field.spec for field in members])

@@ -254,15 +254,15 @@ def choice(values: Sequence[Any]) -> Spec:
     return Spec("json", {"enum": list(values)}) if plain else OBJECT
 
 
-def record(kind: Kind, title: str, fields: Sequence[FieldSpec]) -> Spec:
-    """A dataclass, a TypedDict or a pydantic model."""
+def record(kind: Kind, title: str, fields: Sequence[FieldSpec], *, is_closed: bool = True) -> Spec:
+    """A dataclass, a TypedDict or a pydantic model; other keys are refused where it `is_closed`."""
     schema: dict[str, Any] = {
         "type": "object",
         "title": title,
         "properties": {field.name: field.schema for field in fields},
         "required": [field.name for field in fields if field.required],
     }
-    return Spec(kind, schema | ({} if kind == "pydantic" else {"additionalProperties": False}))
+    return Spec(kind, schema | ({"additionalProperties": False} if is_closed else {}))
 
 
 def named_tuple(title: str, fields: Sequence[FieldSpec]) -> Spec:
