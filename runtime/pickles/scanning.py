@@ -32,6 +32,7 @@ _BROKEN = (
     RuntimeError, ValueError, struct.error,
 )  # fmt: skip
 _NESTED = 2  # archives within archives that are opened
+_MEMBERS = 100_000  # of one archive; torch writes one for each tensor
 _seen: ContextVar[dict[Path, "Scan"] | None] = ContextVar("scans", default=None)
 
 
@@ -177,7 +178,10 @@ def _scan_archive(file: IO[bytes], nesting: int, effort: Effort) -> Scan:
 
 
 def _pickled_members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
-    for member in archive.infolist():
+    members = archive.infolist()
+    if len(members) > _MEMBERS:
+        raise zipfile.BadZipFile("more members than a model has")
+    for member in members:
         zip_member.check(member)
         name = member.filename.casefold()  # as torch compares them
         if name.endswith((".pkl", ".pickle")):

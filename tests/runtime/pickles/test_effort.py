@@ -38,7 +38,8 @@ def repeated(archive, times):
     place = archive.index(b"PK\x01\x02")
     end = archive.index(b"PK\x05\x06", place)
     size = struct.pack("<I", (end - place) * times)
-    tail = b"PK\x05\x06\0\0\0\0" + struct.pack("<2H", times, times) + size
+    count = struct.pack("<2H", times & 0xFFFF, times & 0xFFFF)
+    tail = b"PK\x05\x06\0\0\0\0" + count + size
     return archive[:place] + archive[place:end] * times + tail + archive[end + 16 :]
 
 
@@ -87,6 +88,11 @@ def test_many_pickles_in_many_archives():
     pickled = b"\x80\x04" + b"N0" * 400_000 + b"N."
     inner = repeated(zipped({"data.pkl": pickled}), 60)
     assert not scan(repeated(zipped({"a.pt": inner}), 1000)).complete
+
+
+@pytest.mark.parametrize(("times", "is_complete"), [(1000, True), (100_001, False)])
+def test_an_archive_of_more_members_than_a_model_has(times, is_complete):
+    assert scan(repeated(zipped({"a": b"N."}), times)).complete is is_complete
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
