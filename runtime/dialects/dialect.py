@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from ..errors import RequestError
 from .catalog import Catalog
 from .inquiry import Inquiry
-from .question import Asking
+from .question import PredictionCodec
 from .reply import Reply
 
 GET = frozenset({"GET", "HEAD"})
@@ -22,14 +22,14 @@ class Rule:
     methods   of HTTP; `GET` of this module has HEAD, too
     pattern   a regular expression that the whole path matches, as it came, percent-encoded
     name      for the metrics' label `route`, one of `routes.ROUTES`: "/v2/models/{model}/infer"
-    asking    what most of these requests need instead of the handler, where there is such a thing
+    codec     decodes and encodes most of these requests without the handler, on the fast path
     """
 
     methods: frozenset[str]
     pattern: str
     handler: Callable[[Inquiry], Awaitable[Reply]]
     name: str
-    asking: Asking | None = None
+    codec: PredictionCodec | None = None
 
 
 class Dialect(Protocol):

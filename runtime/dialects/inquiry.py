@@ -15,7 +15,7 @@ class Inquiry(Call):
     path       as it came, percent-encoded
     parts      named groups of the rule's pattern, percent-decoded
     headers    by their names in lower case
-    body       all of it; a view, where `Asking.numbers_at` says where numbers begin in a large one
+    body       all of it; may be a view, see `PredictionCodec.numbers_at`
     route      the name of the rule, for metrics and the log
     """
 

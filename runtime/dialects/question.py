@@ -9,10 +9,10 @@ from .served import Served
 
 
 class Question(Protocol):
-    """One prediction request: the model and its batch.
+    """A decoded prediction request: the model and its batch.
 
-    batch   fitted to what the model takes, of one row at least
-    rows    how many it has
+    batch   at least one row, fitted to the signature of the model
+    rows    number of rows of the batch
     """
 
     served: Served
@@ -20,47 +20,47 @@ class Question(Protocol):
     rows: int
 
     def reply(self, output: Any) -> Reply:
-        """The answer, given what the model says to exactly these rows.
+        """Encode the output of the model for exactly these rows.
 
         Raises:
-            RequestError: for what cannot be said in the way that the client wants it.
+            RequestError: if the output cannot be encoded as the client wants it.
         """
 
     async def reply_offloaded(self, output: Any, deadline: float) -> Reply:
-        """As `reply`, by another process where it is much; `deadline` is on the monotonic clock.
+        """As `reply`; a large output is encoded by another process, until the monotonic `deadline`.
 
         Raises:
             RequestError: as `reply`; DeadlineExceeded.
         """
 
 
-class Asking(Protocol):
-    """Decodes requests and encodes answers, without waiting: a batcher stands between the two.
+class PredictionCodec(Protocol):
+    """Decodes requests and encodes answers, without waiting; a batcher runs the model in between.
 
-    A server that has such a rule needs no task for a request, and writes the answers of a batch
-    together. What only the rule's handler can do is left to that.
+    So a server needs no task per request, and writes the answers of a batch together. Requests that
+    it cannot decode are left to the handler of the rule.
     """
 
     def has_rows(self, parts: Mapping[str, str]) -> bool:
-        """Whether the path, by what is named in it, leads to a model of rows."""
+        """Whether the model that the path names takes rows."""
 
     def numbers_at(self, headers: Mapping[bytes, bytes]) -> int | None:
-        """Where numbers begin in a body that is mostly that; it may come as a view then."""
+        """The offset of the numbers in a binary body, which may then be passed as a view."""
 
     def ask(self, inquiry: Inquiry) -> Question | None:
-        """What a request asks; None where reading it takes long, or a model's answer is not all.
+        """Decode a request; None if that takes long, or needs the handler of the rule.
 
         Raises:
-            RequestError: what the handler would raise for it.
+            RequestError: as the handler would.
         """
 
     def replies(
         self, questions: Sequence[Any], output: Any, bounds: Sequence[int]
     ) -> Sequence[Reply]:
-        """The answers to questions whose rows `bounds[i]:bounds[i + 1]` of `output` are.
+        """Encode the answers of a batch; rows `bounds[i]:bounds[i + 1]` belong to question `i`.
 
-        The same as each `reply` gives, and no streams.
+        The answers are those of `reply`, and no streams.
 
         Raises:
-            Exception: where one of them has no answer; whose fault it is shows when each is asked.
+            Exception: if one cannot be encoded; calling each `reply` shows which one.
         """

@@ -76,8 +76,8 @@ class V1:
             reply = await answer(prediction, RequestBody(event.body, event.content_type))
             return event.answered(prediction.served.name, reply)
 
-        asking = Predict(self._catalog, self._found_at) if verb == "predict" else None
-        return Rule(POST, rf"{_MODEL}:(?i:{verb})", handle, f"{_NAME}:{verb}", asking)
+        codec = Predict(self._catalog, self._found_at) if verb == "predict" else None
+        return Rule(POST, rf"{_MODEL}:(?i:{verb})", handle, f"{_NAME}:{verb}", codec)
 
     async def _explain(self, inquiry: Inquiry) -> Reply:
         served = explainer(self._catalog, self._found(inquiry))

@@ -37,7 +37,7 @@ class PredictQuestion:
 
 
 class Predict:
-    """An Asking for JSON bodies that are not large and no CloudEvent."""
+    """A PredictionCodec for small JSON bodies that are not a CloudEvent."""
 
     def __init__(self, catalog: Catalog, find: Find) -> None:
         self._catalog = catalog

@@ -40,12 +40,12 @@ class Destinations:
             return None
         path = target.decode()
         endpoint = router.asked(path)
-        asking = None if endpoint is None else endpoint.rule.asking
-        if endpoint is None or asking is None or path in self._own:
+        codec = None if endpoint is None else endpoint.rule.codec
+        if endpoint is None or codec is None or path in self._own:
             return None
-        if not asking.has_rows(endpoint.place.parts):
+        if not codec.has_rows(endpoint.place.parts):
             return None
         if len(self._others) >= _MOST:
             self._others.clear()
-        made = self._others[target] = DialectIntake(path, endpoint, asking, self._tracker)
+        made = self._others[target] = DialectIntake(path, endpoint, codec, self._tracker)
         return made

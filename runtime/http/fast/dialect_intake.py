@@ -7,7 +7,7 @@ from typing import Any
 from ...data import media
 from ...data.rows import table
 from ...dialects.inquiry import Inquiry
-from ...dialects.question import Asking, Question
+from ...dialects.question import PredictionCodec, Question
 from ...dialects.reply import Reply
 from ...dialects.served import Served
 from ...errors import RequestError
@@ -24,20 +24,24 @@ _MOST_GROUPS = 8  # methods of a path's model, of which requests name one or ano
 
 
 class DialectIntake(Arrivals):
-    """Asks for what its rule's `Asking` can read at once; the rule's handler does the rest.
+    """Enqueues requests that the `PredictionCodec` of its rule decodes; its handler does the rest.
 
-    What the model says to a batch is written together, whoever of this path it is for.
+    The answers of a batch are written together.
     """
 
     def __init__(
-        self, target: str, endpoint: DialectEndpoint, asking: Asking, tracker: RequestTracker
+        self,
+        target: str,
+        endpoint: DialectEndpoint,
+        codec: PredictionCodec,
+        tracker: RequestTracker,
     ) -> None:
         super().__init__(tracker)
         self.path = target
         self.route = endpoint.rule.name
         self._endpoint = endpoint
-        self._asking = asking
-        self.answers = DialectAnswers(endpoint, asking, tracker, None)
+        self._codec = codec
+        self.answers = DialectAnswers(endpoint, codec, tracker, None)
         self._groups: dict[Served, DialectAnswers] = {}
 
     def is_large(self, size: int, content_type: str) -> bool:  # noqa: ARG002
@@ -50,7 +54,7 @@ class DialectIntake(Arrivals):
 
     def numbers_at(self, headers: Mapping[bytes, bytes]) -> int | None:
         """Where numbers begin in a body that is mostly that; else None."""
-        return self._asking.numbers_at(headers)
+        return self._codec.numbers_at(headers)
 
     def _take(self, arrived: Sequence[FastRequest]) -> None:
         for request in arrived:
@@ -65,7 +69,7 @@ class DialectIntake(Arrivals):
     def _take_one(self, request: FastRequest) -> None:
         inquiry = self._inquiry(request)
         try:
-            question = self._asking.ask(inquiry)
+            question = self._codec.ask(inquiry)
             queue = None if question is None else question.served.open_queue
             if question is None or queue is None:
                 self._begin(request, self._handle(request, inquiry))
@@ -96,7 +100,7 @@ class DialectIntake(Arrivals):
             if len(self._groups) >= _MOST_GROUPS:
                 self._groups.clear()  # of models that came and went few are kept
             group = self._groups[served] = DialectAnswers(
-                self._endpoint, self._asking, self.tracker, queue
+                self._endpoint, self._codec, self.tracker, queue
             )
         return group
 
@@ -132,13 +136,13 @@ class DialectAnswers(RouteResponder):
     def __init__(
         self,
         endpoint: DialectEndpoint,
-        asking: Asking,
+        codec: PredictionCodec,
         tracker: RequestTracker,
         queue: Queue | None,
     ) -> None:
         super().__init__(endpoint.rule.name, tracker, None if queue is None else queue.metrics)
         self._endpoint = endpoint
-        self._asking = asking
+        self._codec = codec
 
     def answer(self, requests: list[FastRequest], output: Any, bounds: list[int]) -> None:
         """Send what is said of the rows `bounds[i]:bounds[i + 1]` of `output` to request i."""
@@ -173,7 +177,7 @@ class DialectAnswers(RouteResponder):
         self, requests: list[FastRequest], output: Any, bounds: list[int]
     ) -> Sequence[Reply] | None:
         try:
-            return self._asking.replies([each.question for each in requests], output, bounds)
+            return self._codec.replies([each.question for each in requests], output, bounds)
         except Exception:  # noqa: BLE001 - each is tried by itself, and then it is in the log
             return None
 

@@ -62,7 +62,7 @@ class InferQuestion:
 
 
 class Infer:
-    """An Asking, and the handler for what it leaves."""
+    """A PredictionCodec, and the handler for requests that it leaves."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
