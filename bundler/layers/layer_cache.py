@@ -147,7 +147,7 @@ class _Named:
                 raise Damaged(
                     f"No layers were removed, because the bundle `{item.tag}` cannot be read. "
                     f"{item.damaged}",
-                    hint="Save it again, or delete it.",
+                    hint=f"Mend it with `bundle verify --repair`, or delete it: `{item.deletion}`.",
                 )
             manifest = BundleManifest.from_json(orjson.loads(store.config(item)))
             home = str(manifest.image.get("workdir") or WORKDIR).strip("/")

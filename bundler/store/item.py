@@ -47,6 +47,11 @@ class Item:
         """`name:version`."""
         return f"{self.name}:{self.version}"
 
+    @property
+    def deletion(self) -> str:
+        """The command that deletes it."""
+        return f"bundle {'models ' if self.kind == 'model' else ''}delete {self.tag}"
+
     def __str__(self) -> str:
         """The tag."""
         return self.tag

@@ -328,7 +328,7 @@ class Store:
         if item.damaged and not damaged:
             raise Damaged(
                 f"The {item.kind} `{item.tag}` cannot be read. {item.damaged}",
-                hint="Save it again, or delete it.",
+                hint=f"Mend it with `bundle verify --repair`, or delete it: `{item.deletion}`.",
             )
         return item
 
@@ -376,6 +376,8 @@ class Store:
     def laying_out(self, files: Sequence[FileEntry]) -> Iterator[Path]:
         """A directory of links to these files, removed when the block ends."""
         with disk.store_errors("lay out its files"):
+            with disk.unless_forbidden():
+                self._layout.prepare()  # a service without models needs no store before
             path = self._trees.lay_out(files)
         try:
             yield path

@@ -83,5 +83,5 @@ class Reach:
 def _unknown(item: Item, why: str) -> Damaged:
     return Damaged(
         f"Nothing was removed, because nobody knows what the {item.kind} `{item.tag}` needs. {why}",
-        hint=f"Save it again, or delete it: `{item.kind}:{item.tag}`.",
+        hint=f"Mend it with `bundle verify --repair`, or delete it: `{item.deletion}`.",
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ....bundler.errors import NotFound
-from ....bundler.tag import Kind
+from ....bundler.tag import Kind, Tag
 from ....runtime.errors import BundleError
 from ...options.options import BundleTag, Json, Quiet, Yes
 from ...terminal.console import Console
@@ -46,7 +46,9 @@ def delete_item(tag: str, kind: Kind, console: Console, *, yes: bool) -> None:
 
 def _find(store: "Store", tag: str, kind: Kind) -> "Item":
     try:
-        return store.find(tag, kind)
+        item = store.find(tag, kind, damaged=True)
+        is_meant = not item.damaged or Tag.parse(tag, kind).version
+        return item if is_meant else store.find(tag, kind)  # which tells the version to name
     except NotFound as error:
         if not error.other:
             raise

@@ -57,3 +57,18 @@ def test_to_delete_one_of_the_other_kind_is_told_how(bundle, double):
     missed = bundle("delete", double, code=1)
     assert missed.err.splitlines()[-1] == f"hint: It is a model: `bundle models delete {double}`."
     bundle("models", "show", double)
+
+
+def test_a_damaged_model_is_deleted_by_its_version_as_its_message_says(bundle, double, home):
+    ref = home / "refs" / "models" / double.replace(":", "/")
+    ref.write_bytes(b"")
+
+    refused = bundle("models", "delete", "double", "-y", code=6)
+    assert f"delete it: `bundle models delete {double}`" in refused.err
+    stuck = bundle("gc", code=6)
+    assert f"delete it: `bundle models delete {double}`" in stuck.err
+
+    bundle("models", "delete", double, "-y")
+    assert bundle("models", "list", "--json").json == {"models": []}
+    bundle("gc")
+    assert bundle("verify").code == 0
