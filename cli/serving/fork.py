@@ -99,10 +99,16 @@ def _be(settle: Callable[[], None], run: Callable[[], int]) -> NoReturn:
     except BaseException:  # noqa: BLE001 - a fork must not unwind into its parent's frames
         sys.excepthook(*sys.exc_info())
     finally:
-        with suppress(OSError, ValueError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(code)
+        try:
+            _flush()
+        finally:  # with threads, a model may have put anything in the place of the streams
+            os._exit(code)
+
+
+def _flush() -> None:
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
 
 
 def _settle(

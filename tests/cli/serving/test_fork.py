@@ -106,3 +106,20 @@ os.kill(os.getpid(), signal.SIGKILL)
         [sys.executable, "-c", PREAMBLE + script], stdout=subprocess.PIPE, timeout=30, check=False
     )
     assert done.returncode == -signal.SIGKILL
+
+
+def test_a_child_without_streams_does_not_go_on_as_its_parent():
+    """With `--isolation thread` a model may set `sys.stdout` to None."""
+    script = """
+def run():
+    sys.stdout = sys.stderr = None
+    return 7
+
+me = os.getpid()
+try:
+    code = fork.start(run, dict(os.environ)).wait()
+finally:
+    os.write(1, b"parent " if os.getpid() == me else b"child ")
+print(code)
+"""
+    assert told(script) == "parent 7\n"
