@@ -7,12 +7,14 @@ from typing import Any, Self
 
 from ....runtime import canonical
 from ....runtime import digest as digests
+from ....runtime.printable import printable
 from ...errors import RegistryError
 from ...store import oci
 
 LIMIT = 1 << 26  # bytes
 _NAME = "org.opencontainers.image.ref.name"
 _SHOWN = 10  # names in a message
+_LONGEST = 128  # characters of a name in a message
 _EMPTY: Mapping[str, Any] = {"schemaVersion": 2, "mediaType": oci.INDEX, "manifests": []}
 
 
@@ -61,7 +63,7 @@ class Index:
         if len(found) == 1:
             return found.pop()
         names = sorted(filter(None, map(_name_of, entries)))
-        shown = ", ".join(f"`{name}`" for name in names[:_SHOWN]) or "nothing"
+        shown = ", ".join(f"`{printable(name[:_LONGEST])}`" for name in names[:_SHOWN]) or "nothing"
         which = f"There is no `{name}` in" if name else "Say which one of"
         raise RegistryError(f"{which} `{where}`; it has {shown}.", hint=f"Write `{where}:NAME`.")
 
