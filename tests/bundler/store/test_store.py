@@ -327,6 +327,13 @@ def test_reading_writes_nothing(store, save):
     assert snapshot(store.root) == before
 
 
+def test_files_are_laid_out_where_no_store_has_been_yet(tmp_path):
+    """A service without models may be the first thing that somebody serves."""
+    with Store(tmp_path / "no" / "store").laying_out([]) as directory:
+        assert list(directory.iterdir()) == []
+    assert not directory.exists()
+
+
 def test_usage_counts_shared_content_once(store, save):
     save("a", files={"w": b"x" * 10000})
     save("b", files={"w": b"x" * 10000, "v": b"y"})
