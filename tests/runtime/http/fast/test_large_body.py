@@ -296,13 +296,13 @@ async def test_what_is_used_from_time_to_time_is_kept_and_goes_as_often_as_it_co
         spares.take(LARGE, 0)
         timer = spares._timer
         assert timer is not None
-        spares._let_go()  # as the timer does: it was used since that was set
+        spares._release()  # as the timer does: it was used since that was set
         assert spares._arrays
         assert spares._timer is not timer
         spares.take(LARGE, 0)
-        spares._let_go()
+        spares._release()
         assert spares._arrays
-        spares._let_go()
+        spares._release()
         assert not spares._arrays
         assert spares._timer is None
 
