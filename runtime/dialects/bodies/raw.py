@@ -129,7 +129,7 @@ class Raw:
             return await answer_bytes(self._served, self._inquiry, [body], "single")
         if field is not None and field.dtype == "str" and len(field.shape) <= _OF_ONE:
             return await self._rows([self._alone(field, _text(body))])
-        if self._is_text and body.lstrip()[:1] not in _JSON_STARTS:
+        if self._is_text and body and body.lstrip()[:1] not in _JSON_STARTS:
             return await self._called(body, TEXT)
         guessed = _pictured(body)
         if guessed or (self._served.signature is None and kind):

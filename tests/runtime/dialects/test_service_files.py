@@ -118,6 +118,7 @@ def test_a_text_is_the_whole_input(client):
     assert client.post("/predictions/shout", json={"text": "ja"}).text == "JA"
     assert client.post("/predictions/shout", data={"text": "form"}).text == "FORM"
     assert client.put("/predictions/shout", content=b"\xff").status_code == 400
+    assert client.put("/predictions/shout").status_code == 400, "no body is no text"
 
 
 def test_one_text_or_file_goes_to_it_from_seldon(client):
