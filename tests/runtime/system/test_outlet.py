@@ -51,7 +51,7 @@ def numbered(count):
 def whose(request, monkeypatch):
     """Whose pipe it is: another user's is not opened again, as stdout of a container is not."""
 
-    def refused(*_):
+    def refused(*_, **__):
         raise PermissionError
 
     if request.param != "own":
