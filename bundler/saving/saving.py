@@ -1,5 +1,6 @@
 """Saving: saves a trained model, or a library's own file, in the store."""
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -64,7 +65,8 @@ def save(  # noqa: PLR0913  the author's face: each is a word of theirs
 ) -> Item:
     """Save a trained model; with a `sample`, its signature and its answers are recorded too.
 
-    What has nothing to call (a dict, a vocabulary) is kept too: `load` and services give it back.
+    `model` is the object, the path of its file, or `module:attribute`. What has nothing to call
+    (a dict, a vocabulary) is kept too: `load` and services give it back.
     The framework is found by the object; `sample` is a few rows as the model takes them (ndarray,
     DataFrame, tensor, dict or list). The model is left as it was.
 
@@ -87,6 +89,8 @@ def save(  # noqa: PLR0913  the author's face: each is a word of theirs
         aliases=tuple(aliases),
         options=options or {},
     )
+    if isinstance(model, str | os.PathLike):
+        return save_source(name, os.fspath(model), given, store=store, progress=progress)
     return save_object(name, model, given, store=store, progress=progress)
 
 

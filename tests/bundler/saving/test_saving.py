@@ -427,6 +427,15 @@ def test_files_are_told_by_content_and_kept_byte_for_byte(tmp_path):
         assert manifest.default_method in registry.load(manifest.loader).methods(loaded)
 
 
+@pytest.mark.parametrize("kind", [str, Path])
+def test_python_saves_a_file_by_its_path(tmp_path, kind):
+    path = tmp_path / "booster.ubj"
+    trained.xgboost_booster()[0].save_model(path)
+    by_path = modelbundle.save("by_path", kind(path))
+    assert manifest_of(by_path).framework == "xgboost"
+    assert by_path.digest == saving.save_file("m", path).digest
+
+
 def test_renamed_files_are_refused_never_loaded_as_what_they_are_called(tmp_path, canary):
     for suffix in (".safetensors", ".onnx", ".ubj", ".pt2"):
         path = tmp_path / f"renamed{suffix}"

@@ -1,12 +1,18 @@
 """Module: one parsed source file, and what its names refer to."""
 
 import ast
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ....errors import BuildError
+
+_HINT = (
+    f"This tool runs on Python {sys.version_info.major}.{sys.version_info.minor}. If the code is "
+    "for a newer one, install modelbundle there, and build with it."
+)
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -66,7 +72,7 @@ class Module:
         try:
             tree = ast.parse(path.read_bytes(), filename=shown)
         except SyntaxError as error:
-            raise BuildError(f"{shown}:{error.lineno or 1}: {error.msg}.") from error
+            raise BuildError(f"{shown}:{error.lineno or 1}: {error.msg}.", hint=_HINT) from error
         except (ValueError, RecursionError, MemoryError) as error:
             raise BuildError(f"{shown}:1: this is not Python: {error}.") from error
         except OSError as error:

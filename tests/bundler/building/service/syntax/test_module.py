@@ -1,4 +1,5 @@
 import ast
+import platform
 import textwrap
 
 import pytest
@@ -103,3 +104,11 @@ def test_a_name_that_nobody_defines_is_an_error_with_its_line(tmp_path):
     with pytest.raises(BuildError, match=r"a\.py:3: `Itm` is not defined") as raised:
         SourceTree(tmp_path).resolve(node, module)
     assert raised.value.hint == "Did you mean `Item`?"
+
+
+def test_what_is_not_this_pythons_syntax_names_the_place_and_this_python(tmp_path):
+    path = tmp_path / "shop.py"
+    path.write_text("a = 1\ntype = = 2\n")
+    with pytest.raises(BuildError, match=r"^shop\.py:2: invalid syntax\.") as raised:
+        Module.read("shop", path, tmp_path)
+    assert platform.python_version().rpartition(".")[0] in (raised.value.hint or "")
