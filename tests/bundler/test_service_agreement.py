@@ -256,6 +256,9 @@ SAMPLES = {
         def later(self, text: str) -> Iterator[bytes]:
             return iter(())
         @endpoint
+        def pauses(self) -> Iterator[None]:
+            return iter(())
+        @endpoint
         def inner(self, text: str) -> str:
             def generator():
                 yield 1

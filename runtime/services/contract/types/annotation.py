@@ -231,7 +231,7 @@ def streamed(annotation: Any) -> Any | None:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is None or name_of(origin) not in spec.STREAMS:
         return None
-    return arguments[0] if arguments else Any
+    return _first(arguments)
 
 
 def iterated(annotation: Any) -> Any:
@@ -241,4 +241,11 @@ def iterated(annotation: Any) -> Any:
         return item
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     plain = {collections.abc.Iterable, collections.abc.AsyncIterable}
-    return arguments[0] if origin in plain and arguments else Any
+    return _first(arguments) if origin in plain else Any
+
+
+def _first(arguments: tuple[Any, ...]) -> Any:
+    if not arguments:
+        return Any
+    # Only typing's own generics say NoneType for the None that was written.
+    return types.NoneType if arguments[0] is None else arguments[0]
