@@ -21,6 +21,7 @@ from ..errors import (
 from ..manifests.settings import ServeSettings
 from ..manifests.signature import OBJECTS
 from ..models.operation import Call, Stream
+from . import body_threads
 from .contract.answer import AnswerWriter
 from .contract.body_reader import BodyReader
 from .contract.method import Contract
@@ -45,6 +46,7 @@ class _ApiOperation:
             rows=rows, nan_as_null=settings.nan == "null", formats=settings.wanted_formats
         )
         self._media = _media(contract, settings)
+        self._most = settings.queue.max_rows
         self._running = 0
 
     @property
@@ -62,7 +64,19 @@ class _ApiOperation:
         # What reads the body and writes the answer may have to be imported.
         wanted = media.ranked(call.accept, media.ANSWERS)[:1] if call.accept else []
         await formats.prepare([media.essence(call.content_type), *wanted])
+        if self._bodies.is_slow:
+            return await self._read_aside(call)
         return self._bodies.read(call.body, call.content_type)
+
+    async def _read_aside(self, call: Call) -> dict[str, Any]:
+        """Read a body in a thread: the requests of other clients do not wait for its images."""
+        if self._running >= self._most:
+            raise Overloaded("Too many requests are being answered.", retry_after=1)
+        self._running += 1
+        try:
+            return await body_threads.read(self._bodies, call)
+        finally:
+            self._running -= 1
 
 
 class MethodOperation(_ApiOperation):
@@ -74,7 +88,6 @@ class MethodOperation(_ApiOperation):
         super().__init__(contract, settings, rows=False)
         self._contract = contract
         self._method = method
-        self._most = settings.queue.max_rows
 
     async def __call__(self, call: Call) -> Payload | Stream:
         """Answer `call`."""

@@ -14,7 +14,7 @@ from . import form, wire
 from .method import Contract
 from .types import binary, rows
 from .types.record import arguments
-from .types.spec import Kind
+from .types.spec import IMAGE, Kind
 
 _RAW: dict[Kind, tuple[str, ...]] = {"str": ("text/",), "bytes": ("",), "image": ("",)}
 _TABLES = frozenset({"array", "dataframe"})
@@ -26,6 +26,7 @@ class BodyReader:
     max_rows   rows that one request may carry
     wanted     names of the formats that are taken; None: all installed
     max_bytes  what a body may become once it is inflated
+    is_slow    whether bodies may take long to read: an image of 2 KB can take seconds
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class BodyReader:
         self._form = wire.form(contract.specs, batchable=contract.batchable)
         self._kind = wire.unit(contract.specs, batchable=contract.batchable)
         self._media: list[str] = contract.input["media"]
+        self.is_slow = IMAGE in str(contract.input["schema"])
         self._batchable = contract.batchable
         self._max_rows = max_rows
         self._wanted = wanted

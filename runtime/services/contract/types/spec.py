@@ -42,7 +42,8 @@ _B64 = {
     "required": ["b64"],
     "additionalProperties": False,
 }
-_BINARY = {"anyOf": [BASE64, _B64]}
+IMAGE = "image/*"
+_BINARY: dict[str, Any] = {"anyOf": [BASE64, _B64]}
 OBJECT = Spec("object", {})
 NULL = _json("null")
 DATAFRAME = Spec("dataframe", {"type": "array", "items": {"type": "object"}})
@@ -76,7 +77,7 @@ NUMBERS: Mapping[str, Spec] = {f"numpy.{name}": _number(name) for name in DTYPES
 NAMED: Mapping[str, Spec] = {
     "builtins.str": Spec("str", {"type": "string"}),
     "builtins.bytes": Spec("bytes", _BINARY),
-    "PIL.Image.Image": Spec("image", _BINARY),
+    "PIL.Image.Image": Spec("image", _BINARY | {"contentMediaType": IMAGE}),
     "builtins.int": _json("integer"),
     "builtins.float": _json("number"),
     "builtins.bool": _json("boolean"),

@@ -1,0 +1,107 @@
+"""Images are decoded beside the event loop: a file of 2 KB can take seconds."""
+
+import asyncio
+
+import pytest
+
+from modelbundle.runtime.errors import DeadlineExceeded, InvalidInput, Overloaded
+from modelbundle.runtime.manifests.settings import QueueSettings
+
+from .service_project import served
+
+SLOW = """
+    from PIL import Image, ImageFile
+
+    OPENED = threading.Event()
+
+    class Slow(ImageFile.ImageFile):
+        '''A file of "SLOW": its pixels come when somebody has called `open`.'''
+        format = "SLOW"
+
+        def _open(self):
+            if self.fp.read(4) != b"SLOW":
+                raise SyntaxError("another format")
+            self._size, self._mode = (2, 2), "L"
+
+        def load(self):
+            assert OPENED.wait(60)
+            self.im = Image.new("L", (2, 2), 7).im
+
+    Image.register_open("SLOW", Slow, lambda head: head.startswith(b"SLOW"))
+
+    @dataclass
+    class Note:
+        picture: Image.Image
+
+    @mb.service
+    class Sample:
+        @mb.api
+        def noted(self, note: Note) -> int:
+            return note.picture.getpixel((0, 0))
+
+        @mb.api
+        def corner(self, image: Image.Image) -> int:
+            return image.getpixel((0, 0))
+
+        @mb.api(batchable=True)
+        def corners(self, images: list[Image.Image]) -> list[int]:
+            return [image.getpixel((0, 0)) for image in images]
+
+        @mb.api
+        def open(self) -> None:
+            OPENED.set()
+"""
+BODIES = {
+    "/corner": {"content_type": "image/slow", "body": b"SLOW"},
+    "/corners": {"body": b'{"instances": ["U0xPVw=="]}'},
+    "/noted": {"body": b'{"picture": "U0xPVw=="}'},
+}
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_an_image_that_takes_long_holds_up_no_other_request(tmp_path, path):
+    """The other request ends it: on the event loop it would never be read."""
+
+    async def main():
+        async with served(tmp_path, SLOW, seconds=50.0) as service:
+            slow = asyncio.ensure_future(service.call(path, **BODIES[path]))
+            await asyncio.sleep(0.05)
+            await service.json("/open", {})
+            assert b"7" in (await slow).body
+
+    asyncio.run(main())
+
+
+def test_its_deadline_holds_while_it_is_read(tmp_path):
+    async def main():
+        async with served(tmp_path, SLOW, seconds=0.2) as service:
+            with pytest.raises(DeadlineExceeded, match="before the body was read"):
+                await service.call("/corner", **BODIES["/corner"])
+            service.seconds = 50.0
+            await service.json("/open", {})
+            assert (await service.call("/corner", **BODIES["/corner"])).body == b"7"
+
+    asyncio.run(main())
+
+
+def test_bodies_that_wait_to_be_read_count_as_requests(tmp_path):
+    async def main():
+        async with served(tmp_path, SLOW, seconds=50.0, queue=QueueSettings(max_rows=2)) as service:
+            first = [service.call("/corner", **BODIES["/corner"]) for _ in range(2)]
+            first = asyncio.gather(*first)
+            await asyncio.sleep(0.05)
+            with pytest.raises(Overloaded):
+                await service.call("/corner", **BODIES["/corner"])
+            await service.json("/open", {})
+            assert [each.body for each in await first] == [b"7", b"7"]
+
+    asyncio.run(main())
+
+
+def test_what_is_wrong_with_an_image_is_told_as_ever(tmp_path):
+    async def main():
+        async with served(tmp_path, SLOW) as service:
+            with pytest.raises(InvalidInput, match="not an image"):
+                await service.call("/corner", b"no image", "image/png")
+
+    asyncio.run(main())
