@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -688,7 +689,7 @@ def test_a_python_file_asks_for_the_variable_in_it(tmp_path):
 def test_a_large_compressed_pickle_is_not_taken_for_one_that_breaks_off(tmp_path, monkeypatch):
     from modelbundle.runtime.pickles import scanning
 
-    monkeypatch.setattr(scanning, "_INFLATED", 4096)
+    monkeypatch.setattr(scanning, "Effort", partial(scanning.Effort, unpacked=4096))
     joblib.dump({"sklearn": np.random.default_rng(0).random(5000)}, tmp_path / "m.gz", compress=3)
     seen = scanning.scan(tmp_path / "m.gz")
     assert not seen.complete
