@@ -193,7 +193,7 @@ channel = Channel.create()
 asked = json.dumps({"fork_id": 1, "generation": 1}).encode()
 socket.send_fds(ours, [asked], [teller, os.dup(2), *channel.descriptors])
 os.close(teller)
-print(os.read(told, 100), [os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(2)])
+print(os.read(told, 100), sorted(os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(2)))
 """
 
 
