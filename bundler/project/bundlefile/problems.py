@@ -40,8 +40,11 @@ def validate(document: type[Document], path: Path) -> Document:
         try:
             result = document.model_validate(source.value)
         except ValidationError as error:
-            for details in error.errors(include_url=False):
-                _report(source, document, details)
+            errors = error.errors(include_url=False)
+            meant = _meant(source, document, errors)
+            for details in errors:
+                if _place(source, details) not in meant:
+                    _report(source, document, details)
     elif not source.problems:
         what = "is empty" if source.value is None else "is no bundlefile: it has no `key: value`"
         source.report((), f"The file {what}.", "Write `name: NAME` and `models: [NAME]`.")
@@ -65,9 +68,31 @@ def _report_empty(source: YamlSource, value: Any, where: Where = ()) -> None:
             source.broken.add(here)
 
 
+def _meant(
+    source: YamlSource, document: type[BaseModel], errors: "list[ErrorDetails]"
+) -> set[Where]:
+    """Absent keys of which a misspelt one is told to be the one that was meant."""
+    found: set[Where] = set()
+    for details in errors:
+        if details["type"] == "extra_forbidden":
+            *around, key = _place(source, details)
+            known = _keys(document, tuple(around))
+            hint = nearest(key, known) or ""
+            found.update((*around, name) for name in known if f"`{name}`" in hint)
+    return {where for where in found if not _is_given(source.value, where)}
+
+
+def _is_given(value: Any, where: Where) -> bool:
+    for part in where:
+        if not _holds(value, part):
+            return False
+        value = value[part]
+    return True
+
+
 def _report(source: YamlSource, document: type[BaseModel], details: "ErrorDetails") -> None:
     context = details.get("ctx", {})
-    where = _where(source.value, (*details["loc"], *context.get("at", ())))
+    where = _place(source, details)
     if source.is_broken(where):
         return
     kind = details["type"]
@@ -78,6 +103,11 @@ def _report(source: YamlSource, document: type[BaseModel], details: "ErrorDetail
     message, hint = _explain(source, where, details, context)
     is_key = details["loc"][-1:] == ("[key]",)
     source.report(where, message, hint, source.place(where, key=is_key))
+
+
+def _place(source: YamlSource, details: "ErrorDetails") -> Where:
+    """The part of the file that an error is about."""
+    return _where(source.value, (*details["loc"], *details.get("ctx", {}).get("at", ())))
 
 
 def _where(value: Any, location: Where) -> Where:

@@ -220,3 +220,16 @@ def test_each_hint_stands_with_its_problem(tmp_path):
         "you mean `version`?",
         "you mean `include`?",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("name: iris\nmodles: [iris]\n", ["modles"]),
+        ("nmae: iris\nmodels: [iris]\n", ["nmae"]),
+        ("modles: [iris]\n", ["modles", "name"]),
+        ("name: iris\nthings: [iris]\n", ["models", "things"]),
+    ],
+)
+def test_a_misspelt_key_is_not_missed_as_well(refuse, text, keys):
+    assert sorted(problem.where for problem in refuse(text).problems) == keys
