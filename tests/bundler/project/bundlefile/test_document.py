@@ -231,5 +231,9 @@ def test_each_hint_stands_with_its_problem(tmp_path):
         ("name: iris\nthings: [iris]\n", ["models", "things"]),
     ],
 )
-def test_a_misspelt_key_is_not_missed_as_well(refuse, text, keys):
-    assert sorted(problem.where for problem in refuse(text).problems) == keys
+def test_a_misspelt_key_is_not_missed_as_well(tmp_path, text, keys):
+    path = tmp_path / "bundlefile.yaml"
+    path.write_text(text)
+    with pytest.raises(BundlefileError) as caught:
+        Bundlefile.read(path)
+    assert sorted(problem.where for problem in caught.value.problems) == keys
