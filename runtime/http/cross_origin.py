@@ -26,7 +26,7 @@ class CrossOrigin:
     def preflight(self, exchange: Exchange) -> Reply | None:
         """The answer to a browser that asks what a page may send, where its page is allowed."""
         asked = exchange.headers.get(b"access-control-request-method")
-        if exchange.method != "OPTIONS" or asked is None or not self._of(exchange.headers):
+        if exchange.method != "OPTIONS" or asked is None or not self._allows(exchange.headers):
             return None
         wanted = exchange.headers.get(b"access-control-request-headers")
         named = () if wanted is None else ((b"access-control-allow-headers", wanted),)
@@ -34,7 +34,10 @@ class CrossOrigin:
         return Reply(b"", content_type="text/plain", headers=(*told, *named))
 
     def around(self, exchange: Exchange, send: Send) -> Send:
-        """A `send` that lets the page of a request see the answer, where it is allowed."""
+        """A `send` that lets the page of a request see the answer, where it is allowed.
+
+        Answers to others, too, say that it depends on the page: a cache has them for everybody.
+        """
         more = self._of(exchange.headers)
         if not more:
             return send
@@ -47,12 +50,14 @@ class CrossOrigin:
         return allowing
 
     def _of(self, headers: Mapping[bytes, bytes]) -> Headers:
-        """What an answer to such a request has besides; nothing where its page is not allowed."""
+        """What an answer to such a request has besides."""
+        vary = () if self._is_any else (_VARY,)
+        if not self._allows(headers):
+            return vary
+        origin = b"*" if self._is_any else headers[ORIGIN]
+        return (b"access-control-allow-origin", origin), _EXPOSED, *vary
+
+    def _allows(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether a request is that of a page which may read the answer."""
         origin = headers.get(ORIGIN)
-        if origin is None:
-            return ()
-        if self._is_any:
-            return (b"access-control-allow-origin", b"*"), _EXPOSED
-        if origin not in self._origins:
-            return ()
-        return (b"access-control-allow-origin", origin), _EXPOSED, _VARY
+        return origin is not None and (self._is_any or origin in self._origins)

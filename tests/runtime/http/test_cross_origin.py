@@ -55,6 +55,12 @@ def test_a_browser_is_told_what_a_page_may_send(page):
     assert page.options("/v2/models/sums/infer", headers={"origin": APP}).status_code == 405
 
 
+def test_a_cache_asks_again_for_another_page(page):
+    """Or it would show a page what it has stored for somebody who named none."""
+    for headers in ({}, {"origin": OTHER}, {"origin": APP}):
+        assert page.get("/v2/models/sums", headers=headers).headers["vary"] == "Origin"
+
+
 def test_all_pages_where_the_bundle_says_so(make_server):
     server = make_server(cors=["*"])
     answer = httpx.post(f"{server.url}/predict", json=ROWS, headers={"origin": OTHER}, timeout=90)
