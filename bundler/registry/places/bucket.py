@@ -1,9 +1,14 @@
-"""Bucket: an OCI image layout in an object store (`s3://`, `gs://`, `az://`), through fsspec."""
+"""Bucket: an OCI image layout in an object store (`s3://`, `gs://`, `az://`), through fsspec.
+
+Objects cannot be locked, but each store can write one only if there is none of its name. So each
+push writes its entries of the index as the next number below `changes/`; of two at the same moment
+one gets the number, the other the next. `index.json` says how many of these are in it. It is
+written afterwards, for readers, and whoever writes it looks whether it is still the newest.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from ....runtime import digest as digests
@@ -13,19 +18,20 @@ from ...store import Blob
 from ...store.files import layout
 from ..http.limits import Limits
 from ..reference import BucketReference
+from .index import LIMIT, Index
 from .layout_place import LayoutPlace, blob_name, changed
 from .place import Advance, Stream, Way
 
+_MOST = 1 << 16  # changes that are not in the index yet; each is a request
 _HINT = "Check the name and the credentials; `pip install s3fs`, `gcsfs` or `adlfs`."
 
 
 class Bucket(LayoutPlace):
-    """Objects are written atomically; the index cannot be locked."""
+    """Objects are written atomically; those of `changes/` once and never again."""
 
     def __init__(self, reference: BucketReference, limits: Limits = Limits()) -> None:  # noqa: B008
         super().__init__(reference, reference.url, limits)
         self._fs, self._root = _opened(reference.url)
-        self._lock = Lock()
 
     def has(self, blob: Blob) -> bool:
         """Whether the bucket has the complete blob."""
@@ -62,13 +68,64 @@ class Bucket(LayoutPlace):
         """Put the manifest's digest into the index under every name."""
         if self._read("oci-layout", 1) is None:
             self._write("oci-layout", layout.OCI)
-        super().publish(manifest, tags)
+        self._write(blob_name(digests.of_bytes(manifest)), manifest)
+        index = self._index()
+        change = Index.empty().moved(manifest, tags)
+        while not index.has(change):
+            self._check_cut()
+            is_ours = self._create(_change_name(index.changes + 1), change.encode())
+            index = self._newest(index)
+            if is_ours:
+                break
+        self._write_index(index)
+
+    def _create(self, name: str, data: bytes) -> bool:
+        """Write a file unless there is one; returns whether it has these bytes now."""
+        try:
+            with self._told():
+                self._fs.pipe_file(f"{self._root}/{name}", data, mode="create")
+        except (RegistryError, FileExistsError):  # which one, each library says in its own way
+            if (found := self._read(name, LIMIT)) is None:
+                raise
+            return found == data
+        return True
+
+    def _write_index(self, index: Index) -> None:
+        """Write `index.json`, and again if others have added changes meanwhile.
+
+        The last one who writes it finds no further change, so it ends as the newest.
+        """
+        while self._listed().changes < index.changes:
+            self._write("index.json", index.encode())
+            newer = self._newest(index)
+            if newer.changes == index.changes:  # whatever a slow store shows of it yet
+                return
+            index = newer
+
+    def _index(self) -> Index:
+        return self._newest(self._listed())
+
+    def _listed(self) -> Index:
+        """What `index.json` says."""
+        data = self._read("index.json", LIMIT)
+        return Index.read(data, f"{self._where}/index.json") if data else Index.empty()
+
+    def _newest(self, index: Index) -> Index:
+        """The index with all changes that came after it."""
+        for _ in range(_MOST):
+            name = _change_name(index.changes + 1)
+            data = self._read(name, LIMIT)
+            if data is None:
+                return index
+            self._check_cut()
+            index = index.changed(Index.read(data, f"{self._where}/{name}"))
+        raise RegistryError(
+            f"`{self._where}/index.json` lacks more than {_MOST:,} of the changes beside it.",
+            hint="Restore it, or delete the objects below `changes/`.",
+        )
 
     def _path(self, digest: str) -> str:
         return f"{self._root}/{blob_name(digest)}"
-
-    def _locked(self) -> Lock:
-        return self._lock
 
     def _read(self, name: str, limit: int) -> bytes | None:
         with self._told():
@@ -107,3 +164,7 @@ def _opened(url: str) -> tuple[Any, str]:
     except Exception as error:
         raise RegistryError(f"`{url}` cannot be used: {in_short(error)}.", hint=_HINT) from error
     return system, str(root).rstrip("/")
+
+
+def _change_name(number: int) -> str:
+    return f"changes/{number}.json"

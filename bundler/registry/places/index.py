@@ -1,6 +1,7 @@
 """Index: the names of manifests in an OCI image layout."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -13,6 +14,8 @@ from ...store import oci
 
 LIMIT = 1 << 26  # bytes
 _NAME = "org.opencontainers.image.ref.name"
+_CHANGES = "io.modelbundle.changes"
+_NUMBER = re.compile("[0-9]{1,15}")
 _SHOWN = 10  # names in a message
 _LONGEST = 128  # characters of a name in a message
 _EMPTY: Mapping[str, Any] = {"schemaVersion": 2, "mediaType": oci.INDEX, "manifests": []}
@@ -72,6 +75,27 @@ class Index:
         names = [_name_of(one) for one in self.document["manifests"] if one["digest"] == digest]
         named = sorted(filter(None, names), key=lambda name: (name.endswith(":latest"), name))
         return named[0] if named else None
+
+    @property
+    def changes(self) -> int:
+        """How many changes of a bucket are in it; see `Bucket`. None that can be read: 0."""
+        notes = self.document.get("annotations")
+        text = str(notes.get(_CHANGES)) if isinstance(notes, Mapping) else ""
+        return int(text) if _NUMBER.fullmatch(text) else 0
+
+    def has(self, change: "Index") -> bool:
+        """Whether it has all entries of a change."""
+        return all(one in self.document["manifests"] for one in change.document["manifests"])
+
+    def changed(self, change: "Index") -> "Index":
+        """The index with the next change: its entries take the place of those of their names."""
+        added = change.document["manifests"]
+        taken = {_name_of(one) for one in added}
+        kept = [one for one in self.document["manifests"] if _name_of(one) not in taken]
+        notes = self.document.get("annotations")
+        others = notes if isinstance(notes, Mapping) else {}
+        counted = {**others, _CHANGES: str(self.changes + 1)}
+        return Index({**self.document, "manifests": [*kept, *added], "annotations": counted})
 
     def moved(self, manifest: bytes, names: Sequence[str]) -> "Index":
         """The index with these names for a manifest."""

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from threading import Event
 
 from ....runtime import digest as digests
@@ -10,8 +9,6 @@ from ...errors import Damaged, RegistryError
 from ..http.limits import Limits
 from ..reference import BucketReference, DirectoryReference
 from .index import LIMIT, Index
-
-_LOOKS = 5  # at an index that others may have written meanwhile, where locks mean nothing
 
 
 class LayoutPlace(ABC):
@@ -60,18 +57,9 @@ class LayoutPlace(ABC):
         self._write(blob_name(digests.of_bytes(manifest)), manifest)
         return False
 
+    @abstractmethod
     def publish(self, manifest: bytes, tags: Sequence[str]) -> None:
         """Put the manifest's digest into the index under every name."""
-        wanted = digests.of_bytes(manifest)
-        self._write(blob_name(wanted), manifest)
-        for _ in range(_LOOKS):
-            with self._locked():
-                index = self._index()
-                if (fresh := index.moved(manifest, tags)) != index:
-                    self._write("index.json", fresh.encode())
-            if all(self.digest(tag) == wanted for tag in tags):
-                return
-        raise RegistryError(f"Others write the index of `{self._where}` all the time; try again.")
 
     def cut(self) -> None:
         """Let copies end at their next chunk."""
@@ -100,10 +88,6 @@ class LayoutPlace(ABC):
     @abstractmethod
     def _write(self, name: str, data: bytes) -> None:
         """Write a file of the layout atomically."""
-
-    @abstractmethod
-    def _locked(self) -> AbstractContextManager[object]:
-        """Lock the index against other writers, if the place supports that."""
 
 
 def blob_name(digest: str) -> str:

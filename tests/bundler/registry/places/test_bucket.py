@@ -1,12 +1,16 @@
 """Bucket: a layout in an object store; fsspec's own one in memory stands for all of them."""
 
+import json
 import uuid
 
 import pytest
 
 from modelbundle.bundler.errors import Damaged, RegistryError
+from modelbundle.bundler.registry.places.bucket import Bucket
 from modelbundle.bundler.registry.pulling import pull
 from modelbundle.bundler.registry.pushing import push
+from modelbundle.bundler.registry.reference import parse
+from modelbundle.runtime import canonical
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -84,3 +88,83 @@ def _has(name):
     import importlib.util
 
     return importlib.util.find_spec(name) is not None
+
+
+class Interrupted:
+    """A file system that does something else before its call number `at`."""
+
+    def __init__(self, system, at, other):
+        self._system, self._left, self._other = system, at, other
+
+    def __getattr__(self, name):
+        def call(*args, **options):
+            if self._left == 0:
+                self._other()
+            self._left -= 1
+            return getattr(self._system, name)(*args, **options)
+
+        return call
+
+
+def manifest(text):
+    return canonical.dumps({"schemaVersion": 2, "annotations": {"of": text}})
+
+
+def names(bucket):
+    """What `index.json` itself lists, as tools see it that know of no changes."""
+    data = fsspec.filesystem("memory").cat_file(f"{bucket.removeprefix('memory:/')}/index.json")
+    notes = (one["annotations"] for one in json.loads(data)["manifests"])
+    return {one["org.opencontainers.image.ref.name"] for one in notes}
+
+
+@pytest.mark.parametrize("tag", ["theirs", "mine"], ids=["another-tag", "the-same-tag"])
+@pytest.mark.parametrize("at", range(9))
+def test_two_pushers_at_the_same_moment_lose_nothing(bucket, at, tag):
+    """Whatever is between two requests of the one: all of the other's, in one case twice."""
+    reference = parse(bucket)
+    first, mine, theirs = Bucket(reference), Bucket(reference), Bucket(reference)
+    first.publish(manifest("first"), ["first"])
+    published = []
+
+    def other():
+        for text in ("theirs", "theirs again"):
+            theirs.publish(manifest(text), [tag, f"{text}:1"])
+        published.append(mine)
+
+    mine._fs = Interrupted(mine._fs, at, other)
+    mine.publish(manifest("mine"), ["mine", "mine:1"])
+    if not published:  # the publication has fewer requests
+        other()
+    assert names(bucket) == {"first", tag, "theirs:1", "theirs again:1", "mine", "mine:1"}
+    reader = Bucket(reference)
+    wanted = reader.digest("mine:1"), reader.digest("theirs:1"), reader.digest("theirs again:1")
+    assert len(set(wanted)) == 3
+    assert reader.digest(tag) in wanted
+
+
+def test_a_pusher_that_dies_before_the_index_has_published(bucket):
+    reference = parse(bucket)
+    dying = Bucket(reference)
+    dying._write_index = lambda _: None
+    dying.publish(manifest("one"), ["one"])
+    assert Bucket(reference).tagged("one") == manifest("one")
+    Bucket(reference).publish(manifest("two"), ["two"])
+    assert names(bucket) == {"one", "two"}
+
+
+@pytest.mark.usefixtures("pushed")
+def test_an_index_of_other_tools_is_continued(bucket):
+    system, path = fsspec.filesystem("memory"), f"{bucket.removeprefix('memory:/')}/index.json"
+    document = json.loads(system.cat_file(path))
+    document["annotations"] = {"by": "another"}
+    system.pipe_file(path, json.dumps(document).encode())
+    Bucket(parse(bucket)).publish(manifest("two"), ["two"])
+    assert names(bucket) == {"iris:2.1", "iris:latest", "two"}
+    assert json.loads(system.cat_file(path))["annotations"]["by"] == "another"
+
+
+def test_publishing_the_same_again_adds_nothing(bucket):
+    for _ in range(3):
+        Bucket(parse(bucket)).publish(manifest("one"), ["one"])
+    system, path = fsspec.filesystem("memory"), bucket.removeprefix("memory:/")
+    assert [one["name"] for one in system.ls(f"{path}/changes")] == [f"{path}/changes/1.json"]
