@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...runtime.manifests.signature import Class, Signature
+from ...runtime import canonical
+from ...runtime.manifests.signature import Class, Signature, is_classes
 from ..errors import InvalidSource
+from ..tag import check_name, check_version
 from .recording import sample_file
+from .recording.axes import BatchAxis
 from .recording.recording import Text
 
 _HINT_SIGNATURE = (
@@ -29,6 +32,7 @@ class SaveOptions:
     version      default: from the content
     aliases      further names that move to this version
     options      for the adapter, e.g. {"init": {...}} of a torch module
+    batch_axis   on which axis a sample of arrays has its rows, for all inputs or by name
     trust        let the code of an unknown pickle run, now and later, on this machine
     """
 
@@ -42,6 +46,7 @@ class SaveOptions:
     version: str | None = None
     aliases: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    batch_axis: BatchAxis = 0
     trust: bool = False
 
     @property
@@ -64,6 +69,32 @@ def signatures(given: Mapping[str, Signature | Mapping[str, Any]]) -> dict[str, 
         InvalidSource: when one is none, with what it looks like.
     """
     return {method: _signature(method, said) for method, said in given.items()}
+
+
+def check(name: str, given: SaveOptions) -> None:
+    """Refuse all that can be wrong before minutes of work.
+
+    Raises:
+        InvalidSource: with what is wrong; InvalidTag where it is a name.
+    """
+    check_name(name)
+    for text, what in ((given.version, "version"), *((alias, "alias") for alias in given.aliases)):
+        if text is not None:
+            check_version(text, what)
+    if given.batch_axis and not given.has_sample:
+        raise InvalidSource(
+            "Where the answers have their rows, only a sample shows: `batch_axis` needs one.",
+            hint="Give a few rows with it, as the model takes them.",
+        )
+    if not is_classes(list(given.classes)):
+        raise InvalidSource("The classes are not texts, numbers or booleans, each once.")
+    for key, value in given.labels.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise InvalidSource(f"The label {key!r} is not a text with a text.")
+    try:
+        canonical.dumps([dict(given.metadata), dict(given.options)])
+    except (TypeError, ValueError) as error:
+        raise InvalidSource(f"The metadata or options are not JSON: {error}.") from error
 
 
 def check_signed(given: SaveOptions, found: Sequence[str]) -> None:
@@ -92,5 +123,5 @@ def _signature(method: str, said: Any) -> Signature:
     except (AttributeError, TypeError, ValueError) as error:
         why = str(error).rstrip(".")
     raise InvalidSource(
-        f"What is given for `{method}` is no signature: {why}.", hint=_HINT_SIGNATURE
+        f"What is given for `{method}` is not a signature: {why}.", hint=_HINT_SIGNATURE
     )

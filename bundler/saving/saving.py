@@ -8,24 +8,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...runtime import canonical
 from ...runtime.errors import BundleError, MissingFramework, NotTrusted, in_short
 from ...runtime.frameworks import registry
 from ...runtime.frameworks.framework import Framework, Saved
-from ...runtime.manifests.signature import Class, Signature, is_classes
+from ...runtime.manifests.signature import Class, Signature
 from ...runtime.models.model import LoadedModel
 from ...runtime.pickles.scanning import scan
 from ..errors import InvalidSource, SampleMismatch, UnsupportedModel
 from ..progress import NullProgress, Progress
 from ..store import Item, Store
 from ..store.files.disk import store_errors
-from ..tag import check_name, check_version
+from ..tag import check_name
 from . import absent_code, model_source, opening, rehearsal, save_options
 from .draft import Draft
 from .file_source import FileSource
 from .foreign import remote
 from .pickle_fault import unpicklable
-from .recording import advice, recording
+from .recording import advice, recording, replay
+from .recording.axes import BatchAxis
 from .recording.recording import Recording
 from .save_options import SaveOptions
 
@@ -60,6 +60,7 @@ def save(  # noqa: PLR0913  the author's face: each is a word of theirs
     version: str | None = None,
     aliases: tuple[str, ...] | list[str] = (),
     options: Mapping[str, Any] | None = None,
+    batch_axis: BatchAxis = 0,
     store: Store | None = None,
     progress: Progress = NullProgress(),  # noqa: B008  it has no state
 ) -> Item:
@@ -68,7 +69,8 @@ def save(  # noqa: PLR0913  the author's face: each is a word of theirs
     `model` is the object, the path of its file, or `module:attribute`. What has nothing to call
     (a dict, a vocabulary) is kept too: `load` and services give it back.
     The framework is found by the object; `sample` is a few rows as the model takes them (ndarray,
-    DataFrame, tensor, dict or list). The model is left as it was.
+    DataFrame, tensor, dict or list). The model is left as it was. `batch_axis=1` says that it takes
+    the steps of a sequence first; `{"x": 1}` that only its input `x` is so.
 
         modelbundle.save("iris", classifier, sample=rows[:4], labels={"team": "growth"})
 
@@ -88,6 +90,7 @@ def save(  # noqa: PLR0913  the author's face: each is a word of theirs
         version=version,
         aliases=tuple(aliases),
         options=options or {},
+        batch_axis=batch_axis,
     )
     if isinstance(model, str | os.PathLike):
         return save_source(name, os.fspath(model), given, store=store, progress=progress)
@@ -123,7 +126,7 @@ def save_object(
     progress: Progress = NullProgress(),  # noqa: B008
 ) -> Item:
     """Save a live object, which this machine trusts from now on, by digest."""
-    _check(name, given)
+    save_options.check(name, given)
     store = store or Store.default()
     framework = _framework(model)
     rows = given.rows()
@@ -165,7 +168,7 @@ def save_file(
         InvalidSource: when it is no model file.
         NotTrusted: when a sample is given and the file would run code.
     """
-    _check(name, given)
+    save_options.check(name, given)
     store = store or Store.default()
     with ExitStack() as stack:
         with store_errors("read the model"):
@@ -176,7 +179,7 @@ def save_file(
 def _save_fetched(
     name: str, address: str, given: SaveOptions, aids: tuple[Store, Progress]
 ) -> Item:
-    _check(name, given)
+    save_options.check(name, given)
     store, progress = aids
     with store.staging() as directory, store_errors("fetch the model"):
         source = model_source.fetch(address, directory, progress)
@@ -207,7 +210,7 @@ def _save_found(
         item = draft.commit(store, given, progress)
     if item.executes_code and (given.trust or not saved.executes_code):
         why = "with --trust when it was saved" if given.trust else "by installing its adapter"
-        store.trust.grant(item.digest, f"vouched for {why}")
+        store.trust.grant(item.digest, f"trusted {why}")
     return item
 
 
@@ -216,37 +219,20 @@ def load(tag: str, *, device: str = "cpu", trust: bool = False, store: Store | N
 
     Raises:
         NotFound: when there is no such model.
-        NotTrusted: when loading runs code that nobody here has vouched for; `trust=True` does.
+        NotTrusted: when loading runs code that is not trusted on this machine; `trust=True` does.
     """
     store = store or Store.default()
     item = store.find(tag, "model")
     if item.executes_code and not store.trust.is_trusted(item.digest):
         if not trust:
             raise NotTrusted(
-                f"Loading `{item.tag}` runs code out of its files, and nobody here vouched for it.",
-                hint=f"`bundle models show {item.tag}` tells what it asks for; then load it with "
+                f"Loading `{item.tag}` runs code that is not trusted on this machine.",
+                hint=f"`bundle models show {item.tag}` shows what it imports; then load it with "
                 "trust=True.",
             )
-        store.trust.grant(item.digest, "vouched for when it was loaded")
+        store.trust.grant(item.digest, "trusted when it was loaded")
     with store.hold(item):
         return LoadedModel.load(store.directory(item), device).object
-
-
-def _check(name: str, given: SaveOptions) -> None:
-    """Everything that can be wrong before minutes of work."""
-    check_name(name)
-    for text, what in ((given.version, "version"), *((alias, "alias") for alias in given.aliases)):
-        if text is not None:
-            check_version(text, what)
-    if not is_classes(list(given.classes)):
-        raise InvalidSource("The classes are not texts, numbers or booleans, each once.")
-    for key, value in given.labels.items():
-        if not isinstance(key, str) or not isinstance(value, str):
-            raise InvalidSource(f"The label {key!r} is not a text with a text.")
-    try:
-        canonical.dumps([dict(given.metadata), dict(given.options)])
-    except (TypeError, ValueError) as error:
-        raise InvalidSource(f"The metadata or options are not JSON: {error}.") from error
 
 
 def _check_whole(where: str, source: FileSource, given: SaveOptions) -> None:
@@ -276,7 +262,9 @@ def _recordings(framework: Framework, model: Any, rows: Any, given: SaveOptions)
     methods = framework.methods(model)
     _check_methods(model, methods, rows, given)
     if rows is not None:
-        return recording.record(framework, model, rows, given.methods, given.signatures)
+        return recording.record(
+            framework, model, rows, given.methods, given.signatures, given.batch_axis
+        )
     declared = {**framework.signatures(model), **given.signatures}
     unknown = Signature(batchable=False)
     return [
@@ -309,7 +297,7 @@ def _recordings_of_file(
     if source.executes_code and not given.trust:
         if given.rows() is not None:
             raise NotTrusted(
-                "Recording a sample would run the code in this file, and nobody vouched for it.",
+                "Recording a sample would run code of this file, which is not trusted here.",
                 hint="If you know where it comes from, add `--trust`.",
             )
         methods = given.methods or tuple(given.signatures) or ("predict",)
@@ -374,9 +362,9 @@ def _replay(
         return None
     loaded = opening.load(framework, directory, saved)
     if not saved.executes_code:
-        recording.replayed(framework, loaded, recordings)
+        replay.replayed(framework, loaded, recordings)
         return None
-    return absent_code.asked_for(lambda: recording.replayed(framework, loaded, recordings))
+    return absent_code.asked_for(lambda: replay.replayed(framework, loaded, recordings))
 
 
 def _odd_count(recordings: Sequence[Recording]) -> str | None:

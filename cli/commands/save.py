@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Argument, Option
+from typer import Argument, BadParameter, Option
 
 from ...runtime.errors import BundleError
 from ..options.options import Json, Quiet, Trust
@@ -48,6 +48,15 @@ Classes = Annotated[
         help="Names of the classes in the answers: a JSON list, or a line each.",
     ),
 ]
+BatchAxis = Annotated[
+    list[str] | None,
+    Option(
+        "--batch-axis",
+        metavar="N|NAME=N",
+        help="Axis of the rows in an npy or npz sample (default 0), of all inputs or of one; "
+        "repeatable.",
+    ),
+]
 Metadata = Annotated[
     str | None, Option("--metadata", metavar="JSON|FILE", help="A JSON object to keep.")
 ]
@@ -66,6 +75,7 @@ def save(
     sample: Sample = None,
     method: Methods = None,
     classes: Classes = None,
+    batch_axis: BatchAxis = None,
     label: Labels = None,
     metadata: Metadata = None,
     version: Version = None,
@@ -100,6 +110,7 @@ def save(
         version=version,
         aliases=tuple(alias or ()),
         trust=trust,
+        batch_axis=_batch_axis(batch_axis or []),
     )
     Results.reserve()  # it is the author's program that is imported, and says what it likes
     try:
@@ -135,6 +146,16 @@ def _classes(path: Path | None) -> tuple[str | int | float | bool, ...]:
     except (OSError, ValueError) as error:
         raise BundleError(f"`--classes` cannot be read: {error}.") from error
     return tuple(each for each in listed if each != "")
+
+
+def _batch_axis(said: list[str]) -> int | dict[str, int]:
+    if len(said) == 1 and said[0].isdecimal():
+        return int(said[0])
+    named = pairs(said)
+    for text in named.values():
+        if not text.isdecimal():
+            raise BadParameter(f"{text!r} is not the number of an axis, as in `1` or `x=1`.")
+    return {name: int(text) for name, text in named.items()}
 
 
 def _metadata(text: str | None) -> dict[str, object]:

@@ -46,7 +46,9 @@ def label(found: Class) -> str:
     return found if isinstance(found, str) else json.dumps(found)
 
 
-_TYPES = {"name": str, "dtype": str, "shape": tuple[int | None, ...], "nullable": bool}
+_TYPES = {
+    "name": str, "dtype": str, "shape": tuple[int | None, ...], "nullable": bool, "axis": int,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Field:
     `categories` are those of a category column that goes in, in its order: to a model that has no
     list of its own they come as these. `is_ordered` says that they are compared with one another,
     so there are no others.
+    `axis` is the one on which the model itself has the rows: 1 where a network takes the steps of
+    a sequence first. In `shape`, as in requests and answers, they are always on the first.
     """
 
     name: str
@@ -72,6 +76,7 @@ class Field:
     classes: tuple[Class, ...] = ()
     categories: tuple[Class, ...] = ()
     is_ordered: bool = False
+    axis: int = 0
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -92,11 +97,12 @@ class Field:
         classes = {"classes": list(self.classes)} if self.classes else {}
         categories = {"categories": list(self.categories)} if self.categories else {}
         ordered = {"ordered": True} if self.is_ordered else {}
-        return plain | nullable | classes | categories | ordered
+        axis = {"axis": self.axis} if self.axis else {}
+        return plain | nullable | classes | categories | ordered | axis
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_json` wrote; raises ValueError for classes or categories that are none."""
+        """Read what `to_json` wrote; raises ValueError for an axis or classes it cannot have."""
         json_types.check(data, _TYPES, "fields")
         classes, categories = data.get("classes", []), data.get("categories", [])
         for what, found in (("classes", classes), ("categories", categories)):
@@ -104,8 +110,11 @@ class Field:
                 raise ValueError(f"the {what} of {data['name']!r} are none")
         shape, nullable = tuple(data["shape"]), data.get("nullable", False)
         is_ordered = bool(data.get("ordered", False) and categories)
+        axis = data.get("axis", 0)
+        if axis and not 0 < axis < len(shape):
+            raise ValueError(f"{data['name']!r} has no axis {axis}")
         known = (tuple(classes), tuple(categories))
-        return cls(data["name"], data["dtype"], shape, nullable, *known, is_ordered)
+        return cls(data["name"], data["dtype"], shape, nullable, *known, is_ordered, axis)
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,9 +119,9 @@ class LoadedModel:
             raise InvalidInput(told) from error
 
     def _answer(self, method: str, batch: Any) -> Any:
-        if self.tuned is None:
-            return self.framework.call(self.object, method, batch)
-        return self.tuned.call(method, partial(self.framework.call, self.object, method), batch)
+        function = partial(self.framework.call, self.object, method)
+        call = partial(batch_axis.call, function, self.manifest.methods[method])
+        return call(batch) if self.tuned is None else self.tuned.call(method, call, batch)
 
     def _counted(self, method: str, batch: Any, answer: Any) -> Any:
         """The answer, with a row for each that was given, where its sample had so."""
@@ -134,7 +134,7 @@ class LoadedModel:
         if got == given or not self._answers_each(method):
             return answer
         raise PredictionFailed(
-            f"The model was given {given} rows and answered {got}: nobody could tell which row an "
+            f"The model was given {given} rows and answered {got}: it is unknown which row an "
             "answer is for."
         )
 

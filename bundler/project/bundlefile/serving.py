@@ -23,13 +23,17 @@ class Batch(Section):
     """The longest predicted time of one call of the model. It limits the size of batches."""
 
     axis: StrictInt = Field(default=0, json_schema_extra={"const": 0})
-    """The axis of rows; it is always 0, the first."""
+    """The axis of rows; it is always 0, the first. For a model's own: `bundle save --batch-axis`."""
 
     @field_validator("axis")
     @classmethod
     def _first(cls, axis: int) -> int:
         if axis:
-            raise wrong("Rows are always counted on axis 0.", "Transpose in a service class.")
+            raise wrong(
+                "Requests have their rows on axis 0.",
+                "A model that has them on another says so when it is saved: "
+                "`bundle save --batch-axis 1`.",
+            )
         return axis
 
 

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from ....runtime.frameworks.framework import Framework
 from ....runtime.manifests.signature import OBJECTS, Side, Signature
 from ....runtime.models import batch_axis
 from ...errors import SampleMismatch
-from . import advice, class_names, independence, lengths, missing, sample_rows, signatures
+from . import advice, axes, class_names, independence, lengths, missing, sample_rows, signatures
+from .axes import BatchAxis
 
 ROWS = 8  # recorded of a sample
 _HINT_ROWS = "Give rows as the model takes them, without labels."
@@ -22,10 +24,7 @@ _HINT_ANSWER = (
     "Answer with one prediction for each row, in order. Code that streams or awaits belongs in a "
     "service class."
 )
-_HINT_AXIS = (
-    "Answer with the rows on the first axis of each output. A recurrent network's hidden state has "
-    "them on the second: leave it out, or answer with `hidden.transpose(0, 1)`."
-)
+_HINT_AXIS = "Answer with as many rows as there are in each output, or leave the others out."
 _HINT_JSON = (
     "Answer with numbers, texts, times, or lists and dicts of those; a service class can convert "
     "what the model gives."
@@ -58,11 +57,13 @@ def record(
     sample: Any,
     methods: tuple[str, ...],
     chosen: Mapping[str, Signature],
+    axis: BatchAxis = 0,
 ) -> list[Recording]:
     """Call each method with the sample; `chosen` signatures are the author's own and stand.
 
     A method that was not asked for and fails is left out, the first one never. In a `Text` sample
-    a whole number may stand for any number.
+    a whole number may stand for any number. A sample of arrays has its rows on `axis`, as the model
+    takes them; in one of lists they are always first.
 
     Raises:
         SampleMismatch: when the model cannot be called with the sample.
@@ -74,7 +75,9 @@ def record(
     for method in methods or named:
         known = chosen.get(method)
         inputs = known.inputs if known else getattr(declared.get(method), "inputs", None)
-        asked = _Method(framework, model, method, known)
+        if inputs and framework.is_typed and not known:
+            inputs = axes.rows_first(inputs, axis)
+        asked = _Method(framework, model, method, known, axis)
         try:
             recorded = asked.record(sample, inputs)
         except SampleMismatch as error:
@@ -116,12 +119,19 @@ class _Method:
     """One method of a live model."""
 
     def __init__(
-        self, framework: Framework, model: Any, method: str, known: Signature | None
+        self,
+        framework: Framework,
+        model: Any,
+        method: str,
+        known: Signature | None,
+        axis: BatchAxis = 0,
     ) -> None:
         self._framework = framework
         self._model = model
         self._method = method
         self._known = known
+        self._axis = axis
+        self._sides = known or Signature()  # on which axes the rows are
         self._is_foreign = False  # whether the sample is a table of another library than pandas
         self.rows: Any = None  # of the sample, at most ROWS
 
@@ -131,9 +141,7 @@ class _Method:
         others: list[Any] = []
         if self._framework.name == "torch" and not (declared or self._known):
             rows, others = lengths.split(rows)
-        batch = self._told(
-            lambda: signatures.as_batch(rows, self._framework, declared, self._model)
-        )
+        batch = self._told(lambda: self._batch(rows, declared))
         sample_rows.check(batch)
         batch = self._unnamed(rows, batch, declared)
         if isinstance(sample, Text) and isinstance(batch, list) and self._known is None:
@@ -141,19 +149,20 @@ class _Method:
         if isinstance(sample, (Text, list)) and self._known is None:
             batch = self._loosened(batch)
         if self._known is None and not (self._framework.is_typed and declared):
-            declared = signatures.side_of(batch, "input")
+            declared = axes.of_batch(batch, self._axis)
             if self._framework.name in _WITHOUT_CATEGORIES:
                 declared = signatures.with_categories(declared, batch)
-        _check_sayable(batch)
+        sample_rows.check_sayable(table.slice(batch, 0, ROWS))
         inputs = declared or OBJECTS
         fixed = inputs.fields[0].shape[0] if inputs.fields else None
         few = self._told(lambda: table.slice(batch, 0, fixed or ROWS))
         self.rows = few
+        if fixed is None and not self._known:
+            self._told(lambda: self._look(few))
         answer = self._told(lambda: self._answered(few))
         inputs = self._nullable(inputs, batch)
-        outputs = signatures.side_of(answer, "output")
-        if fixed is None and isinstance(answer, (tuple, Mapping)):
-            self._told(lambda: self._check_axes(outputs))
+        moved = self._sides.outputs
+        outputs = moved if batch_axis.is_other(moved) else signatures.side_of(answer, "output")
         outputs = class_names.named(outputs, self._framework, self._model, self._method, answer)
         if others:
             inputs, outputs = self._freed(inputs, outputs, others)
@@ -162,6 +171,26 @@ class _Method:
             inputs, _free_batch(outputs, fixed), batchable=differs is False
         )
         return Recording(self._method, signature, self._samples(signature, few), bool(differs))
+
+    def _batch(self, rows: Any, declared: Side | None) -> Any:
+        """The sample as a batch with its rows first, as a list has them already."""
+        has_rows_first = isinstance(rows, list)
+        told = declared if has_rows_first or declared is None else axes.of_model(declared)
+        batch = signatures.as_batch(rows, self._framework, told, self._model)
+        if not self._axis and not batch_axis.is_other(self._sides.inputs):
+            return batch
+        if isinstance(batch, list) and (array := signatures.as_array(batch)) is not None:
+            batch = array
+        if not self._known:
+            self._sides = Signature(axes.of_batch(batch, self._axis))
+        return batch if has_rows_first else batch_axis.rows_first(batch, self._sides.inputs)
+
+    def _look(self, few: Any) -> None:
+        """See on which axes the outputs have the rows, where that may be another than the first."""
+        answer = self._call(few)
+        if self._axis or isinstance(answer, (tuple, Mapping)):
+            outputs = axes.of_answer(self._call, few, answer)
+            self._sides = Signature(self._sides.inputs, outputs)
 
     def _freed(self, inputs: Side, outputs: Side, others: list[Any]) -> tuple[Side, Side]:
         """Both sides with the axes free that are of another size in `others` and their answers."""
@@ -257,7 +286,8 @@ class _Method:
             return None
 
     def _call(self, batch: Any) -> Any:
-        answer = self._framework.call(self._model, self._method, sample_rows.copied(batch))
+        call = partial(self._framework.call, self._model, self._method)
+        answer = batch_axis.call(call, self._sides, sample_rows.copied(batch))
         if inspect.iscoroutine(answer):
             answer.close()  # nobody will await it
             raise PredictionFailed("The model answered with a `coroutine`, not with rows.")
@@ -269,16 +299,6 @@ class _Method:
         table.rows(answer)
         table.to_instances(answer, nan_as_null=True)
         return answer
-
-    def _check_axes(self, outputs: Side) -> None:
-        """Refuse a first axis that only happens to be as long as the sample has rows."""
-        is_one = table.rows(self.rows) == 1
-        batch = table.concat([self.rows] * 2) if is_one else table.slice(self.rows, 0, 1)
-        try:
-            answer = self._call(batch)
-        except Exception:  # noqa: BLE001  it answered before: alone or doubled, it cannot
-            return
-        table.rows(batch_axis.restored(answer, outputs))
 
     def _told(self, step: Callable[[], Any]) -> Any:
         """Run the author's model; whatever it raises is about their sample."""
@@ -341,41 +361,10 @@ class _Method:
         return rows
 
 
-def replayed(framework: Framework, model: Any, recordings: list[Recording]) -> None:
-    """Ask a model that was saved and loaded again for the same answers.
-
-    Raises:
-        SampleMismatch: when they are others: something of the model was lost on the way.
-    """
-    for recording in recordings:
-        if recording.samples is None:
-            continue
-        batch = table.collate(recording.signature.inputs, recording.samples.inputs)
-        got = _plain(framework.call(model, recording.method, sample_rows.copied(batch)))
-        # Looser than the samples' own: a GPU's answers may have been recorded.
-        differences = compare(recording.samples.outputs, got, rtol=1e-2, atol=1e-3)
-        if differences:
-            raise SampleMismatch(
-                f"Saved and loaded again, `{recording.method}` answers otherwise: {differences[0]}."
-            )
-
-
 def _hint_of(detail: str) -> str:
     if detail.endswith("not JSON."):
         return _HINT_JSON
     return _HINT_AXIS if "differ in their number of rows" in detail else _HINT_ANSWER
-
-
-def _check_sayable(batch: Any) -> None:
-    """Refuse a sample of what no request could bring."""
-    try:
-        table.to_instances(table.slice(batch, 0, ROWS), nan_as_null=True)
-    except PredictionFailed as error:
-        what = error.detail.replace("The model answered with", "it has")
-        raise SampleMismatch(
-            f"No request can bring rows like those of the sample: {what}",
-            hint="Give numbers, text, times or what else JSON has; a service class can convert it.",
-        ) from error
 
 
 def _plain(answer: Any) -> list[Any]:

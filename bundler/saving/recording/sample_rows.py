@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ....runtime.data.rows import table
+from ....runtime.errors import PredictionFailed
 from ...errors import SampleMismatch
 
 _HINT_ROW = "One row is given as a list of one: `[row]`."
@@ -82,6 +84,22 @@ def check(batch: Any) -> None:
         raise _no_rows(batch)
     elif np.shape(batch)[:1] == (0,) if not isinstance(batch, list) else not batch:
         raise SampleMismatch("The sample has no rows.", hint=_HINT_FEW)
+
+
+def check_sayable(batch: Any) -> None:
+    """Refuse rows that no request could bring.
+
+    Raises:
+        SampleMismatch: with what is in them.
+    """
+    try:
+        table.to_instances(batch, nan_as_null=True)
+    except PredictionFailed as error:
+        what = error.detail.replace("The model answered with", "it has")
+        raise SampleMismatch(
+            f"No request can bring rows like those of the sample: {what}",
+            hint="Give numbers, text, times or what else JSON has; a service class can convert it.",
+        ) from error
 
 
 def _check_parts(parts: Mapping[str, Any]) -> None:

@@ -1,5 +1,7 @@
 """`bundle save`, from module:attribute and from files."""
 
+import numpy as np
+
 
 def test_a_model_is_saved_and_the_next_command_is_said(bundle, trained):
     done = bundle("save", "answer", "train:model", "--sample", "sample.json")
@@ -131,3 +133,17 @@ def test_what_the_program_of_a_model_prints_is_no_part_of_the_result(bundle, tmp
         refused = bundle(*given, code=1, **{leaves: "1"})
         assert "left (exit code 0) before anything was saved" in refused.json["error"]
     assert len(bundle("models", "list", "--json").json["models"]) == 1
+
+
+def test_the_axis_of_the_rows_is_said_where_the_steps_come_first(bundle, trained):
+    (trained / "steps.py").write_text("model = lambda steps: steps.sum(axis=0)\n")
+    np.save(trained / "steps.npy", np.ones((5, 2, 3)))
+
+    bundle("save", "steps", "steps:model", "--sample", "steps.npy", "--batch-axis", "1")
+    assert "array(input-0 float64[n,5,3])" in bundle("show", "model:steps").out
+
+    named = ("--batch-axis", "input-0=1")
+    bundle("save", "steps", "steps:model", "--sample", "steps.npy", *named)
+    for axis in ("one", "x=one", "-1"):
+        options = ("--sample", "steps.npy", f"--batch-axis={axis}")
+        bundle("save", "steps", "steps:model", *options, code=2)

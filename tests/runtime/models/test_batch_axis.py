@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side
-from modelbundle.runtime.models.batch_axis import restored
+from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side, Signature
+from modelbundle.runtime.models.batch_axis import call, restored
 
 THREE = Side("array", (Field("output-0", "float64", (None, 3)),))
 ONE = Side("array", (Field("output-0", "float64", (None,)),))
@@ -54,3 +54,40 @@ def test_one_value_is_a_row_of_a_list():
 )
 def test_any_other_answer_stays_what_it_is(side, answer):
     assert restored(answer, side) is answer
+
+
+STEPS = Side("array", (Field("x", "float64", (None, 5, 3), axis=1),))
+
+
+def test_a_model_gets_and_gives_the_rows_on_its_own_axis():
+    def model(steps):
+        assert steps.shape == (5, 2, 3)
+        assert steps.flags.c_contiguous
+        return steps * 2
+
+    rows = np.arange(30.0).reshape(2, 5, 3)
+    np.testing.assert_array_equal(call(model, Signature(STEPS, STEPS), rows), rows * 2)
+
+
+def test_an_answer_that_lacks_an_axis_is_not_turned():
+    """One row that was squeezed: its second axis is not that of the rows."""
+    squeezed = np.ones((5, 3))
+    assert call(lambda _: squeezed, Signature(STEPS, STEPS), np.ones((1, 5, 3))) is squeezed
+    assert restored(squeezed, STEPS).shape == (1, 5, 3)
+
+
+def test_without_another_axis_nothing_is_touched():
+    rows = np.ones((2, 3))
+    assert call(lambda batch: batch, Signature(THREE, THREE), rows) is rows
+
+
+@pytest.mark.parametrize("axis", [3, -1])
+def test_an_axis_that_a_field_does_not_have_is_refused(axis):
+    with pytest.raises(ValueError, match="axis"):
+        Field.from_json({"name": "x", "dtype": "int64", "shape": [None, 3, 4], "axis": axis})
+
+
+def test_the_axis_survives_being_written():
+    field = STEPS.fields[0]
+    assert Field.from_json(field.to_json()) == field
+    assert "axis" not in THREE.fields[0].to_json()

@@ -366,16 +366,6 @@ def test_an_answer_that_has_any_attribute_is_told_by_its_class():
         saved(model, rows, methods=["pred_dist"])
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
-@pytest.mark.parametrize("count", [1, 2, 3])
-def test_a_hidden_state_is_never_taken_for_rows(layers, count):
-    """It has as many of them as the network has layers, which may be as many as the sample's."""
-    network = nn.GRU(2, 3, num_layers=layers, batch_first=True)
-    with pytest.raises(SampleMismatch, match="differ in their number of rows") as caught:
-        modelbundle.save("m", network, sample=torch.ones(count, 4, 2))
-    assert "hidden.transpose(0, 1)" in caught.value.hint
-
-
 def test_a_hidden_state_with_the_rows_first_is_an_output():
     class Encoder(nn.GRU):
         def forward(self, rows):
