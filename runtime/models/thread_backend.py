@@ -13,11 +13,17 @@ from ..batching.execution.worker import Worker
 from ..data.rows import table
 from ..errors import BundleError
 from ..plan import Plan
+from .canary import Canary
+from .canary_executor import CanaryExecutor
 from .model import LoadedModel
 
 
 class ThreadBackend:
-    """A ModelBackend with one thread for all methods, as a model runs one call at a time."""
+    """A ModelBackend with one thread for all methods, as a model runs one call at a time.
+
+    `on_hang` is called with the reason when only another process can help: a batch does not come
+    back, or the model is broken.
+    """
 
     def __init__(
         self, model: LoadedModel, worker: Worker, on_hang: Callable[[str], None] | None = None
@@ -26,6 +32,7 @@ class ThreadBackend:
         self._model: LoadedModel | None = model
         self._worker = worker
         self._on_hang = on_hang
+        self._canary = Canary(self.call)
 
     @classmethod
     def load(
@@ -57,7 +64,9 @@ class ThreadBackend:
 
     def executors(self, method: str) -> Sequence[Executor]:
         """One executor: the thread."""
-        return (ThreadExecutor(partial(self.call, method), table, self._worker, self._on_hang),)
+        if self._on_hang is None:  # nobody would replace this process
+            return (ThreadExecutor(partial(self.call, method), table, self._worker),)
+        return (CanaryExecutor(method, self.call, self._worker, self._canary, self._on_hang),)
 
     def call(self, method: str, batch: Any) -> Any:
         """The answer for one batch, in this thread."""

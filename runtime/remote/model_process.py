@@ -23,13 +23,13 @@ from ..data.rows import table
 from ..frameworks import registry
 from ..manifests.model_manifest import ModelManifest
 from ..models import imports
+from ..models.canary import MOST_BYTES, Canary, KeptBatch
 from ..models.model import LoadedModel
 from ..plan import Plan
 from ..system import crash_trace, offspring
 from ..system.prctl import end_with_parent
 from ..system.proc import resident
 from . import failure, lost_device
-from .canary import Canary
 from .channel import END, Channel
 from .message import FORGET, SIZE, WHOLE, Message, MessageKind, Ready
 from .slabs import layout, slab_reader
@@ -209,7 +209,8 @@ class ModelProcess:
             description = slab.root[message.values : message.values + message.described].data
             self._layouts[message.layout] = layout.read(description)
         method, body = self._layouts[message.layout]
-        self._canary.begin(method, message, body, slab)
+        if self._canary.begin(method, message.rows) and message.size <= MOST_BYTES:
+            self._canary.keep(_kept(message, body, slab))
         output = self._call(method, slab_reader.read(slab, message, body, copies=False))
         if message.flags & WHOLE:
             return output, message.rows
@@ -223,6 +224,17 @@ class ModelProcess:
         if slab.is_held:
             slab.detach()
         slab.forget(size)
+
+
+def _kept(message: Message, body: "Layout", slab: Slab) -> KeptBatch:
+    content = slab.root[: message.size].tobytes()
+
+    def batch() -> Any:
+        copy = Slab(-1)
+        copy.root = np.frombuffer(bytearray(content), np.uint8)
+        return slab_reader.read(copy, message, body, copies=False)
+
+    return batch
 
 
 def _write_error(slab: Slab, error: BaseException) -> int:

@@ -131,12 +131,14 @@ class FrontServer(uvicorn.Server):
         self.end()
 
     def hung(self, why: str) -> None:
-        """Ask for a replacement of this process, because a thread hangs and cannot be ended."""
+        """Ask for another process in place of this one, because a model hangs or is broken."""
         if self._line is None or self.should_exit:
             return
         self._has_hung = True
         self._line.send("hung", why=why)
-        self.application.readiness.starting("a model hangs, and its process is replaced")
+        self.application.readiness.starting(
+            "a model hangs or is broken, and its process is replaced"
+        )
         asyncio.get_running_loop().call_later(LAST_RESORT, os._exit, 1)
         self.end()
 

@@ -8,7 +8,7 @@ import pytest
 
 from modelbundle.runtime.errors import InvalidInput, ModelDied
 from modelbundle.runtime.manifests.signature import Field, Side
-from modelbundle.runtime.remote.canary import FAILURES
+from modelbundle.runtime.models.canary import FAILURES
 
 from .conftest import ask
 

@@ -1,22 +1,18 @@
 """Canary: tells a model that is broken from one that fails on what it is asked."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from http import HTTPStatus
+from typing import Any
 
 from ..errors import RequestError
-from .message import Message
-from .slabs import slab_reader
-from .slabs.slab import Slab
-
-if TYPE_CHECKING:
-    from .slabs.layout import Layout
 
 FAILURES = 3  # consecutive ones, after which the model is asked again what it has answered
-_MOST = 48  # of them, as each time it answers well doubles their number
-_BYTES = 1 << 16  # of a batch that is kept
+MOST_BYTES = 1 << 16  # of a batch that is kept
+_MOST = 48  # failures, as each time it answers well doubles their number
 _KINDS = 16  # of batches that are kept
+
+KeptBatch = Callable[[], Any]
+"""Makes a batch anew, as it came: a model may change its rows where they stand."""
 
 
 class BrokenModel(Exception):
@@ -35,24 +31,27 @@ class Canary:
     rows have changed. All others would then fail until somebody starts the server again. A client
     that sends nothing but bad rows must not cost the others a call for each three of its own, so
     each check that finds the model sound doubles the failures before the next.
+
+    All methods are for the thread that calls the model.
     """
 
     def __init__(self, call: Callable[[str, Any], Any]) -> None:
         self._call = call
-        self._kept: dict[tuple[str, bool], tuple[Message, Layout, bytes]] = {}
+        self._kept: dict[tuple[str, bool], KeptBatch] = {}
         self._kind = ("", False)  # of the batch that runs: its method, and whether it is one row
-        self._running: tuple[Message, Layout, bytes] | None = None  # to be kept, if it succeeds
+        self._running: KeptBatch | None = None  # to be kept, if it succeeds
         self._failures = 0
         self._limit = FAILURES
 
-    def begin(self, method: str, message: Message, body: "Layout", slab: Slab) -> None:
-        """A batch is about to run; its bytes are copied if it may be kept."""
-        self._kind = (method, message.rows == 1)
-        is_wanted = self._kind not in self._kept and len(self._kept) < _KINDS
-        if is_wanted and message.size <= _BYTES:
-            self._running = (message, body, slab.root[: message.size].tobytes())
-        else:
-            self._running = None
+    def begin(self, method: str, rows: int) -> bool:
+        """A batch is about to run; whether it is one to `keep`, if it has `MOST_BYTES` at most."""
+        self._kind = (method, rows == 1)
+        self._running = None
+        return self._kind not in self._kept and len(self._kept) < _KINDS
+
+    def keep(self, batch: KeptBatch) -> None:
+        """The batch that is about to run; it is forgotten unless it is answered."""
+        self._running = batch
 
     def answered(self) -> None:
         """The batch was answered."""
@@ -63,7 +62,7 @@ class Canary:
 
     def failed(self, error: BaseException) -> None:
         """The batch failed; what its client is to blame for does not count."""
-        if not isinstance(error, RequestError):
+        if not isinstance(error, RequestError) or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self._failures += 1
 
     def check(self) -> None:
@@ -78,12 +77,10 @@ class Canary:
         self._limit = min(2 * self._limit, _MOST)
         method, _ = self._kind
         for kept in [kept for kind, kept in self._kept.items() if kind[0] == method]:
-            self._try(method, *kept)
+            self._try(method, kept)
 
-    def _try(self, method: str, message: Message, body: "Layout", content: bytes) -> None:
-        slab = Slab(-1)
-        slab.root = np.frombuffer(bytearray(content), np.uint8)
+    def _try(self, method: str, kept: KeptBatch) -> None:
         try:
-            self._call(method, slab_reader.read(slab, message, body, copies=False))
+            self._call(method, kept())
         except BaseException as error:
             raise BrokenModel from error
