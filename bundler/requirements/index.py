@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import ResolveError
 
-_SECRETS = re.compile(r"(?<=://)[^/\s]*(?=@)|(?<=\?)\S*=\S*")
+_SECRETS = re.compile(r"(?<=://)[^/\s]*(?=@)|(?<=\?)[^\s?=]*=\S*")
 _LONGEST = 200  # characters of a line in a message
 
 
@@ -48,12 +48,12 @@ def bare(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise ResolveError(f"`{shown(url)}` is no address: {error}.") from error
+        raise ResolveError(f"`{shown(url)}` is not an address: {error}.") from error
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
 
 
 def shown(text: str) -> str:
     """A line of a file as messages may have it: without passwords in it, and not without end."""
-    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-    return _SECRETS.sub("***", cut)
+    told = _SECRETS.sub("***", text)  # before it is cut: what a cut leaves of an address is none
+    return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}..."

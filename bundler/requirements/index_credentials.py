@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ..errors import ResolveError
-from .index import Index
+from .index import Index, shown
 
 _PORTS = {"http": 80, "https": 443}
 _LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1")
@@ -36,7 +36,7 @@ class IndexCredentials:
         if not index.name or not (user or password) or not urlsplit(index.url).hostname:
             return None
         given = os.environ.get(names[2], "")
-        if not given or _origin(given) != _origin(index.url):
+        if not given or _given(given, names[2]) != _origin(index.url):
             raise _for_another(index, names[2], given)
         return cls(user, password)
 
@@ -69,6 +69,17 @@ def origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, (parts.hostname or "").lower(), port or _PORTS.get(parts.scheme)
 
 
+def _given(text: str, variable: str) -> tuple[str, str, int | None]:
+    """The origin that a variable names; raises ResolveError when it names none."""
+    try:
+        return _origin(text)
+    except ValueError as error:
+        raise ResolveError(
+            f"`{variable}` says `{shown(text)}`, which is not an address: {error}.",
+            hint=f"Write the host, as in `{variable}=packages.example.com`.",
+        ) from error
+
+
 def _origin(text: str) -> tuple[str, str, int | None]:
     """The origin of an address, or of a host: with https unless it is this machine."""
     if "//" in text:
@@ -82,7 +93,7 @@ def _for_another(index: Index, variable: str, given: str) -> ResolveError:
     host = parts.netloc.rpartition("@")[2]
     is_plain = parts.scheme == "http" and not _LOOPBACK.fullmatch(parts.hostname or "")
     place = f"{parts.scheme}://{host}" if is_plain else host
-    told = f"`{variable}` says `{given}`" if given else f"`{variable}` does not say so"
+    told = f"`{variable}` says `{shown(given)}`" if given else f"`{variable}` does not say so"
     return ResolveError(
         f"The index `{index.name}` at `{place}` would be sent the password of its variables, and "
         f"{told}.",

@@ -23,7 +23,7 @@ def wrong(message: str, hint: str | None = None, at: "Where" = ()) -> "PydanticC
 
 # A person before a host (not a name before its digest), and what an address asks for.
 _SECRETS = re.compile(
-    r"(?<=://)[^/\s@]*(?=@)|(?<![^/\s@:])[^/\s@:]*:[^/\s@:]+(?=@(?!sha256:))|(?<=\?)\S*=\S*"
+    r"(?<=://)[^/\s@]*(?=@)|(?<![^/\s@:])[^/\s@:]*:[^/\s@:]+(?=@(?!sha256:))|(?<=\?)[^\s?=]*=\S*"
 )
 
 

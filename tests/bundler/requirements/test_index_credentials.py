@@ -131,3 +131,18 @@ def test_what_netrc_has_for_one_host_goes_to_no_other(two, given, tmp_path, monk
     resolve(ALPHA, Target("3.11", "linux/amd64", (Index(elsewhere, "ours", ("alpha",)),)))
     assert strange.asked
     assert strange.told == []
+
+
+@pytest.mark.parametrize("host", ["[::1", "https://[::1", "http://a]b/", "//[x]"])
+def test_a_host_that_is_no_address_names_its_variable(given, host):
+    given(host)
+    with pytest.raises(ResolveError, match=r"OURS_HOST` says .*not an address") as e:
+        IndexCredentials.of(Index("https://packages.example.com/simple", "ours"))
+    assert "BUNDLE_INDEX_OURS_HOST=" in e.value.hint
+
+
+def test_a_password_in_the_host_is_not_repeated(given):
+    given("https://ann:hush-hush@elsewhere.example.com")
+    with pytest.raises(ResolveError, match="elsewhere") as caught:
+        IndexCredentials.of(Index("https://packages.example.com/simple", "ours"))
+    assert "hush" not in str(caught.value)

@@ -3,7 +3,7 @@
 import pytest
 
 from modelbundle.bundler.errors import ResolveError
-from modelbundle.bundler.requirements.index import Index, bare
+from modelbundle.bundler.requirements.index import Index, bare, shown
 from modelbundle.bundler.requirements.requirements import Requirement, Requirements
 from modelbundle.bundler.requirements.resolving.resolution import resolve
 from modelbundle.bundler.requirements.target import Target, moment
@@ -99,3 +99,20 @@ def test_an_address_without_what_is_private():
 def test_a_day_ends_at_one_moment_everywhere():
     assert moment("2026-08-01") == "2026-08-02T00:00:00Z"
     assert moment("2026-08-01T12:00:00+02:00") == "2026-08-01T12:00:00+02:00"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"--index-url https://aws:{'t' * 900}@host/simple", "--index-url https://***@host/simple"),
+        (f"x @ https://host/x.whl?sig={'t' * 900}", "x @ https://host/x.whl?***"),
+        ("https://host/x?a=1?b=2", "https://host/x?***"),
+        ("is it?", "is it?"),
+    ],
+)
+def test_a_long_password_is_left_out_before_a_line_is_cut(text, told):
+    assert shown(text) == told
+
+
+def test_a_line_of_question_marks_is_shown_at_once():
+    assert shown("?" * 300_000) == "?" * 200 + "..."
