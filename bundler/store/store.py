@@ -376,13 +376,17 @@ class Store:
     def laying_out(self, files: Sequence[FileEntry]) -> Iterator[Path]:
         """A directory of links to these files, removed when the block ends."""
         with disk.store_errors("lay out its files"):
-            with disk.unless_forbidden():
-                self._layout.prepare()  # a service without models needs no store before
-            path = self._trees.lay_out(files)
+            path = self._laid_out(files)
         try:
             yield path
         finally:
             shutil.rmtree(path, ignore_errors=True)
+
+    def _laid_out(self, files: Sequence[FileEntry]) -> Path:
+        with disk.unless_forbidden():
+            self._layout.prepare()  # a service without models needs no store before
+            return self._trees.lay_out(files)
+        return self._trees.lend(files)
 
     @disk.store_errors("place the file")
     def place(self, digest: str, destination: Path, *, executable: bool = False) -> None:

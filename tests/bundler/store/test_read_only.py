@@ -96,3 +96,15 @@ def test_files_are_laid_out_elsewhere_where_the_store_cannot_be_written(mounted)
         assert not directory.exists()
 
     assert as_nobody(look) == 0
+
+
+def test_a_service_without_models_needs_no_store_where_none_can_be_made(mounted):
+    """The first command of a user whose home is read-only, too."""
+
+    def action():
+        with Store(mounted / "no" / "store").laying_out([]) as directory:
+            assert list(directory.iterdir()) == []
+        assert not directory.exists()
+
+    assert as_nobody(action) == 0
+    assert not (mounted / "no").exists()
