@@ -28,7 +28,7 @@ LONGEST = (  # by their names: a file may move
     "test_save.py",
     "test_vendoring.py",
     "test_front_server.py",
-    "test_terms.py",
+    "test_load_coordinator.py",
     "test_app.py",
     "test_predict.py",
     "test_engineless.py",

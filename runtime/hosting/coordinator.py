@@ -4,16 +4,18 @@ from typing import Protocol
 
 
 class Coordinator(Protocol):
-    """Carries out one change at a time.
+    """Loads and unloads models, one change of a model at a time.
 
-    A *term* is the time from one load of a model to its end; they are counted.
+    A *term* numbers the loads of a model: it begins with a load and ends with the unload.
     """
 
     def ask(self, what: str, alias: str, request_id: int, workers: int | None = None) -> None:
-        """Have a model loaded ("load"), unloaded, or made the default ("prefer") of its versions.
+        """Request a change: "load", "unload", "prefer", "register" or "forget".
 
-        `done` is called with `request_id` then; `workers` are processes that it shall have.
+        alias       the model; for "register", its reference in the store
+        request_id  with which `HostedModels.set_result` is called in the end, or `UNAWAITED`
+        workers     the number of processes of the model; None = unchanged
         """
 
     def tell(self, event: str, alias: str, term: int, why: str = "") -> None:
-        """Report an event of this process: "loaded", "failed", "here" or "gone"."""
+        """Report a step in this process: "prepared", "failed", "committed" or "unloaded"."""

@@ -10,7 +10,7 @@ from ..errors import LoadFailed, NotSupported, Overloaded, UnknownModel
 from ..manifests.added_model import AddedModel
 from ..manifests.model_entry import ModelEntry
 from ..models.runner import Runner
-from ..models.state import NOBODY, UNLOADED, State
+from ..models.state import UNAWAITED, UNLOADED, State
 from .coordinator import Coordinator
 from .loader import Loader
 from .pending_changes import PendingChanges
@@ -28,12 +28,13 @@ _THREADED = "Models run in threads of the server here, one in each process."
 class HostedModels:
     """Carries out the decisions of the coordinator in this process.
 
-    `entries` are the models that there are, `runners` what answers for each of them, by alias.
-
-    on_preferred   called with the alias of a version that is the default from now on
+    entries           the models of the server, whether or not they are loaded
+    runners           the runner of each model, by alias
+    is_threaded       models run in threads of this process, so `scale` is not supported
+    on_preferred      called with the alias of a version that becomes the default of its name
     on_model_added    called with a model from outside the bundle, before it is loaded
     on_model_removed  called with the alias of such a model when it is removed
-    refusal        why none may come; None where they may
+    refusal           why models from outside are refused; None where they are allowed
     """
 
     def __init__(
@@ -55,22 +56,23 @@ class HostedModels:
         self._readiness = Readiness()
         self._coordinator: Coordinator | None = None
         self._pending = PendingChanges()
-        self._wanted: set[str] = set()  # by requests; already sent to the coordinator
-        self._seen: dict[str, tuple[list[tuple[float, float]], float]] = {}  # and since when
+        self._wanted: set[str] = set()  # lazy models whose load was requested
+        # The activity of each queue of a model, and since when it is unchanged.
+        self._seen: dict[str, tuple[list[tuple[float, float]], float]] = {}
         self.transitions = Transitions(loader, runners, self)
 
-    def obey(self, coordinator: Coordinator) -> None:
-        """Follow the decisions of `coordinator` from now on."""
+    def attach(self, coordinator: Coordinator) -> None:
+        """Carry out the decisions of `coordinator` from now on."""
         self._coordinator = coordinator
-        self.transitions.obey(coordinator)
+        self.transitions.attach(coordinator)
 
     @property
-    def is_obedient(self) -> bool:
+    def has_coordinator(self) -> bool:
         """Whether it has a coordinator."""
         return self._coordinator is not None
 
     def begin(self, readiness: Readiness, absent: Mapping[str, str]) -> None:
-        """The server starts; models that are `absent` are not here, and why."""
+        """Set the states of the models at the start; `absent`: why some are unavailable."""
         self._readiness = self.transitions.readiness = readiness
         for entry in self._entries:
             presence = self._runners[entry.alias].presence
@@ -84,7 +86,7 @@ class HostedModels:
     async def load(self, name: str) -> None:
         """Load every version of a model, or reload it; return when it is ready.
 
-        Where models of the store may come, one that is not here is registered.
+        If models may be added from the store, an unknown model is registered.
 
         Raises:
             UnknownModel: when there is none of that name.
@@ -193,7 +195,7 @@ class HostedModels:
         """Load a lazy model at its first request."""
         if self._coordinator is not None and alias not in self._wanted:
             self._wanted.add(alias)
-            self._coordinator.ask("load", alias, NOBODY)
+            self._coordinator.ask("load", alias, UNAWAITED)
 
     def look(self, now: float) -> None:
         """Unload models that were idle for too long; `now` is on the monotonic clock."""
@@ -208,9 +210,9 @@ class HostedModels:
             elif now - since >= entry.unload_after:
                 log.info("Nobody has asked for model `%s` in a while.", entry.alias)
                 self._seen[entry.alias] = activity, now
-                self._coordinator.ask("unload", entry.alias, NOBODY)
+                self._coordinator.ask("unload", entry.alias, UNAWAITED)
 
-    # --- events of the processes of models, some of which may have been removed meanwhile ---
+    # --- AvailabilityListener: reports about models that may have been removed meanwhile ---
 
     def missing(self, name: str, why: str) -> None:
         """The last process of a model has died; requests wait for its successor."""
@@ -220,7 +222,11 @@ class HostedModels:
     def broken(self, name: str, why: str) -> None:
         """No successor will start soon: requests are refused."""
         runner = self._runners.get(name)
-        if runner is not None and runner.presence.is_here and not self.transitions.is_coming(name):
+        if (
+            runner is not None
+            and runner.presence.is_here
+            and not self.transitions.is_changing(name)
+        ):
             runner.presence.change("UNAVAILABLE", why, failed=True)
             self.transitions.refuse(name)
 
@@ -230,17 +236,17 @@ class HostedModels:
             return
         self._readiness.found(name)
         presence = self._runners[name].presence
-        if presence.is_failed and not self.transitions.is_coming(name):
+        if presence.is_failed and not self.transitions.is_changing(name):
             presence.change("READY")
 
     # --- events of the coordinator ---
 
-    def done(self, request_id: int, state: str, why: str) -> None:
+    def set_result(self, request_id: int, state: str, why: str) -> None:
         """Give the result of a request to its caller."""
-        self._pending.done(request_id, state, why)
+        self._pending.set_result(request_id, state, why)
 
-    def stands(self, alias: str, state: State, why: str, *, failed: bool) -> None:
-        """Note the state of a model in all processes."""
+    def set_state(self, alias: str, state: State, why: str, *, failed: bool) -> None:
+        """Set the state that the model has in all processes, unless it answers here."""
         self._wanted.discard(alias)
         presence = self._runners[alias].presence
         if not presence.is_here:
@@ -266,10 +272,10 @@ class HostedModels:
         """Make a version the default."""
         self.on_preferred(alias)
 
-    def go(self, alias: str, term: int) -> None:
-        """Start to unload a model."""
+    def begin_unload(self, alias: str, term: int) -> None:
+        """Start to unload a model, as the coordinator decided."""
         self._seen.pop(alias, None)
-        self.transitions.go(alias, term)
+        self.transitions.unload(alias, term)
 
     async def stop(self) -> None:
         """Cancel all loads and unloads."""

@@ -4,12 +4,12 @@ import asyncio
 from collections import defaultdict
 from itertools import count
 
-from ..models.state import CANNOT, NO_STORE, UNLOADED
+from ..models.state import CANNOT_LOAD, NO_STORE, UNLOADED
 from .hosted_models import HostedModels
 
 
 class LocalCoordinator:
-    """A Coordinator without a supervisor: carries changes out itself, one at a time."""
+    """A Coordinator without a supervisor, which carries out the changes itself."""
 
     def __init__(self, hosted: HostedModels) -> None:
         self._hosted = hosted
@@ -19,22 +19,22 @@ class LocalCoordinator:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def ask(self, what: str, alias: str, request_id: int, workers: int | None = None) -> None:  # noqa: ARG002
-        """Do it, when it is its turn."""
+        """Start the change, after those of the same model that were requested before."""
         if what == "prefer":
             self._hosted.preferred(alias)
-            self._hosted.done(request_id, "READY", "")
+            self._hosted.set_result(request_id, "READY", "")
             return
         if what == "register":
-            self._hosted.done(request_id, "unsupported", NO_STORE)
+            self._hosted.set_result(request_id, "unsupported", NO_STORE)
             return
         task = asyncio.get_running_loop().create_task(self._do(what, alias, request_id))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def tell(self, event: str, alias: str, term: int, why: str = "") -> None:  # noqa: ARG002
-        """Let loaded models answer, and note the state of the others."""
-        if event == "loaded":
-            self._hosted.transitions.enter(alias, term)
+        """Commit a prepared model; any other report ends its change."""
+        if event == "prepared":
+            self._hosted.transitions.commit(alias, term)
         else:
             self._told[term].set_result(event)
 
@@ -44,18 +44,18 @@ class LocalCoordinator:
             told = self._told[term] = asyncio.get_running_loop().create_future()
             try:
                 if what == "load":
-                    self._hosted.transitions.come(alias, term, None)
+                    self._hosted.transitions.prepare(alias, term, None)
                 else:
-                    self._hosted.go(alias, term)
+                    self._hosted.begin_unload(alias, term)
                 self._settle(alias, request_id, await told)
             finally:
                 del self._told[term]
 
     def _settle(self, alias: str, request_id: int, event: str) -> None:
-        why = {"here": "", "gone": UNLOADED}.get(event, CANNOT)
+        why = {"committed": "", "unloaded": UNLOADED}.get(event, CANNOT_LOAD)
         is_failed = event == "failed"
-        state = "FAILED" if is_failed else "READY" if event == "here" else "UNAVAILABLE"
-        self._hosted.stands(
-            alias, "READY" if event == "here" else "UNAVAILABLE", why, failed=is_failed
+        state = "FAILED" if is_failed else "READY" if event == "committed" else "UNAVAILABLE"
+        self._hosted.set_state(
+            alias, "READY" if event == "committed" else "UNAVAILABLE", why, failed=is_failed
         )
-        self._hosted.done(request_id, state, why)
+        self._hosted.set_result(request_id, state, why)

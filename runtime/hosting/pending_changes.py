@@ -51,7 +51,7 @@ class PendingChanges:
         if request_id in self._awaited:
             self._aliases[request_id] = alias
 
-    def done(self, request_id: int, state: str, why: str) -> None:
+    def set_result(self, request_id: int, state: str, why: str) -> None:
         """Give the caller its result."""
         future = self._awaited.get(request_id)
         if future is not None and not future.done():

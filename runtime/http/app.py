@@ -192,8 +192,8 @@ class Application:
                 await asyncio.to_thread(self.tracing.stop)
 
     async def _load(self) -> None:
-        if self.hosted is not None and not self.hosted.is_obedient:
-            self.hosted.obey(LocalCoordinator(self.hosted))
+        if self.hosted is not None and not self.hosted.has_coordinator:
+            self.hosted.attach(LocalCoordinator(self.hosted))
         loaded = await self._host.load(self.readiness)
         operations = admitted(loaded, self._host.routes, self.metrics.queue)
         self._document = None  # the service knows more of its types now than the build did

@@ -1,4 +1,4 @@
-"""State: the states of a model, from loading to unloaded; imports nothing."""
+"""State: the states of a model, and the messages that explain them."""
 
 from typing import Literal
 
@@ -7,7 +7,7 @@ State = Literal["READY", "LOADING", "UNLOADING", "UNAVAILABLE"]
 
 NO_STORE = "this server has no store beside it: `bundle serve` did not start it"
 UNLOADED = "it has been unloaded"
-CANNOT = "it cannot be loaded; the log of the server says why"
+CANNOT_LOAD = "it cannot be loaded; the log of the server says why"
 
-NOBODY = -1
-"""The request id of a request whose result nobody waits for."""
+UNAWAITED = -1
+"""The request id of a load or unload whose result nobody waits for."""

@@ -30,10 +30,10 @@ from .sockets.accept_queue import turn_away
 from .sockets.grpc_port import GrpcPort
 from .sockets.management_port import ManagementPort
 from .supervising.autoscaler import Autoscaler
+from .supervising.load_coordinator import LoadCoordinator
 from .supervising.model_status import ModelStatus
 from .supervising.registrar import Registrar
 from .supervising.supervision import Supervision
-from .supervising.terms import Terms
 
 if TYPE_CHECKING:
     from ..grpc.front import Front
@@ -87,15 +87,17 @@ class Serving:
         count = status.replicas or self.topology.replicas
         return [ModelSlot(alias, at, self._device(at), status.term) for at in range(count)]
 
-    # --- models that come and go: SlotFactory ---
+    # --- loads and unloads: SlotFactory ---
 
-    def terms(self, supervision: Supervision) -> Terms:
-        """The loading and unloading of this server's models."""
-        terms = Terms(self.statuses, self, supervision)
-        self.preferred = terms.preferred
+    def coordinator(self, supervision: Supervision) -> LoadCoordinator:
+        """The coordinator of this server's models."""
+        coordinator = LoadCoordinator(self.statuses, self, supervision)
+        self.preferred = coordinator.preferred
         if self.plan.settings.registration == "store":
-            self.registrar = Registrar(self, self.sockets.handover.resolver, terms, supervision)
-        return terms
+            self.registrar = Registrar(
+                self, self.sockets.handover.resolver, coordinator, supervision
+            )
+        return coordinator
 
     def slots(self, front: FrontSlot, alias: str) -> list[ModelSlot]:  # noqa: ARG002
         """Slots for the processes of a model that work for a front."""
@@ -133,8 +135,8 @@ class Serving:
         """Run a front, with models in this process or in others."""
         with uncollected():
             from ..http.app import create_app
-            from .workers.front_line import FrontLine, model_links, service_link
             from .workers.front_server import FrontServer, run
+            from .workers.supervisor_link import SupervisorLink, model_links, service_link
 
         crash_trace.enable(STDERR)
         self.sockets.handover.leave()
@@ -159,7 +161,7 @@ class Serving:
         server.has_models_elsewhere = not self.topology.is_threaded
         server.grpc = _grpc_front(application, self.sockets.grpc, self.sockets.management)
         server.management = _management_front(application, self.sockets.management)
-        FrontLine(line, server, links or {}, service, self.topology.fronts).obey()
+        SupervisorLink(line, server, links or {}, service, self.topology.fronts).start()
         return run(server, self.sockets.listener)
 
     def model(self, slot: ModelSlot, on_ready: Callable[[], None]) -> int:
@@ -230,7 +232,7 @@ class Serving:
     def ready(self, crew: Crew) -> None:
         """Open the fronts, and log that the server or the new crew is ready."""
         for front in crew.serving:
-            front.open_up()
+            front.allow_ready()
         now = self.topology
         self.metrics.topology(now.kind, now.fronts, 0 if now.is_threaded else now.replicas)
         if not self.has_served:
@@ -257,11 +259,11 @@ class Serving:
             crew.fronts[0].tell("measure")
         return True
 
-    def heard(self, slot: FrontSlot, event: Event) -> bool:
+    def handle(self, slot: FrontSlot, event: Event) -> bool:
         """Handle measured costs of batches, which may call for more processes."""
-        if self.registrar is not None and self.registrar.heard(slot, event):
+        if self.registrar is not None and self.registrar.handle(slot, event):
             return False
-        if event["event"] != "cost" or self.topology.is_settled:
+        if event["event"] != "costs" or self.topology.is_settled:
             return False
         before, self.topology = (
             self.topology,
@@ -285,17 +287,17 @@ class Serving:
         if slot.child is not None:
             self.metrics.processes.enter(slot.child.pid, **slot.labels)
         if isinstance(slot, FrontSlot):
-            self._open_up(slot.crew)
+            self._allow_ready(slot.crew)
 
-    def _open_up(self, crew: Crew) -> None:
+    def _allow_ready(self, crew: Crew) -> None:
         """Let the first fronts report ready together, and later ones at once.
 
         A front that still loads may have accepted connections, which it could only refuse.
         """
         serving = [front for each in self.crews.values() for front in each.serving]
-        is_told = self.has_stand_in or any(front.is_open for front in serving)
+        is_told = self.has_stand_in or any(front.may_be_ready for front in serving)
         for front in crew.serving if is_told or crew.is_ready else ():
-            front.open_up()
+            front.allow_ready()
 
     def reaped(self, pid: int) -> None:
         """Remove the process from the memory metrics."""

@@ -1,13 +1,28 @@
 """The control line between the supervisor and a front: one JSON object per line.
 
-Supervisor to front: `born` and `died` (a model process: model, term, replica, generation, why),
-`leave` (another crew takes over: finish the requests), `end` (the server ends: accept no more),
-`come` (with channels), `enter`, `withdraw`, `go` (a term of a model), `stands` and `done` (the
-state of a model, the result of a request), `add_model` and `remove_model` (a model from outside the
-bundle), `ping`. Front to supervisor: `kill` (model, term, replica, generation, why), `cost` (the
-measured cost of its batches), `load` and `unload` (model, request_id), `register` and `forget` (the
-same, for a model from outside), `loaded`, `failed`, `here`, `gone` (model, term, why), `pong`
-(is_debugged).
+Supervisor to front:
+
+process_started, process_died   a model process: model, term, replica, generation, why
+prepare, commit, abort          the steps of a load (model, term); `prepare` carries channels
+unload                          unload a model (model, term)
+model_state                     the state of a model in all fronts (model, state, why, failed)
+result                          the result of a front's request (request_id, state, why)
+add_model, remove_model         a model from outside the bundle
+prefer                          the default version of a name (model)
+leave                           another crew takes over: finish the running requests
+shut_down                       the server ends: accept no more connections
+allow_ready                     `/readyz` may answer 200
+measure, ping                   answered with `costs` and `pong`
+
+Front to supervisor:
+
+load, unload, register, forget, prefer   requests (model, request_id, replicas); `register` and
+                                         `forget` are for models from outside the bundle
+prepared, failed, committed, unloaded    reports about a load or unload (model, term, why)
+kill_process                             a model process that hangs (as `process_died`)
+hung                                     this front hangs and ends itself (why)
+costs                                    the measured cost of its batches, by queue
+pong                                     is_debugged
 """
 
 import json
@@ -29,7 +44,7 @@ _PRIVATE = getattr(socket, "MSG_CMSG_CLOEXEC", 0)  # no program that is started 
 Event = dict[str, Any]
 
 
-class Line:
+class ControlLine:
     """One end of a control line: sends and receives whole events, and never blocks.
 
     What does not fit into the socket's buffer is queued here.
@@ -42,8 +57,8 @@ class Line:
         self.on_full: Callable[[], None] = lambda: None
         self._socket = sock
         self._rest = b""
-        self._descriptors: deque[int] = deque()  # that came, and whose event has not
-        self._kept: deque[tuple[bytes, list[int]]] = deque()  # with copies that are our own
+        self._descriptors: deque[int] = deque()  # received, and not taken yet
+        self._kept: deque[tuple[bytes, list[int]]] = deque()  # with our own duplicates
         sock.setblocking(False)
 
     def fileno(self) -> int:
@@ -69,7 +84,7 @@ class Line:
             line, descriptors = self._kept[0]
             try:
                 sent = self._write(line, descriptors)
-            except OSError as error:  # what comes later would make no sense without it
+            except OSError as error:  # later events make no sense without this one
                 log.error("An event cannot be told: %s.", error)  # noqa: TRY400
                 self._end()
                 return True
@@ -96,12 +111,12 @@ class Line:
         except OSError as error:
             if descriptors and not isinstance(error, ConnectionError):
                 raise
-            log.debug("An event was not heard: %s.", error)
+            log.debug("An event was not received: %s.", error)
             return len(line)
 
     def _end(self) -> None:
         self._forget()
-        with suppress(OSError):  # not closed: whoever waits for us hears the end now
+        with suppress(OSError):  # not closed: the event loop must see the end
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def _forget(self) -> None:
@@ -125,16 +140,16 @@ class Line:
         self._descriptors.extend(descriptors)
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            self._heard(line)
+            self._handle(line)
         return bool(data)
 
-    def _heard(self, line: bytes) -> None:
+    def _handle(self, line: bytes) -> None:
         try:
             self.on_event(json.loads(line))
         except BundleError:
             raise
-        except Exception:  # whoever told it is another process: its word ends nothing here
-            log.exception("An event could not be followed: %.200r.", line)
+        except Exception:  # a faulty event of another process must not end this one
+            log.exception("An event could not be handled: %.200r.", line)
 
     def take(self, count: int) -> list[int]:
         """The next received descriptors, in order; the caller closes them."""
@@ -150,10 +165,10 @@ class ControlPair:
     """Both ends of a control line, created before the fork; each process closes the other's."""
 
     def __init__(self) -> None:
-        self.supervisor, self.front = map(Line, socket.socketpair())
+        self.supervisor, self.front = map(ControlLine, socket.socketpair())
 
     def close(self) -> None:
-        """Both ends."""
+        """Close both ends."""
         self.supervisor.close()
         self.front.close()
 
@@ -162,7 +177,7 @@ def _copies(descriptors: Sequence[int]) -> list[int]:
     made: list[int] = []
     try:
         for each in descriptors:
-            made.append(os.dup(each))  # noqa: PERF401  what there is must be closed again
+            made.append(os.dup(each))  # noqa: PERF401  on an error, those made so far are closed
     except OSError:
         _close(made)
         raise

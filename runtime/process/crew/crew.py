@@ -45,7 +45,7 @@ class ProcessSlot:
         self.killed_for = ""
         self.is_dismissed = False
         self.has_served = False  # some process here was ready once
-        self.crew = NOBODY
+        self.crew = NO_CREW
 
     @property
     def is_ready(self) -> bool:
@@ -88,7 +88,7 @@ class FrontSlot(ProcessSlot):
         self.name = f"Worker {index}"
         self.models: tuple[ModelSlot, ...] = ()
         self.control: ControlPair | None = None
-        self.is_open = False  # whoever is here may say that the server is ready
+        self.may_be_ready = False  # `/readyz` may answer 200
         self.add_models(models)
 
     @property
@@ -116,18 +116,18 @@ class FrontSlot(ProcessSlot):
         if self.control is not None:
             self.control.supervisor.send(event, descriptors, **more)
 
-    def offer(self, alias: str, term: int, models: Sequence["ModelSlot"]) -> None:
+    def send_channels(self, alias: str, term: int, models: Sequence["ModelSlot"]) -> None:
         """Send the front its ends of the channels to these processes of a model."""
         ends = [model.channel.front_descriptors for model in models if model.channel is not None]
         descriptors = [each for end in ends for each in end]
         counts = [len(each) for each in ends]
-        self.tell("come", descriptors, model=alias, term=term, channels=counts)
+        self.tell("prepare", descriptors, model=alias, term=term, channels=counts)
 
-    def open_up(self) -> None:
-        """Let the front answer `/readyz` with 200, as all other fronts are loaded, too."""
-        if self.control is not None and not self.is_open:
-            self.is_open = True
-            self.tell("open")
+    def allow_ready(self) -> None:
+        """Let the front answer `/readyz` with 200, because all other fronts are loaded too."""
+        if self.control is not None and not self.may_be_ready:
+            self.may_be_ready = True
+            self.tell("allow_ready")
 
     def kill_model(self, event: Mapping[str, Any]) -> None:
         """Kill a model process that hangs, unless it has been replaced meanwhile."""
@@ -140,7 +140,7 @@ class FrontSlot(ProcessSlot):
     def prepare(self) -> ControlPair:
         """Make new lines for a new process: an event may be half written on the old ones."""
         self.close()
-        self.control, self.is_open = ControlPair(), False
+        self.control, self.may_be_ready = ControlPair(), False
         for model in self.models:
             model.prepare()
         return self.control
@@ -304,4 +304,4 @@ class Crew:
             slot.close()
 
 
-NOBODY = Crew(())
+NO_CREW = Crew(())

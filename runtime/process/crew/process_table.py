@@ -122,7 +122,7 @@ class ProcessTable:
         for pipe in child.pipes:
             self._loop.register(pipe.reader, partial(self._hear, slot, pipe.read))
         if isinstance(slot, ModelSlot):
-            slot.tell("born")
+            slot.tell("process_started")
 
     def _born(self, slot: ModelSlot, pid: int) -> None:
         """Enter a process that a template has forked; end it if its front has gone meanwhile."""

@@ -9,8 +9,8 @@ from ...system.prctl import adopt_orphans
 from ..crew.child import Work
 from ..crew.control import Event
 from ..crew.crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
+from .load_coordinator import LoadCoordinator
 from .supervision import Supervision
-from .terms import Terms
 
 
 class Duties(Protocol):
@@ -19,8 +19,8 @@ class Duties(Protocol):
     def new_crew(self, number: int) -> Crew:
         """The crew to serve with; `number` counts crews from 0."""
 
-    def terms(self, supervision: Supervision) -> Terms:
-        """The object that loads and unloads models, by means of `supervision`."""
+    def coordinator(self, supervision: Supervision) -> LoadCoordinator:
+        """The coordinator of loads and unloads, which acts through `supervision`."""
 
     def front(self, slot: FrontSlot, on_ready: Callable[[], None]) -> int:
         """Run a front in its process until it ends; the exit code."""
@@ -45,7 +45,7 @@ class Duties(Protocol):
     def failed(self, error: BundleError) -> None:
         """Called when a new crew cannot start; the old one goes on serving."""
 
-    def heard(self, slot: FrontSlot, event: Event) -> bool:
+    def handle(self, slot: FrontSlot, event: Event) -> bool:
         """Handle an event of a front; whether a new crew is needed."""
 
     def look(self, crew: Crew) -> bool:

@@ -28,7 +28,7 @@ class ModelStatus:
 
     term      number of the latest term
     replicas  processes for each front, None = as the topology says; `before`: before the last load
-    doing     the change in progress: "load", "enter", "unload", or ""
+    doing     the change in progress: "load", "commit", "unload", or ""
     asked     queued changes, in order
     joined    requests that wait for the change in progress
     awaited   fronts that have not yet reported its result

@@ -20,10 +20,10 @@ from ...telemetry.metrics import Metrics
 from ...telemetry.reserved_slots import METHODS
 from ..crew.control import Event
 from ..crew.crew import FrontSlot
+from .load_coordinator import ENDS, TAKEN_OVER, LoadCoordinator, send_result
 from .model_status import ModelStatus
 from .resolver import Answer, Resolver, StoreQuestion
 from .supervision import Supervision
-from .terms import ENDS, TAKEN_OVER, Terms, tell_done
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,7 +45,7 @@ class Arrival:
 
 
 class PlanOwner(Protocol):
-    """Holds the plan that processes are started with; `Serving` does."""
+    """Holds the plan that processes are started with; `Serving` handler."""
 
     plan: Plan
     metrics: Metrics
@@ -64,29 +64,33 @@ class Registrar:
     """Adds models from the store on this machine, if the server may use one."""
 
     def __init__(
-        self, owner: PlanOwner, resolver: Resolver | None, terms: Terms, supervision: Supervision
+        self,
+        owner: PlanOwner,
+        resolver: Resolver | None,
+        coordinator: LoadCoordinator,
+        supervision: Supervision,
     ) -> None:
         self._owner = owner
         self._resolver = resolver
-        self._terms = terms
+        self._coordinator = coordinator
         self._supervision = supervision
         self._terms_of_others = count(_TERMS, _TERMS)
         self._asked: dict[str, Arrival] = {}
         self._questions: dict[str, StoreQuestion] = {}
         self._coming: set[str] = set()  # models that have never been here, by alias
         self._going: set[str] = set()  # that shall be forgotten
-        terms.on_settled = self._settled
-        self._does: Mapping[str, Callable[[FrontSlot, Event], None]] = {
+        coordinator.on_settled = self._settled
+        self._handlers: Mapping[str, Callable[[FrontSlot, Event], None]] = {
             "register": self._register,
             "forget": self._forget,
         }
 
-    def heard(self, front: FrontSlot, event: Event) -> bool:
+    def handle(self, front: FrontSlot, event: Event) -> bool:
         """Handle a front's request to add or remove a model; whether the event is one."""
-        does = self._does.get(event["event"])
-        if does is not None:
-            does(front, event)
-        return does is not None
+        handler = self._handlers.get(event["event"])
+        if handler is not None:
+            handler(front, event)
+        return handler is not None
 
     def end(self) -> None:
         """Stop waiting for the store, because the server ends."""
@@ -99,12 +103,12 @@ class Registrar:
         name, request_id = event["model"], event["request_id"]
         if front.crew.is_leaving or self._supervision.is_ending:
             why = ENDS if self._supervision.is_ending else TAKEN_OVER
-            tell_done(front, request_id, "busy", why)
+            send_result(front, request_id, "busy", why)
             return
         try:
             arrival = self._asked.get(name) or self._ask(name)
         except RegistrationRefused as refusal:
-            tell_done(front, request_id, refusal.kind, str(refusal))
+            send_result(front, request_id, refusal.kind, str(refusal))
             return
         arrival.waiting.append((front, request_id, event["replicas"]))
 
@@ -137,7 +141,7 @@ class Registrar:
         except RegistrationRefused as refusal:
             log.warning("Model `%s` cannot be registered: %s.", name, refusal)
             for front, request_id, _ in arrival.waiting:
-                tell_done(front, request_id, refusal.kind, str(refusal))
+                send_result(front, request_id, refusal.kind, str(refusal))
             return
         self._add_model(added, arrival)
 
@@ -204,18 +208,18 @@ class Registrar:
             front.tell("add_model", added=added.to_json(), request_ids=request_ids)
         for front, request_id, replicas in arrival.waiting:
             if front.crew.is_leaving:  # it has not heard of the model, and never will
-                tell_done(front, request_id, "busy", TAKEN_OVER)
+                send_result(front, request_id, "busy", TAKEN_OVER)
                 continue
             load = {"event": "load", "model": alias, "request_id": request_id, "replicas": replicas}
-            self._terms.heard(front, load)
+            self._coordinator.handle(front, load)
 
     def _keep_default(self, added: AddedModel) -> None:
         """Keep the default version of a name when another version is added."""
         own = [each.alias for each in self._owner.plan.manifest.models]
         names = {each.alias: each.name for each in self._owner.plan.manifest.models}
         same = [alias for alias in own if names[alias] == added.entry.name]
-        if same and not any(alias in same for alias in self._terms.preferred):
-            self._terms.prefer(same[-1])
+        if same and not any(alias in same for alias in self._coordinator.preferred):
+            self._coordinator.prefer(same[-1])
 
     # --- going ---
 
@@ -226,7 +230,7 @@ class Registrar:
             self._going.add(alias)
         request_id = event["request_id"]
         unload = {"event": "unload", "model": alias, "request_id": request_id, "replicas": None}
-        self._terms.heard(front, unload)
+        self._coordinator.handle(front, unload)
 
     def _settled(self, alias: str, status: ModelStatus) -> None:
         """Handle the result of a load or unload; forgets the model if that was asked for."""
@@ -248,7 +252,7 @@ class Registrar:
             front.tell("remove_model", model=alias)
         owner.plan = owner.plan.without(alias)
         owner.metrics.remove_model(alias, clear=True)
-        self._terms.forget(alias)
+        self._coordinator.forget(alias)
         shutil.rmtree(added.directory, ignore_errors=True)
         log.info("Model `%s` is forgotten.", alias)
 

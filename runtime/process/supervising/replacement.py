@@ -10,8 +10,8 @@ from ..crew.child import Child
 from ..crew.crew import UNFIT, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
 from ..crew.exit_report import ExitReport
 from .duties import Duties
+from .load_coordinator import LoadCoordinator
 from .supervision import Supervision
-from .terms import Terms
 
 log = logging.getLogger(__name__)
 
@@ -23,11 +23,13 @@ RETRY = 0.1  # seconds, at least, until a process that there was no room for is 
 class Replacement:
     """Fills slots again, at growing intervals while that fails."""
 
-    def __init__(self, supervision: Supervision, duties: Duties, terms: Terms) -> None:
+    def __init__(
+        self, supervision: Supervision, duties: Duties, coordinator: LoadCoordinator
+    ) -> None:
         self._supervision = supervision
         self._loop = supervision.loop
         self._duties = duties
-        self._terms = terms
+        self._coordinator = coordinator
 
     def front(self, front: FrontSlot, child: Child, exit_report: ExitReport) -> None:
         """Replace a front: its connections are lost, and its model processes are ended."""
@@ -51,7 +53,7 @@ class Replacement:
             raise child.failure or BundleError(why)
         _report(front, child, exit_report, delay)
         if front.crashes > 1:
-            self._terms.give_up_waiting()
+            self._coordinator.refuse_pending()
         self._loop.later(delay, partial(self._refill, front))
 
     def _refill(self, front: FrontSlot) -> None:
@@ -69,7 +71,7 @@ class Replacement:
             return  # its front, which is about to end, has let it go
         reason, model.killed_for = model.killed_for, ""
         exit_report = exit_report.because(reason)
-        model.tell("died", why=exit_report.why)
+        model.tell("process_died", why=exit_report.why)
         if model.crew.has_served:
             delay = model.delay(child)
             self._duties.died(model, exit_report.cause)

@@ -52,8 +52,8 @@ class Supervisor:
         work = partial(work_at, duties)
         self._processes = ProcessTable(self._loop, work, self._ready, self._told, self._cannot_fill)
         self._terminal = Terminal()
-        self._terms = duties.terms(self)
-        self._replacement = Replacement(self, duties, self._terms)
+        self._coordinator = duties.coordinator(self)
+        self._replacement = Replacement(self, duties, self._coordinator)
         self._watchdog = FrontWatchdog(self._loop, self._answerable, self._may_load, silence)
         self._crew = Crew(())  # that serves, or will
         self._next: Crew | None = None  # that shall take over
@@ -106,7 +106,7 @@ class Supervisor:
         self._code = code
         for crew in self._processes.crews:
             for front in crew.fronts:
-                front.tell("end")
+                front.tell("shut_down")
                 front.send(signal.SIGTERM)
             crew.end_if_left()
         self._loop.later(LAME_DUCK, self._duties.last_call)
@@ -123,9 +123,9 @@ class Supervisor:
         is_beginning = self._next is not None or not self._crew.has_served
         if self._code is not None:
             return
-        if is_beginning or self._terms.is_busy:
+        if is_beginning or self._coordinator.is_busy:
             if is_urgent and not is_beginning:
-                self._terms.hurry()
+                self._coordinator.cancel_loads()
             if not self._is_asked:
                 self._loop.later(RETRY, partial(self._ask_again, is_urgent))
             self._is_asked = True
@@ -166,7 +166,7 @@ class Supervisor:
         self._duties.joined(slot)
         if isinstance(slot, TemplateSlot):
             self._fill_models(slot)
-        self._terms.go_on()
+        self._coordinator.start_pending()
         if crew.is_ready and not (crew.has_served or crew.is_leaving):
             self._begin_serving(crew)
 
@@ -179,7 +179,7 @@ class Supervisor:
         else:
             self._loop.later(LOOK, self._look)
         self._duties.ready(crew)
-        self._terms.go_on()
+        self._coordinator.start_pending()
 
     def _look(self) -> None:
         if self._code is None and (self._next is not None or self._duties.look(self._crew)):
@@ -214,9 +214,9 @@ class Supervisor:
         for front in crew.fronts:
             if front not in serving:
                 front.send(signal.SIGKILL)
-        self._terms.go_on()
+        self._coordinator.start_pending()
 
-    # --- models that come and go: Supervision ---
+    # --- loads and unloads: Supervision ---
 
     @property
     def crew(self) -> Crew:
@@ -281,7 +281,7 @@ class Supervisor:
 
     def _cannot_fill(self, slot: ProcessSlot, error: OSError) -> None:
         if slot.is_dismissed:  # its template ended before it forked: nobody waits for it to end
-            self._terms.reaped(slot)
+            self._coordinator.reaped(slot)
             return
         if isinstance(error, ConnectionError):  # its template is gone: it can load by itself
             self._loop.later(0.0, partial(self.fill, slot))
@@ -302,9 +302,9 @@ class Supervisor:
         if event["event"] == "hung":  # and it ends by itself, once it has told its clients
             front.killed_for = event["why"]
             return
-        if event["event"] != "kill":
-            is_known = self._terms.heard(front, event)
-            if not is_known and self._duties.heard(front, event):
+        if event["event"] != "kill_process":
+            is_known = self._coordinator.handle(front, event)
+            if not is_known and self._duties.handle(front, event):
                 self.restart(is_urgent=False)
             return
         front.kill_model(event)
@@ -317,7 +317,7 @@ class Supervisor:
 
     def _may_load(self, front: FrontSlot) -> bool:
         """Whether a front may be loading a model in its own process."""
-        return not front.models and (not front.is_ready or self._terms.is_busy)
+        return not front.models and (not front.is_ready or self._coordinator.is_busy)
 
     # --- death ---
 
@@ -325,11 +325,11 @@ class Supervisor:
         crew = slot.crew
         self._make_do(crew)
         self._duties.reaped(child.pid)
-        self._terms.died(slot, child)
+        self._coordinator.died(slot, child)
         if slot.is_dismissed:
-            self._terms.reaped(slot)
+            self._coordinator.reaped(slot)
         elif isinstance(slot, FrontSlot):
-            self._terms.front_died(slot)
+            self._coordinator.front_died(slot)
             self._replacement.front(slot, child, exit_report)
         elif isinstance(slot, ModelSlot):
             self._replacement.model(slot, child, exit_report)

@@ -19,7 +19,7 @@ from ...http.app import Application
 from ...http.connection.protocol import LimitedProtocol
 from ...http.connection.unread import has_unread
 from ...http.fast.fast_protocol import FastProtocol
-from ..crew.control import Line
+from ..crew.control import ControlLine
 from ..sockets.accept_queue import GLANCE, IDLE_GRACE, LAME_DUCK, QUEUE_DRAIN, emptied, turn_away
 from ..sockets.listeners import is_awaited, quiet
 from .acceptor import Acceptor
@@ -52,7 +52,7 @@ class FrontServer(uvicorn.Server):
         application: Application,
         others_are_ready: Callable[[], bool] = lambda: False,
         *,
-        line: Line | None = None,
+        line: ControlLine | None = None,
         is_alone: bool = True,
     ) -> None:
         settings = application.plan.settings
@@ -120,7 +120,7 @@ class FrontServer(uvicorn.Server):
         """Refuse new connections at the shutdown, because all processes of the server end."""
         self._refuses_at_end = True
 
-    def open_up(self) -> None:
+    def allow_ready(self) -> None:
         """Let `/readyz` answer 200 as soon as this process is ready."""
         self.application.readiness.is_early = False
 
@@ -163,7 +163,7 @@ class FrontServer(uvicorn.Server):
             await self._listen()
         self._sharing = asyncio.create_task(self._share(self._others_are_ready))
 
-    def _hear(self, line: Line) -> None:
+    def _hear(self, line: ControlLine) -> None:
         if not line.read():  # the supervisor is gone, and its models with it
             asyncio.get_running_loop().remove_reader(line.fileno())
             self.refuse_at_end()
@@ -172,7 +172,7 @@ class FrontServer(uvicorn.Server):
             loop.call_later(self._drain_timeout + LAST_RESORT, self._end_alone)
 
     @staticmethod
-    def _flush_later(line: Line) -> None:
+    def _flush_later(line: ControlLine) -> None:
         """Flush the control line as soon as the supervisor reads again."""
         loop, number = asyncio.get_running_loop(), line.fileno()
 
@@ -218,7 +218,7 @@ class FrontServer(uvicorn.Server):
                 await self._listen()
             await asyncio.sleep(GLANCE)
         patience = max(PATIENCE, time.monotonic() - self._began)
-        asyncio.get_running_loop().call_later(patience, self.open_up)
+        asyncio.get_running_loop().call_later(patience, self.allow_ready)
         if not self._acceptor.is_open and not self._acceptor.is_pausing:
             await self._listen()
 

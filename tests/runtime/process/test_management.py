@@ -15,8 +15,8 @@ from modelbundle.runtime.manifests.settings import ManagementSettings
 from modelbundle.runtime.process.sockets.management_port import ManagementPort
 
 from ..conftest import Sums, free_port
+from .supervising.test_load_coordinator import Traffic, make
 from .supervising.test_supervisor import children, wait_until
-from .supervising.test_terms import Traffic, make
 
 TOKEN = "a-token-of-some-length"
 KEY = {"authorization": f"Bearer {TOKEN}"}

@@ -19,11 +19,11 @@ def control():
 def test_events_come_whole_and_in_order(control):
     heard = []
     control.front.on_event = heard.append
-    control.supervisor.send("born", model="a", replica=0, generation=1)
+    control.supervisor.send("process_started", model="a", replica=0, generation=1)
     control.supervisor.send("leave")
     assert control.front.read()
     assert heard == [
-        {"event": "born", "model": "a", "replica": 0, "generation": 1},
+        {"event": "process_started", "model": "a", "replica": 0, "generation": 1},
         {"event": "leave"},
     ]
     assert control.front.read(), "nothing has come, and more may"
@@ -34,15 +34,15 @@ def test_an_event_that_cannot_be_followed_keeps_nobody_from_the_next(control, ca
 
     def follow(event):
         heard.append(event["event"])
-        if event["event"] == "stands":
+        if event["event"] == "model_state":
             raise KeyError(event["model"])
 
     control.front.on_event = follow
-    control.supervisor.send("stands", model="gone")
-    control.supervisor.send("done")
+    control.supervisor.send("model_state", model="gone")
+    control.supervisor.send("result")
     assert control.front.read()
-    assert heard == ["stands", "done"]
-    assert "could not be followed" in caplog.text
+    assert heard == ["model_state", "result"]
+    assert "could not be handled" in caplog.text
 
 
 def test_the_end_of_a_server_is_no_such_event(control):
@@ -58,7 +58,7 @@ def test_the_end_of_a_server_is_no_such_event(control):
 def test_half_an_event_waits_for_the_rest(control):
     heard = []
     control.supervisor.on_event = heard.append
-    line = json.dumps({"event": "cost", "costs": {"a": "b" * 100_000}}).encode() + b"\n"
+    line = json.dumps({"event": "costs", "costs": {"a": "b" * 100_000}}).encode() + b"\n"
     raw = control.front._socket
     raw.setblocking(True)
     raw.send(line[:50])
@@ -81,7 +81,7 @@ def test_one_who_does_not_listen_never_blocks_the_other_and_hears_all_of_it_late
     control.supervisor.on_full = lambda: full.append(True)
     control.front.on_event = lambda event: heard.append(event["number"])
     for number in range(10_000):
-        control.supervisor.send("born", number=number)
+        control.supervisor.send("process_started", number=number)
     control.supervisor.send("welcome", number="x" * 5_000_000)
     assert full == [True]
     while not control.supervisor.flush():
@@ -103,9 +103,9 @@ def ends(control):
 @pytest.mark.parametrize("how", [goes, ends])
 def test_what_is_kept_for_one_who_goes_is_forgotten(control, how):
     while not control.supervisor._kept:
-        control.supervisor.send("born", number=1)
+        control.supervisor.send("process_started", number=1)
     reader, writer = os.pipe()
-    control.supervisor.send("come", [writer], model="a", count=1)
+    control.supervisor.send("prepare", [writer], model="a", count=1)
     os.close(writer)
     how(control)
     assert os.read(reader, 1) == b"", "the copy of the descriptor is closed"
@@ -115,9 +115,9 @@ def test_what_is_kept_for_one_who_goes_is_forgotten(control, how):
 def test_a_line_that_can_tell_no_more_ends_for_both(control, caplog):
     """More descriptors than one message holds: whoever waits for it hears of its end."""
     while not control.supervisor._kept:
-        control.supervisor.send("born", number=1)
+        control.supervisor.send("process_started", number=1)
     number = control.supervisor.fileno()
-    control.supervisor.send("come", [number] * 300, model="a")
+    control.supervisor.send("prepare", [number] * 300, model="a")
     while control.front.read() and not control.supervisor.flush():
         pass
     assert not control.supervisor.read()
@@ -127,19 +127,19 @@ def test_a_line_that_can_tell_no_more_ends_for_both(control, caplog):
 
 def test_descriptors_that_cannot_be_sent_are_told_to_whoever_sends_them(control):
     with pytest.raises(OSError, match=r"."):
-        control.supervisor.send("come", [control.supervisor.fileno()] * 300, model="a")
+        control.supervisor.send("prepare", [control.supervisor.fileno()] * 300, model="a")
 
 
 def test_descriptors_that_wait_come_with_their_events(control):
     taken = []
     control.front.on_event = lambda event: (
-        taken.extend(control.front.take(1)) if event["event"] == "come" else None
+        taken.extend(control.front.take(1)) if event["event"] == "prepare" else None
     )
     while not control.supervisor._kept:
-        control.supervisor.send("born", number=1)
+        control.supervisor.send("process_started", number=1)
     pipes = [os.pipe() for _ in range(3)]
     for _, writer in pipes:
-        control.supervisor.send("come", [writer], model="a")
+        control.supervisor.send("prepare", [writer], model="a")
         os.close(writer)
     while not control.supervisor.flush() or len(taken) < 3:
         assert control.front.read()
@@ -155,16 +155,16 @@ def test_descriptors_come_with_their_events(control):
     taken = {}
 
     def hear(event):
-        if event["event"] == "come":
+        if event["event"] == "prepare":
             taken[event["model"]] = control.front.take(event["count"])
 
     control.front.on_event = hear
     pipes = [os.pipe() for _ in range(3)]
     reads, writes = zip(*pipes, strict=True)
-    control.supervisor.send("stands", model="a")
-    control.supervisor.send("come", reads[:2], model="a", count=2)
-    control.supervisor.send("stands", model="a")
-    control.supervisor.send("come", reads[2:], model="b", count=1)
+    control.supervisor.send("model_state", model="a")
+    control.supervisor.send("prepare", reads[:2], model="a", count=2)
+    control.supervisor.send("model_state", model="a")
+    control.supervisor.send("prepare", reads[2:], model="b", count=1)
     while len(taken) < 2:
         assert control.front.read()
     for number, writer in enumerate(writes):

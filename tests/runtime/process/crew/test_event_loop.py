@@ -122,7 +122,7 @@ def test_what_did_not_fit_is_written_once_there_is_room(loop):
     flushed = []
     line.on_full = lambda: loop.write(line.fileno(), lambda: flushed.append(1) or line.flush())
     for number in range(5000):
-        line.send("born", number=number)
+        line.send("process_started", number=number)
     assert not flushed
     while len(heard) < 5000:
         control.front.read()

@@ -18,7 +18,7 @@ from modelbundle.runtime.process.workers.template import Template
 from modelbundle.runtime.system.prctl import adopt_orphans
 
 from ...conftest import Sums
-from ..supervising.test_terms import ask, load, make, unload
+from ..supervising.test_load_coordinator import ask, load, make, unload
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are adopted on Linux only")
 _PR_SET_CHILD_SUBREAPER = 36

@@ -18,8 +18,8 @@ from modelbundle.runtime.manifests.model_manifest import ModelManifest
 from ...conftest import Sums, free_port, write_model
 from ..conftest import Traffic
 from ..test_serving import holds_listener, readiness
+from .test_load_coordinator import ask, load, make, memory, states, unload
 from .test_supervisor import children, metric, wait_until
-from .test_terms import ask, load, make, memory, states, unload
 
 SIZE = 48_000_000
 SCRIPT = """

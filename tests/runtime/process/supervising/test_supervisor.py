@@ -13,8 +13,8 @@ import pytest
 
 from modelbundle.runtime.errors import BundleError
 from modelbundle.runtime.process.crew.crew import Crew, FrontSlot
+from modelbundle.runtime.process.supervising.load_coordinator import LoadCoordinator
 from modelbundle.runtime.process.supervising.supervisor import Supervisor
-from modelbundle.runtime.process.supervising.terms import Terms
 
 from ...conftest import wait_until
 
@@ -141,8 +141,8 @@ class Pretended:
         self.work = front
         self.fronts = fronts
 
-    def terms(self, supervision):
-        return Terms({}, self, supervision)
+    def coordinator(self, supervision):
+        return LoadCoordinator({}, self, supervision)
 
     def new_crew(self, number):
         return Crew([FrontSlot(index, index) for index in range(self.fronts)])
@@ -228,8 +228,8 @@ class Growing(Pretended):
         self.made += 1
         return super().new_crew(number)
 
-    def heard(self, front, event):
-        return event["event"] == "cost"
+    def handle(self, front, event):
+        return event["event"] == "costs"
 
 
 @pytest.mark.parametrize("is_leaving", [False, True])
@@ -246,16 +246,16 @@ def test_who_wants_a_larger_crew_while_another_takes_over_gets_it_after_that(is_
             os.read(sent[0], 1)
         on_ready()
         if number == 1:
-            line.send("cost")
+            line.send("costs")
         if number == 1 and not is_leaving:
             os.read(begun[0], 1)
-            line.send("cost")
+            line.send("costs")
             os.write(sent[1], b".")
         if number < 3:
             while not any(is_left) and select.select([line], [], [], 30)[0]:
                 line.read()
         if number == 1 and is_leaving:
-            line.send("cost")
+            line.send("costs")
         if number == 3 or not any(is_left):
             os.kill(os.getppid(), signal.SIGTERM)
             time.sleep(60)  # until it is passed on

@@ -11,7 +11,7 @@ import pytest
 
 from modelbundle.runtime.manifests.route import Route
 from modelbundle.runtime.process.crew.crew import FrontSlot
-from modelbundle.runtime.process.supervising.terms import Terms
+from modelbundle.runtime.process.supervising.load_coordinator import LoadCoordinator
 
 from ...conftest import Sums, write_bundle, write_model
 from ..conftest import Traffic
@@ -389,9 +389,11 @@ def test_who_asks_for_what_was_forgotten_a_moment_ago_is_told(what):
     front, heard = FrontSlot(0, 0), []
     line = front.prepare().front
     line.on_event = heard.append
-    assert Terms({}, None, None).heard(front, {"event": what, "model": "a", "request_id": 7})
+    assert LoadCoordinator({}, None, None).handle(
+        front, {"event": what, "model": "a", "request_id": 7}
+    )
     assert line.read()
     assert [(each["event"], each["request_id"], each["state"]) for each in heard] == [
-        ("done", 7, "UNAVAILABLE")
+        ("result", 7, "UNAVAILABLE")
     ]
     front.close()

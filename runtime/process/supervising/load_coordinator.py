@@ -1,13 +1,14 @@
-"""Terms: loads and unloads models, in all processes of a server at once.
+"""LoadCoordinator: loads and unloads models, in all processes of a server at once.
 
-A term begins in two steps, so that it begins everywhere or nowhere: each front reports that it has
-loaded the model and warmed it up, then all switch to it and unload the previous term.
+A load is a two-phase commit, so that it succeeds in all fronts or in none. `prepare`: each front
+loads the model, warms it up, and reports `prepared` or `failed`. `commit`: all switch to it, unload
+the previous term, and report `committed`. If one front fails or dies before, all get `abort`.
 """
 
 import logging
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 
-from ...models.state import CANNOT, NOBODY, UNLOADED, State
+from ...models.state import CANNOT_LOAD, UNAWAITED, UNLOADED, State
 from ..crew.child import Child
 from ..crew.control import Event
 from ..crew.crew import FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
@@ -22,8 +23,12 @@ ENDS = "the server ends"
 STUCK = "a process of the server keeps dying"
 
 
-class Terms:
-    """Loads and unloads models; for each model one change after the other."""
+class LoadCoordinator:
+    """Loads and unloads models; for each model one change after the other.
+
+    statuses    the state of each model, by alias; changed in place
+    on_settled  called with the alias and status of a model before the result of a change is sent
+    """
 
     def __init__(
         self,
@@ -31,9 +36,9 @@ class Terms:
         factory: SlotFactory,
         supervision: Supervision,
     ) -> None:
-        self.preferred: list[str] = []  # the default versions that somebody has set, by alias
-        self.on_settled: Callable[[str, ModelStatus], None] = lambda *_: None  # before it is told
-        self._leaving: set[str] = set()  # models whose template is about to end
+        self.preferred: list[str] = []  # aliases that were made the default of their name
+        self.on_settled: Callable[[str, ModelStatus], None] = lambda *_: None
+        self._leaving: set[str] = set()  # aliases of models whose template is about to end
         self._statuses = statuses
         self._factory = factory
         self._supervision = supervision
@@ -43,31 +48,31 @@ class Terms:
         """Whether a model is being loaded or unloaded."""
         return any(status.doing for status in self._statuses.values())
 
-    # --- what fronts say ---
+    # --- events of fronts ---
 
-    def heard(self, front: FrontSlot, event: Event) -> bool:
-        """Handle a front's request or its report of a result; whether the event is one."""
+    def handle(self, front: FrontSlot, event: Event) -> bool:
+        """Handle a front's request or report; returns False for any other event."""
         kind, alias = event["event"], event.get("model", "")
         status = self._statuses.get(alias)
         if kind in {"load", "unload"} and status is not None:
             request = LoadRequest(kind, front, event["request_id"], event["replicas"])
-            self._asked(alias, status, request)
+            self._handle_request(alias, status, request)
         elif kind == "prefer" and status is not None:
             self.prefer(alias)
-            tell_done(front, event["request_id"], "READY", "")
-        elif kind in {"loaded", "failed", "here", "gone"} and status is not None:
+            send_result(front, event["request_id"], "READY", "")
+        elif kind in {"prepared", "failed", "committed", "unloaded"} and status is not None:
             if event["term"] == status.term and front in status.awaited:
-                self._answered(front, kind, alias, status, event["why"])
-        elif kind in {"load", "unload", "prefer"}:  # it was forgotten before the front heard of it
-            tell_done(front, event["request_id"], "UNAVAILABLE", UNLOADED)
+                self._handle_report(front, kind, alias, status, event["why"])
+        elif kind in {"load", "unload", "prefer"}:  # the model was removed meanwhile
+            send_result(front, event["request_id"], "UNAVAILABLE", UNLOADED)
         else:
             return False
         return True
 
-    def _asked(self, alias: str, status: ModelStatus, asked: LoadRequest) -> None:
+    def _handle_request(self, alias: str, status: ModelStatus, asked: LoadRequest) -> None:
         if asked.front.crew.is_leaving or self._supervision.is_ending:
             why = ENDS if self._supervision.is_ending else TAKEN_OVER
-            _tell_stands(asked.front, alias, ModelStatus("UNAVAILABLE", why))
+            _send_state(asked.front, alias, ModelStatus("UNAVAILABLE", why))
             _refuse(asked, status, why)
             return
         if status.doing == asked.what and asked.replicas in {None, status.replicas}:
@@ -75,9 +80,9 @@ class Terms:
             return
         status.asked.append(asked)
         if status.doing == "load" and asked.what == "unload":
-            self._give_up(alias, status, UNLOADED)
+            self._abort(alias, status, UNLOADED)
         else:
-            self.go_on()
+            self.start_pending()
 
     def prefer(self, alias: str) -> None:
         """Make a model the default version of its name, in every process."""
@@ -85,23 +90,23 @@ class Terms:
         for front in self._fronts():
             front.tell("prefer", model=alias)
 
-    def _answered(
+    def _handle_report(
         self, front: FrontSlot, kind: str, alias: str, status: ModelStatus, why: str
     ) -> None:
         if kind == "failed":
-            self._give_up(alias, status, why)
+            self._abort(alias, status, why)
             return
-        if kind == "here":
+        if kind == "committed":
             self._dismiss(alias, [front], before=status.term)
-        elif kind == "gone":
+        elif kind == "unloaded":
             self._dismiss(alias, [front])
         status.awaited.discard(front)
-        self._see(alias, status)
+        self._advance(alias, status)
 
-    # --- what is done ---
+    # --- changes ---
 
-    def go_on(self) -> None:
-        """Begin the queued changes that can be begun now."""
+    def start_pending(self) -> None:
+        """Start the queued changes that can start now."""
         for alias, status in list(self._statuses.items()):
             if status.asked and not status.doing and self._supervision.is_free:
                 self._begin(alias, status)
@@ -110,7 +115,7 @@ class Terms:
         asked = status.asked.popleft()
         what = asked.what
         status.joined = [(asked.front, asked.request_id)]
-        is_idle = what == "load" and asked.request_id == NOBODY and status.state == "READY"
+        is_idle = what == "load" and asked.request_id == UNAWAITED and status.state == "READY"
         if is_idle or (what == "unload" and status.state == "UNAVAILABLE"):
             self._settle(alias, status, status.state, status.why)
             return
@@ -124,12 +129,12 @@ class Terms:
                 self._load(alias, status)
             except OSError as error:
                 log.error("Model `%s` cannot be loaded: %s.", alias, error.strerror)  # noqa: TRY400
-                self._give_up(alias, status, CANNOT)
+                self._abort(alias, status, CANNOT_LOAD)
             return
         status.state = "UNLOADING"
         for each in status.awaited:
-            each.tell("go", model=alias, term=status.term)
-        self._see(alias, status)
+            each.tell("unload", model=alias, term=status.term)
+        self._advance(alias, status)
 
     def _load(self, alias: str, status: ModelStatus) -> None:
         if status.state != "READY":
@@ -144,20 +149,20 @@ class Terms:
             front.add_models(slots)
             for slot in slots:
                 slot.prepare()
-            front.offer(alias, status.term, slots)
+            front.send_channels(alias, status.term, slots)
             for slot in slots:
                 self._supervision.fill(slot)
 
-    def _see(self, alias: str, status: ModelStatus) -> None:
-        """Take the next step for models for which no process is awaited any more."""
+    def _advance(self, alias: str, status: ModelStatus) -> None:
+        """Take the next step of a change, once all fronts have reported the current one."""
         if status.awaited:
             return
         if status.doing == "load":
-            status.doing = "enter"
+            status.doing = "commit"
             status.awaited = set(self._fronts())
             for front in status.awaited:
-                front.tell("enter", model=alias, term=status.term)
-        elif status.doing == "enter":
+                front.tell("commit", model=alias, term=status.term)
+        elif status.doing == "commit":
             self._settle(alias, status, "READY")
         elif status.doing == "unload":
             self._dismiss_template(alias)
@@ -166,10 +171,10 @@ class Terms:
             ):
                 self._settle(alias, status, "UNAVAILABLE", UNLOADED)
 
-    def _give_up(self, alias: str, status: ModelStatus, why: str) -> None:
-        """Give up a load; the previous term stays."""
+    def _abort(self, alias: str, status: ModelStatus, why: str) -> None:
+        """Abort a load; the previous term keeps serving."""
         for front in self._fronts():
-            front.tell("withdraw", model=alias, term=status.term)
+            front.tell("abort", model=alias, term=status.term)
         self._dismiss(alias, self._supervision.crew.fronts, since=status.term)
         status.replicas = status.before
         if status.state == "READY":
@@ -185,37 +190,37 @@ class Terms:
         status.why = "" if state == "READY" else why
         status.awaited = set()
         for front in self._fronts():
-            _tell_stands(front, alias, status)
+            _send_state(front, alias, status)
         joined, status.joined = status.joined, []
         self.on_settled(alias, status)
         for front, request_id in joined:
-            tell_done(front, request_id, "FAILED" if failed else state, why)
-        self.go_on()
+            send_result(front, request_id, "FAILED" if failed else state, why)
+        self.start_pending()
 
     def forget(self, alias: str) -> None:
-        """Forget a model, and tell those who wait for it."""
+        """Forget a model, and fail the queued requests for it."""
         if alias in self.preferred:
             self.preferred.remove(alias)
         status = self._statuses.pop(alias, None)
         for asked in status.asked if status is not None else ():
-            tell_done(asked.front, asked.request_id, "UNAVAILABLE", UNLOADED)
+            send_result(asked.front, asked.request_id, "UNAVAILABLE", UNLOADED)
 
-    # --- who comes between ---
+    # --- restarts and deaths of processes ---
 
-    def hurry(self) -> None:
-        """Cancel loads in progress, as a restart is waiting."""
+    def cancel_loads(self) -> None:
+        """Abort all loads in progress, because a restart waits for them."""
         for alias, status in list(self._statuses.items()):
             if status.doing == "load":
-                self._give_up(alias, status, "the server was restarted meanwhile")
+                self._abort(alias, status, "the server was restarted meanwhile")
 
-    def give_up_waiting(self) -> None:
+    def refuse_pending(self) -> None:
         """Refuse the queued changes, because a front is missing and cannot be started for now."""
         for status in self._statuses.values():
             while status.asked and not status.doing:
                 _refuse(status.asked.popleft(), status, STUCK)
 
     def died(self, slot: ProcessSlot, child: Child) -> None:
-        """Handle the death of a model process or a template, perhaps during its load."""
+        """Abort a load if its model process or template cannot start."""
         if not isinstance(slot, ModelSlot | TemplateSlot):
             return
         status = self._statuses.get(slot.alias)
@@ -227,19 +232,19 @@ class Terms:
             log.error("Model `%s` cannot be loaded: %s", slot.alias, child.failure)
         elif slot.crashes + 1 < TRIES:
             return
-        self._give_up(slot.alias, status, CANNOT)
+        self._abort(slot.alias, status, CANNOT_LOAD)
 
     def front_died(self, front: FrontSlot) -> None:
-        """Handle the death of a front; its successor starts with the current models."""
+        """Stop waiting for the reports of a dead front; its successor loads the current models."""
         for alias, status in list(self._statuses.items()):
             if front not in status.awaited:
                 continue
             if status.doing == "load":
-                self._give_up(alias, status, "a process of the server died meanwhile")
+                self._abort(alias, status, "a process of the server died meanwhile")
                 continue
             self._dismiss(alias, [front], before=status.term + (status.doing == "unload"))
             status.awaited.discard(front)
-            self._see(alias, status)
+            self._advance(alias, status)
 
     def reaped(self, slot: ProcessSlot) -> None:
         """Handle the end of a process whose slot was dismissed."""
@@ -250,7 +255,7 @@ class Terms:
         if isinstance(slot, ModelSlot | TemplateSlot):
             status = self._statuses.get(slot.alias)
             if status is not None and status.doing == "unload":
-                self._see(slot.alias, status)
+                self._advance(slot.alias, status)
 
     # --- slots ---
 
@@ -281,15 +286,15 @@ class Terms:
 def _refuse(asked: LoadRequest, status: ModelStatus, why: str) -> None:
     """Refuse a request; the model stays as it was."""
     state = status.state if asked.what == "unload" else "FAILED"
-    tell_done(asked.front, asked.request_id, state, why)
+    send_result(asked.front, asked.request_id, state, why)
 
 
-def _tell_stands(front: FrontSlot, alias: str, status: ModelStatus) -> None:
+def _send_state(front: FrontSlot, alias: str, status: ModelStatus) -> None:
     state, why, failed = status.state, status.why, status.is_failed
-    front.tell("stands", model=alias, state=state, why=why, failed=failed)
+    front.tell("model_state", model=alias, state=state, why=why, failed=failed)
 
 
-def tell_done(front: FrontSlot, request_id: int, state: str, why: str) -> None:
-    """Report the result to the front that sent the request."""
-    if request_id != NOBODY:
-        front.tell("done", request_id=request_id, state=state, why=why)
+def send_result(front: FrontSlot, request_id: int, state: str, why: str) -> None:
+    """Send the result of a request to its front, unless nobody waits for it."""
+    if request_id != UNAWAITED:
+        front.tell("result", request_id=request_id, state=state, why=why)

@@ -1,4 +1,4 @@
-"""FrontLine: handles the events that the supervisor sends to a front."""
+"""SupervisorLink: handles the events that the supervisor sends to a front."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -9,7 +9,7 @@ from ...manifests.settings import ServeSettings
 from ...remote.channel import Channel
 from ...remote.model_link import Kill, ModelLink
 from ...rpc.service_link import ServiceLink
-from ..crew.control import Event, Line
+from ..crew.control import ControlLine, Event
 from ..crew.crew import FrontSlot
 from ..crew.service_slot import ALIAS, ServiceSlot
 from ..supervising.front_watchdog import is_debugged
@@ -22,12 +22,17 @@ Key = tuple[str, int, int]
 """Model, term, replica."""
 
 
-class FrontLine:
-    """A front's end of the control line, and the Coordinator of its models."""
+class SupervisorLink:
+    """A front's end of the control line, and the Coordinator of its models.
+
+    links    to the model processes, by alias
+    service  to the service process, if there is one
+    fronts   the number of fronts in the crew
+    """
 
     def __init__(
         self,
-        line: Line,
+        line: ControlLine,
         server: "FrontServer",
         links: Mapping[str, Sequence[ModelLink]],
         service: ServiceLink | None,
@@ -41,37 +46,39 @@ class FrontLine:
         }
         if service is not None:
             self._links[ALIAS, 0, 0] = service
-        self._does: dict[str, Callable[[Event], None]] = {
+        self._handlers: dict[str, Callable[[Event], None]] = {
             "leave": lambda _: server.leave(),
-            "end": lambda _: server.refuse_at_end(),
+            "shut_down": lambda _: server.refuse_at_end(),
             "ping": lambda _: line.send("pong", is_debugged=is_debugged()),
-            "open": lambda _: server.open_up(),
-            "measure": lambda _: line.send("cost", costs=self._costs()),
-            "born": self._born,
-            "died": self._died,
+            "allow_ready": lambda _: server.allow_ready(),
+            "measure": lambda _: line.send("costs", costs=self._costs()),
+            "process_started": self._born,
+            "process_died": self._died,
         }
 
-    def obey(self) -> None:
+    def start(self) -> None:
         """Handle the supervisor's events from now on."""
         hosted = self._server.application.hosted
         if hosted is not None:
-            hosted.obey(self)
-            self._does |= self._of_hosted(hosted)
-        self._line.on_event = lambda event: self._does[event["event"]](event)
+            hosted.attach(self)
+            self._handlers |= self._model_handlers(hosted)
+        self._line.on_event = lambda event: self._handlers[event["event"]](event)
 
-    def _of_hosted(self, hosted: "HostedModels") -> dict[str, Callable[[Event], None]]:
+    def _model_handlers(self, hosted: "HostedModels") -> dict[str, Callable[[Event], None]]:
         return {
-            "come": lambda e: hosted.transitions.come(e["model"], e["term"], self._adopt(e)),
-            "enter": lambda e: hosted.transitions.enter(e["model"], e["term"]),
-            "withdraw": lambda e: hosted.transitions.withdraw(e["model"], e["term"]),
-            "go": lambda e: hosted.go(e["model"], e["term"]),
-            "stands": lambda e: hosted.stands(e["model"], e["state"], e["why"], failed=e["failed"]),
+            "prepare": lambda e: hosted.transitions.prepare(e["model"], e["term"], self._adopt(e)),
+            "commit": lambda e: hosted.transitions.commit(e["model"], e["term"]),
+            "abort": lambda e: hosted.transitions.abort(e["model"], e["term"]),
+            "unload": lambda e: hosted.begin_unload(e["model"], e["term"]),
+            "model_state": lambda e: hosted.set_state(
+                e["model"], e["state"], e["why"], failed=e["failed"]
+            ),
             "add_model": lambda e: hosted.add_model(
                 AddedModel.from_json(e["added"]), e["request_ids"]
             ),
             "remove_model": lambda e: hosted.remove_model(e["model"]),
             "prefer": lambda e: hosted.preferred(e["model"]),
-            "done": lambda e: hosted.done(e["request_id"], e["state"], e["why"]),
+            "result": lambda e: hosted.set_result(e["request_id"], e["state"], e["why"]),
         }
 
     # --- to the supervisor: a Coordinator ---
@@ -83,9 +90,9 @@ class FrontLine:
 
     def tell(self, event: str, alias: str, term: int, why: str = "") -> None:
         """Report the result of a load or unload in this process."""
-        if event in {"here", "gone"}:
+        if event in {"committed", "unloaded"}:
             for key in [key for key in self._links if key[0] == alias]:
-                if event == "gone" or key[1] < term:
+                if event == "unloaded" or key[1] < term:
                     del self._links[key]
         self._line.send(event, model=alias, term=term, why=why)
 
@@ -118,7 +125,7 @@ class FrontLine:
         return {name: (cost.alpha, cost.beta, cost.count) for name, cost in costs.items()}
 
 
-def model_links(slot: FrontSlot, line: Line) -> dict[str, list[ModelLink]]:
+def model_links(slot: FrontSlot, line: ControlLine) -> dict[str, list[ModelLink]]:
     """Links to the model processes that a front starts with, by alias."""
     links: dict[str, list[ModelLink]] = {}
     for model in slot.models:
@@ -132,7 +139,7 @@ def model_links(slot: FrontSlot, line: Line) -> dict[str, list[ModelLink]]:
     return links
 
 
-def service_link(slot: FrontSlot, line: Line, settings: ServeSettings) -> ServiceLink | None:
+def service_link(slot: FrontSlot, line: ControlLine, settings: ServeSettings) -> ServiceLink | None:
     """The link to the service process of a front, if it has one."""
     for each in slot.models:
         if isinstance(each, ServiceSlot) and each.calls is not None:
@@ -141,13 +148,15 @@ def service_link(slot: FrontSlot, line: Line, settings: ServeSettings) -> Servic
     return None
 
 
-def _killer(line: Line, alias: str, term: int, replica: int) -> Kill:
-    return partial(_have_killed, line, (alias, term, replica))
+def _killer(line: ControlLine, alias: str, term: int, replica: int) -> Kill:
+    return partial(_request_kill, line, (alias, term, replica))
 
 
-def _have_killed(line: Line, key: Key, generation: int, why: str) -> None:
+def _request_kill(line: ControlLine, key: Key, generation: int, why: str) -> None:
     alias, term, replica = key
-    line.send("kill", model=alias, term=term, replica=replica, generation=generation, why=why)
+    line.send(
+        "kill_process", model=alias, term=term, replica=replica, generation=generation, why=why
+    )
 
 
 def _key(event: Event) -> Key:
