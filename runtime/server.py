@@ -12,7 +12,7 @@ from .errors import BundleError
 from .manifests.route import Route
 from .process.handover import Handover
 from .process.options import Options
-from .system.outlet import STDERR
+from .system.log_output import STDERR
 from .system.standard_streams import open_closed
 
 if TYPE_CHECKING:

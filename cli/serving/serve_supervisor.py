@@ -191,7 +191,7 @@ class ServeSupervisor:
         """Be interrupted by a signal: an environment may take minutes to be made."""
 
         def stop(number: int, _: object) -> None:
-            self._loop.note(number)
+            self._loop.add_signal(number)
             raise KeyboardInterrupt
 
         before = {number: signal.signal(number, stop) for number in STOPS}

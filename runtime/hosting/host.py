@@ -29,9 +29,9 @@ Links = Mapping[str, Sequence[ModelLink]]
 class Host:
     """Loads the models and the service of a plan, or connects to their processes.
 
-    With `links` the models live in processes of their own, which somebody else starts: this one
-    imports none of their libraries. `on_hang` is called with the reason when something in here
-    will not come back by itself: nothing in a process can end a thread of it.
+    links    to model processes; with them this process imports no framework. None = the models are
+             loaded in threads of this process
+    on_hang  called with the reason when a thread hangs, because a process cannot end a thread
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Host:
 
     async def refuse(self) -> None:
         """Answer 503 to all waiting requests."""
-        for runner in list(self.runners.values()):  # models come and go meanwhile
+        for runner in list(self.runners.values()):  # models may be added and removed meanwhile
             await runner.refuse()
 
     async def stop(self) -> None:
@@ -113,12 +113,12 @@ class Host:
             await self.hosted.stop()
         if self._service is not None:
             await self._service.stop()
-        for runner in list(self.runners.values()):  # models come and go meanwhile
+        for runner in list(self.runners.values()):  # models may be added and removed meanwhile
             await runner.stop()
         self.decoder.stop()
 
     def costs(self) -> dict[str, CostModel]:
-        """What a batch was measured to take, for each method of each model."""
+        """The measured cost of a batch, for each method of each model, by queue."""
         return {
             queue_name(alias, method): runner.queue(method).batcher.cost
             for alias, runner in self.runners.items()
@@ -126,9 +126,9 @@ class Host:
         }
 
     def tell_costs(self) -> None:
-        """Have the metrics say what batches take, and how long the queues are by that.
+        """Update the metrics of batch costs and of queue lengths, and unload idle models.
 
-        Called about once a second: what nobody has asked for in a while is noticed here, too.
+        Called about once a second.
         """
         if self.hosted is not None:
             self.hosted.look(time.monotonic())
@@ -165,7 +165,7 @@ class Host:
             settings.wanted_formats,
             settings.max_body * INFLATION,
         )
-        if route.model in self.plan.added:  # the decoder knows those that were there before it
+        if route.model in self.plan.added:  # the decoder process only knows the bundle's own models
             return ModelOperation(codec, runner, route.method, route=route.path)
         self._codecs[route.path] = codec
         return ModelOperation(codec, runner, route.method, route=route.path, reader=self.decoder)

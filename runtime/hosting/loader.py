@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 class Loader:
     """Makes the runners of a plan's models, in a thread of this process or linked to others.
 
-    `plan` is another once a model has come from outside. `on_hang` is called with the reason when
-    a thread will not come back by itself.
+    plan     replaced when a model is added or removed
+    on_hang  called with the reason when a thread hangs
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Loader:
         self._on_hang = on_hang
 
     def absent(self, alias: str) -> Runner:
-        """A runner of a model that is nowhere yet; it takes nothing."""
+        """A runner for a model that is not loaded; it has no process."""
         return self._runner(alias, ProcessBackend(self.plan.models[alias], ()))
 
     def add_model(self, added: AddedModel) -> Runner:
@@ -58,7 +58,7 @@ class Loader:
     async def load(
         self, alias: str, links: Sequence[ModelLink] | None, told: AvailabilityListener
     ) -> Runner:
-        """A runner of a model that has been loaded: here, or at the other end of `links`.
+        """Load a model in this process, or wait until the processes behind `links` have loaded it.
 
         Raises:
             BundleError: for what a person can mend.
@@ -131,7 +131,7 @@ class Loader:
 
 
 async def discard(runner: Runner) -> None:
-    """Stop a model that turned out not to be wanted."""
+    """Stop and close a runner that is not used."""
     await runner.stop(drain=False)
     runner.close()
 

@@ -4,10 +4,10 @@
 class Readiness:
     """Starting, then ready, then draining; `reason` is None only while it is ready.
 
-    is_draining  it ends: no new requests, please
-    is_leaving   another process takes over on the same socket; whoever asks here is answered
-    is_full      others wait for a connection: nobody keeps one after an answer
-    is_early     it takes requests; others on the same socket, who would have to refuse them, load
+    is_draining  the server ends: clients should send no new requests
+    is_leaving   another process takes over on the same socket; requests are still answered
+    is_full      the limit of connections is reached: each is closed after its answer
+    is_early     requests are answered, but other fronts on the same socket still load
     """
 
     def __init__(self) -> None:
@@ -16,8 +16,8 @@ class Readiness:
         self.is_full = False
         self.is_early = False
         self._starting: str | None = "starting"
-        self._missing: dict[str, str] = {}  # what is unavailable -> why
-        self._present: set[str] = set()  # what has been available
+        self._missing: dict[str, str] = {}  # names of unavailable models, with the reason
+        self._present: set[str] = set()  # names of available models
 
     @property
     def reason(self) -> str | None:
@@ -35,7 +35,7 @@ class Readiness:
     def takes_requests(self) -> bool:
         """Whether predictions are answered; while draining too, as clients may not know yet.
 
-        Where a model is missing they wait for it, as long as they are willing to.
+        If a model is missing, they wait for it until their deadline.
         """
         return self._starting is None or self.is_draining
 
@@ -46,7 +46,7 @@ class Readiness:
         return is_ending or self.is_full or self._starting is not None
 
     def starting(self, what: str) -> None:
-        """Report what it is busy with."""
+        """Set what it is busy with."""
         if not self.is_draining:
             self._starting = what
 
@@ -60,15 +60,15 @@ class Readiness:
         self._present.discard(name)
 
     def found(self, name: str) -> None:
-        """It is back."""
+        """It is available again."""
         self._missing.pop(name, None)
         self._present.add(name)
 
     def broken(self, name: str, why: str) -> None:
-        """It is missing, and perhaps for long; that is known already."""
+        """Nothing: `missing` was called before."""
 
     def gone(self, name: str) -> None:
-        """It is not wanted any more."""
+        """It was unloaded: its state no longer counts."""
         self._missing.pop(name, None)
         self._present.discard(name)
 
@@ -77,9 +77,9 @@ class Readiness:
         return self._missing.get(name)
 
     def leave(self) -> None:
-        """Drain: another server is ready for the clients of this one."""
+        """Hand over: another server answers on the same socket."""
         self.is_leaving = True
 
     def drain(self) -> None:
-        """No new requests, please."""
+        """Start to drain: the server ends."""
         self.is_draining = True

@@ -91,11 +91,11 @@ class RemoteHost:
         await self._link.stop(self.plan.settings.drain_timeout)
 
     def costs(self) -> dict[str, CostModel]:
-        """Nothing: batches are made in the other process."""
+        """Empty: batches are made in the other process."""
         return {}
 
     def tell_costs(self) -> None:
-        """Nothing: the other process tells them."""
+        """Nothing: the other process has these metrics."""
 
 
 def _completed(routes: tuple[Route, ...], told: list[dict[str, object]]) -> tuple[Route, ...]:

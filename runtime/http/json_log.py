@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from ..printable import printable
-from ..system.outlet import STDERR
+from ..system.log_output import STDERR
 
 
 class JsonFormatter(logging.Formatter):

@@ -1,8 +1,8 @@
 """Handover: what a server gets from the process that starts it, in $BUNDLE_HANDOVER.
 
 The starting process keeps the listening socket open, so a server and its successor share it and no
-connection is lost when one replaces the other. Each reports through a pipe that it serves, or why
-it cannot.
+connection is lost when one replaces the other. Each reports through a pipe that it is ready, or
+why it cannot start.
 """
 
 import json
@@ -87,5 +87,5 @@ class Handover:
 
     def _tell(self, event: dict[str, object]) -> None:
         if self.told >= 0:
-            with suppress(OSError):  # nobody listens any more
+            with suppress(OSError):  # the starting process has ended
                 os.write(self.told, json.dumps(event).encode() + b"\n")

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..errors import BundleError
 from ..manifests.settings import ServeSettings
 from ..models.imports import uncollected
 from ..plan import Plan
 from ..remote.model_process import load_model, serve_model  # before the fork, for both sides of it
 from ..system import crash_trace
-from ..system.outlet import STDOUT
+from ..system.log_output import STDOUT
 from ..telemetry.metrics import Metrics
 from ..trust import verify_model
 from .crew.control import Event
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CREWS = 4  # that may serve at once: one, one that takes over, and some that wait for slow clients
+CREWS = 4  # that may exist at once: one serves, one starts, some finish their requests
 
 
 @dataclass(slots=True)
@@ -66,7 +65,7 @@ class Serving:
 
     def new_crew(self, number: int) -> Crew:
         """The slots that the topology asks for; each crew has its own rows of the counters."""
-        # Rows of a crew that has gone are used again: what it counted stands there, and goes on.
+        # The rows of a crew that has ended are used again, and its counts go on.
         free = (at for at in range(CREWS) if at not in self.crews or self.crews[at].is_gone)
         place = next(free, number % CREWS)
         first = self.topology.most_fronts * place
@@ -199,7 +198,7 @@ class Serving:
 
         assert slot.template is not None
         self.sockets.leave()
-        # A model may come before the last front is ready: it was not there when all were compared.
+        # A model may have been added after the digests of all models were checked.
         comes_late = self.has_served or self.statuses[slot.alias].term
         if comes_late and slot.generation == 1:
             self._verify(slot.alias)
@@ -215,12 +214,12 @@ class Serving:
         return load_model(self.plan, alias, self.plan.device)
 
     def _others_are_ready(self) -> bool:
-        return self.metrics.is_any_ready() or self.has_stand_in
+        return self.metrics.is_any_ready() or self.has_predecessor
 
     # --- in the supervisor ---
 
     @property
-    def has_stand_in(self) -> bool:
+    def has_predecessor(self) -> bool:
         """Whether the server that this one replaces still answers."""
         return self.sockets.handover.is_successor and not self.has_served
 
@@ -229,7 +228,7 @@ class Serving:
         """Whether the starting process holds the socket, and may start a successor on it."""
         return self.sockets.handover.listener >= 0
 
-    def ready(self, crew: Crew) -> None:
+    def crew_ready(self, crew: Crew) -> None:
         """Open the fronts, and log that the server or the new crew is ready."""
         for front in crew.serving:
             front.allow_ready()
@@ -248,10 +247,7 @@ class Serving:
         else:
             log.info("The new processes serve; the old ones finish what they have begun.")
 
-    def failed(self, error: BundleError) -> None:
-        """Do nothing: the supervisor has logged it."""
-
-    def look(self, crew: Crew) -> bool:
+    def check_load(self, crew: Crew) -> bool:
         """Ask a busy crew for the cost of its batches, until the topology is settled."""
         if self.topology.is_settled:
             return False
@@ -273,7 +269,7 @@ class Serving:
             log.info("Processes: %s.", self.topology)
         return self.topology.size != before.size
 
-    def died(self, slot: ProcessSlot, cause: str) -> None:
+    def process_died(self, slot: ProcessSlot, cause: str) -> None:
         """Count the death in the metrics; a front's requests in flight have ended with it."""
         if isinstance(slot, FrontSlot):
             self.metrics.died(slot.row)
@@ -282,7 +278,7 @@ class Serving:
         elif isinstance(slot, ModelSlot):
             self.metrics.model_died(slot.alias, cause)
 
-    def joined(self, slot: ProcessSlot) -> None:
+    def process_ready(self, slot: ProcessSlot) -> None:
         """Add the process to the memory metrics, and open its crew if that is complete."""
         if slot.child is not None:
             self.metrics.processes.enter(slot.child.pid, **slot.labels)
@@ -295,15 +291,15 @@ class Serving:
         A front that still loads may have accepted connections, which it could only refuse.
         """
         serving = [front for each in self.crews.values() for front in each.serving]
-        is_told = self.has_stand_in or any(front.may_be_ready for front in serving)
+        is_told = self.has_predecessor or any(front.may_be_ready for front in serving)
         for front in crew.serving if is_told or crew.is_ready else ():
             front.allow_ready()
 
-    def reaped(self, pid: int) -> None:
+    def process_ended(self, pid: int) -> None:
         """Remove the process from the memory metrics."""
         self.metrics.processes.leave(pid)
 
-    def left(self, slot: FrontSlot) -> None:
+    def front_finished(self, slot: FrontSlot) -> None:
         """Reset the gauges of a front that has finished, and those of its service process."""
         for each in (slot, *slot.models):
             if isinstance(each, FrontSlot | ServiceSlot):
@@ -316,7 +312,7 @@ class Serving:
         if self.sockets.management is not None:
             self.sockets.management.leave()
 
-    def last_call(self) -> None:
+    def refuse_connections(self) -> None:
         """Drop new connections, in all processes."""
         if self.registrar is not None:
             self.registrar.end()

@@ -96,7 +96,7 @@ class Start:
             self.plan, self.topology, self.devices, metrics, sockets, autoscaler, statuses
         )
         settings = self.plan.settings
-        silence = max(SILENCE, settings.timeout)  # a batch in a front's own process may take it
+        silence = max(SILENCE, settings.timeout)  # a front that computes cannot answer pings
         return Supervisor(serving, grace=settings.drain_timeout, silence=silence).run()
 
     def _machine(self) -> Machine:

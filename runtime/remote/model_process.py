@@ -26,7 +26,7 @@ from ..models import imports
 from ..models.canary import MOST_BYTES, Canary, KeptBatch
 from ..models.model import LoadedModel
 from ..plan import Plan
-from ..system import crash_trace, offspring
+from ..system import crash_trace, process_group
 from ..system.prctl import end_with_parent
 from ..system.proc import resident
 from . import failure, lost_device
@@ -72,7 +72,7 @@ def serve_model(
     Raises:
         BundleError: when the model cannot be loaded.
     """
-    offspring.gather()
+    process_group.lead()
     began = time.monotonic()
     model = load_model(plan, alias, device)
     ready = Ready(time.monotonic() - began, resident(os.getpid()), os.getpid())
@@ -106,7 +106,7 @@ def serve_loaded(
 ) -> None:
     """Run a model process with a model that was loaded before the fork."""
     end_with_parent(signal.SIGKILL)  # whoever waits for an answer is gone then
-    offspring.gather()
+    process_group.lead()
     ready = Ready(0.0, resident(os.getpid()), os.getpid())
     ModelProcess(channel.for_model(), model.call, generation).serve(ready, on_ready)
 
@@ -144,7 +144,7 @@ class ModelProcess:
         """
         signal.signal(END, self._end)
         signal.signal(signal.SIGTERM, lambda *_: None)  # what it starts would go on ignoring it
-        offspring.obey()
+        process_group.reset_signals_in_forks()
         try:
             self._socket.send(ready.encode(self._generation))
             on_ready()

@@ -5,7 +5,7 @@ import socket
 from dataclasses import dataclass
 from typing import Self
 
-_MESSAGE = 64  # bytes, at most, of what comes with a connection
+_MESSAGE = 64  # bytes, at most, of the message that carries a connection
 
 
 @dataclass(frozen=True, slots=True)

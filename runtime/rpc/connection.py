@@ -11,8 +11,8 @@ from .frame import Frame, FrameKind, FrameReader
 
 log = logging.getLogger(__name__)
 
-HIGH_WATER = 1 << 20  # bytes that wait to be sent, above which nothing more should be
-_READS = 64  # of what came last: more than a socket keeps
+HIGH_WATER = 1 << 20  # bytes waiting to be sent, above which no more calls should be sent
+_READS = 64  # last bytes to read: more than the buffer of a socket holds
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -41,7 +41,7 @@ class Connection(asyncio.BufferedProtocol):
         """Send a frame if the connection is open; raises ValueError when it is too large."""
         pieces = Frame(kind, number, head, body).pieces()
         if self._transport is not None:
-            for piece in pieces:  # what is written in one turn of the loop goes out together
+            for piece in pieces:  # frames of one turn of the event loop are sent together
                 self._transport.write(piece)
 
     def close(self) -> None:
@@ -54,7 +54,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport is None:
             return
         descriptor = self._transport.get_extra_info("socket").fileno()
-        with suppress(OSError):  # nothing more lies there
+        with suppress(OSError):  # everything was read
             for _ in range(_READS):
                 size = os.readv(descriptor, [self.get_buffer(-1)])
                 if not size or self._wrong:
@@ -62,7 +62,7 @@ class Connection(asyncio.BufferedProtocol):
                 self.buffer_updated(size)
         self.close()
 
-    # --- what the loop calls ---
+    # --- called by the event loop ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the transport."""

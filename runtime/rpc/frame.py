@@ -9,7 +9,7 @@ _HEADER = struct.Struct("<B3xIQQ")  # kind, bytes of the head, bytes of the body
 
 MOST_HEAD = 1 << 24  # bytes: routes with their schemas are the largest
 MOST_BODY = 1 << 30  # bytes
-AT_ONCE = 1 << 16  # bytes that are read in one go; a larger frame has memory of its own
+AT_ONCE = 1 << 16  # bytes read at once; a larger frame gets a buffer of its own
 
 
 class FrameKind(IntEnum):

@@ -10,7 +10,7 @@ from ..batching.batch.hang import ABANDONED_GRACE, HANG_SHARE, OVERDUE_FACTOR
 from ..batching.deadline_timer import DeadlineTimer
 
 PERIOD = 0.25  # seconds between two looks
-LATE = 0.25  # seconds after its time that a look may come; else it is ourselves who hung
+LATE = 0.25  # seconds that a check may be late; beyond, this process itself was stopped
 
 
 class Probed(Protocol):
@@ -59,7 +59,7 @@ class LivenessProbe:
             self._timer.set(loop, self._due)
 
     def beat(self) -> None:
-        """Take an answer to a ping."""
+        """Handle the answer to a ping."""
         self._asked, self._is_overdue = 0.0, False
 
     def overdue(self) -> None:
@@ -77,7 +77,7 @@ class LivenessProbe:
         if not self._asked:
             self._asked = now
             self._probed.ping()
-        elif was_late:  # its answer may lie here unread
+        elif was_late:  # its answer may be unread
             self._asked = now
         elif now - self._asked > self.patience():
             self._probed.stopped(f"its event loop has not turned for {now - self._asked:.1f} s")

@@ -12,7 +12,7 @@ def encode(error: RequestError, rows: int) -> bytes:
     """The error as JSON, and how many rows the request had, as far as that is known."""
     detail = printable(str(error.detail))
     name = type(error).__name__
-    # An author may have given this one error any status, and another would be the end of us.
+    # The author may have set any status; an invalid one must not stop the process.
     status = error.status if error.status in STATUSES else RequestError.status
     return orjson.dumps([name, status, detail, error.retry_after, rows])
 

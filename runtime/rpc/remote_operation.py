@@ -6,11 +6,11 @@ from .service_link import ServiceLink
 
 
 class RemoteOperation:
-    """One route.
+    """The operation of one route.
 
-    route          its index among those of the bundle
+    route          its index among the routes of the bundle
     is_idempotent  whether a call may run again when the process died with it
-    with_headers   whether the method takes the headers of the request
+    with_headers   whether the method takes the request headers
     """
 
     def __init__(
@@ -24,5 +24,5 @@ class RemoteOperation:
     async def __call__(self, call: Call) -> Payload | Stream:
         """Answer `call`."""
         if not self._with_headers:
-            call.headers = None  # nobody wants them there
+            call.headers = None  # the method does not take them
         return await self._link.call(self._route, call, is_idempotent=self._is_idempotent)

@@ -10,17 +10,17 @@ from ..errors import DeadlineExceeded, RequestError
 from ..services.contract.stream import ending
 from .window import Taken
 
-SLACK = 0.1  # seconds that the process has to say by itself that a part comes too late
+SLACK = 0.1  # seconds after its deadline in which the process may report a late part itself
 
 
 class RemoteStream(AsyncGenerator[bytes, None]):
-    """What `Stream.parts` is.
+    """The parts of a streamed answer, as `Stream.parts`.
 
-    A class and not a function, because one that is closed before its first part must tell, too.
+    A class and not a generator, because closing it before the first part must be reported, too.
 
     seconds   that each part may take
-    on_taken  called when the process may send more: with parts and bytes
-    on_left   called when nobody wants the rest
+    on_taken  called when the process may send more: with the parts and bytes that were taken
+    on_left   called when the client does not want the remaining parts
     """
 
     def __init__(
@@ -43,12 +43,12 @@ class RemoteStream(AsyncGenerator[bytes, None]):
     # --- for the link ---
 
     def put(self, part: bytes) -> None:
-        """A part has come."""
+        """Add a received part."""
         self._parts.append(part)
         self._wake()
 
     def end(self, error: RequestError | None = None) -> None:
-        """No more will come, and why if that is not how it should be."""
+        """End the stream; `error` if it did not end as it should."""
         if not self._is_over:
             self._is_over, self._error = True, error
             self._wake()
@@ -76,7 +76,7 @@ class RemoteStream(AsyncGenerator[bytes, None]):
         val: BaseException | object = None,  # noqa: ARG002
         tb: TracebackType | None = None,  # noqa: ARG002
     ) -> Any:
-        """Want nothing more."""
+        """Stop the stream."""
         self._parts.clear()
         self._leave()
         raise typ

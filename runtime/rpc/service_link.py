@@ -31,24 +31,24 @@ log = logging.getLogger(__name__)
 Kill = Callable[[int, str], None]
 """Ends the process of a generation, for a reason."""
 
-SLACK = 0.05  # seconds after its deadline in which the process may say so itself
+SLACK = 0.05  # seconds after a deadline in which the process may report it itself
 PATIENCE = 1.0  # seconds from the end of a connection to the news of a death; else it is killed
-LONGEST = 200  # characters of what it says of itself
+LONGEST = 200  # characters of a message of the process, at most
 REST = 0.25  # seconds that the last words of a dead process may be kept back by its own children
 
 
 class ServiceLink:
     """Sends calls to a service process, and tracks whether that is alive.
 
-    A process that dies takes with it what it had taken up: those calls are answered with 503, or
-    tried once more where that does no harm, each alone, so that a call that kills does not take
-    others along again. What it had not taken up waits for the next process.
+    When the process dies, the calls that it had started are answered with 503; idempotent ones are
+    tried once more, each alone, so that a call that crashes the process fails no others. Calls that
+    it had not started wait for the next process.
 
-    generation   of the process that is there, or was last
-    why          the last one died, as its supervisor says
-    routes       as the process knows them, once it is loaded
-    on_change    called when it becomes ready, when it no longer is, and when it is known why
-    on_state     called with what it is busy with while it loads
+    generation   of the current process, or of the last one
+    why          a clause: why the last process died
+    routes       of the loaded service, as JSON
+    on_change    called when the process becomes ready or unready, and when `why` is known
+    on_state     called with what the process is doing while it loads
     """
 
     def __init__(self, channel: CallChannel, kill: Kill, settings: ServeSettings) -> None:
@@ -60,8 +60,8 @@ class ServiceLink:
         self.on_state: Callable[[str], None] = lambda _: None
         self._channel = channel
         self._kill = kill
-        self._killed = -1  # the last generation that we have asked to be ended
-        self._dead = -1  # the last that we know is gone
+        self._killed = -1  # the last generation that was asked to be killed
+        self._dead = -1  # the last generation that has ended
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connection: Connection | None = None
         self._connecting: set[asyncio.Task[None]] = set()
@@ -81,7 +81,7 @@ class ServiceLink:
         loop.add_reader(self._channel.front.fileno(), self._greet)
 
     async def stop(self, seconds: float) -> None:
-        """Have the process finish what it has and let go of what it holds, within `seconds`."""
+        """Let the process finish its calls and free everything, within `seconds`."""
         if self._connection is not None and self.is_ready:
             self._connection.send(FrameKind.STOP)
             try:
@@ -109,14 +109,14 @@ class ServiceLink:
         self.on_change()
 
     def died(self, generation: int, why: str) -> None:
-        """The process of a generation is gone, and `why`: "was killed by SIGSEGV"."""
+        """Handle the end of a process; `why`: a clause, such as "was killed by SIGSEGV"."""
         self._dead = max(self._dead, generation)
         if generation < self.generation:
             return
         self.generation, self.why, self.is_ready = generation, why, False
         if self._connection is None or self._loop is None:
             self._end()
-        else:  # what it said before is still to be read
+        else:  # read what it sent before its end
             self._loop.call_later(REST, self._close, generation)
         self.on_change()
 
@@ -130,7 +130,7 @@ class ServiceLink:
             found = None
         if self._loop is None:
             return
-        if found is None:  # nobody has the other end any more
+        if found is None:  # no process has the other end any more
             self._loop.remove_reader(self._channel.front.fileno())
             return
         generation, stream = found
@@ -171,7 +171,7 @@ class ServiceLink:
             self._kill(generation, why)
 
     def _end(self) -> None:
-        """Nothing of what was sent will be answered any more."""
+        """Fail or requeue the calls that were sent."""
         self.is_ready = False
         self._probe.cancel()
         lost = self._queue.died(self._channel.taken[0])
@@ -182,7 +182,7 @@ class ServiceLink:
     # --- calls ---
 
     async def call(self, route: int, call: Call, *, is_idempotent: bool) -> Payload | Stream:
-        """The answer of the process.
+        """Call the service, and return its answer.
 
         Raises:
             ServiceDied: when it dies of this call, or with it.
@@ -229,7 +229,7 @@ class ServiceLink:
             self._loop.call_later(self._probe.patience(), self._blame, pending)
 
     def _blame(self, pending: PendingCall) -> None:
-        """It is tried alone, for so long that it is what the last process hung in."""
+        """Kill the process if a call that is tried again, alone, runs for too long."""
         keeps_waiting = self._queue.keeps_waiting(pending)
         if keeps_waiting:
             seconds = time.monotonic() - pending.sent
@@ -239,7 +239,7 @@ class ServiceLink:
             self._loop.call_later(REST, self._blame, pending)
 
     def _drop(self, pending: PendingCall) -> None:
-        """The client of a call has gone."""
+        """Drop a call whose client has gone."""
         if self._queue.drop(pending):
             if self._connection is not None:
                 self._connection.send(FrameKind.CANCEL, pending.number)
@@ -250,7 +250,7 @@ class ServiceLink:
             self._timer.set(self._loop, deadline + SLACK)
 
     def _expire(self, now: float) -> float:
-        """Fail what is past its deadline; when to look again."""
+        """Fail the calls that are past their deadline; returns when to check again."""
         following = inf
         for pending in self._queue.unanswered():
             if pending.call.deadline + SLACK > now:
@@ -262,7 +262,7 @@ class ServiceLink:
             self._drop(pending)
         return following
 
-    # --- what the probe asks ---
+    # --- for the liveness probe ---
 
     @property
     def is_awaited(self) -> bool:
@@ -275,7 +275,7 @@ class ServiceLink:
         return self._durations.slowest
 
     def ping(self) -> None:
-        """Ask whether it is alive."""
+        """Send a ping."""
         if self._connection is not None:
             self._connection.send(FrameKind.PING)
 
@@ -283,7 +283,7 @@ class ServiceLink:
         """It has not answered for too long."""
         self._have_ended(self.generation, why)
 
-    # --- what the process says ---
+    # --- frames of the process ---
 
     def _hear(self, generation: int, frame: Frame) -> None:
         if generation != self.generation:
@@ -297,7 +297,7 @@ class ServiceLink:
                 | FrameKind.END
             ):
                 pending = self._queue.find(frame.number)
-                if pending is not None:  # else nobody waits for it any more
+                if pending is not None:  # else the caller has gone
                     self._take(pending, frame)
             case FrameKind.PONG:
                 self._probe.beat()
@@ -359,7 +359,7 @@ class ServiceLink:
 
 
 def _clause(head: bytes) -> str:
-    """What the process says of itself, fit for /readyz and the log."""
+    """A message of the process, cleaned for /readyz and the log."""
     return str(orjson.loads(head))[:LONGEST]
 
 

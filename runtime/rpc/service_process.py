@@ -38,21 +38,21 @@ class CallHost(Protocol):
     routes: Sequence[Route]
 
     async def load(self, told: Callable[[str], None]) -> Mapping[str, Operation]:
-        """Load everything; the operation of each route's path. Tells what it is busy with.
+        """Load everything; returns the operation of each path. Calls `told` with what it is doing.
 
         Raises:
             BundleError: for what a person can mend.
         """
 
     async def stop(self) -> None:
-        """Answer what is queued, then let go."""
+        """Answer the queued calls, then free everything."""
 
 
 class ServiceProcess:
     """Runs the calls of a channel, each in a task of its own.
 
-    A SIGTERM is not obeyed while the front is there: it knows when the last request was answered,
-    and says so. Where all processes of a server get the signal at once, nothing is lost by that.
+    SIGTERM is ignored while the front is connected, because a service manager may signal all
+    processes at once; the front sends STOP after the last request was answered.
     """
 
     def __init__(self, channel: CallChannel, generation: int) -> None:
@@ -63,14 +63,14 @@ class ServiceProcess:
         self._connection = Connection(self._hear, self._left)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._windows: dict[int, FlowWindow] = {}
-        self._is_told = asyncio.Event()  # to end, or that nobody is there
+        self._is_told = asyncio.Event()  # to end, or because the front has gone
         self._is_left = asyncio.Event()
 
     async def serve(self, host: CallHost, on_ready: Callable[[], None]) -> None:
-        """Load, say so, and answer until the front says that it is over, or is gone.
+        """Load, report READY, and answer calls until the front sends STOP or disconnects.
 
         Raises:
-            BundleError: what keeps it from loading.
+            BundleError: when it cannot be loaded.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, END):
@@ -88,7 +88,7 @@ class ServiceProcess:
         await self._finish(host)
 
     def hung(self, why: str) -> None:
-        """Something in here will not come back by itself: ask for the end."""
+        """Report that a thread hangs and cannot be stopped, so that the process is replaced."""
         self._connection.send(FrameKind.HUNG, head=orjson.dumps(why))
 
     async def _finish(self, host: CallHost) -> None:
@@ -114,7 +114,7 @@ class ServiceProcess:
         self._is_left.set()
         self._is_told.set()
 
-    # --- what the front says ---
+    # --- frames of the front ---
 
     def _hear(self, frame: Frame) -> None:
         match frame.kind:
@@ -200,5 +200,5 @@ def run(process: ServiceProcess, host: Any, on_ready: Callable[[], None]) -> Non
     """
     import uvloop
 
-    # Never closed: that would wait for threads that may never come back.
+    # Never closed: that would wait for threads that may hang.
     asyncio.Runner(loop_factory=uvloop.new_event_loop).run(process.serve(host, on_ready))

@@ -41,12 +41,12 @@ class Taken:
         self.size = 0
 
     def add(self, size: int) -> bool:
-        """A part was taken; whether it is time to tell."""
+        """Count a part that was taken; returns whether the counts should be sent now."""
         self.parts += 1
         self.size += size
         return 2 * self.parts >= PARTS or 2 * self.size >= SIZE
 
     def take_counts(self) -> tuple[int, int]:
-        """What to tell now: parts and bytes."""
+        """Reset and return the counts to send: parts and bytes."""
         parts, size, self.parts, self.size = self.parts, self.size, 0, 0
         return parts, size

@@ -1,4 +1,4 @@
-"""What a process writes to stderr when compiled code ends it: the Python stack."""
+"""crash_trace: writes the Python stack to stderr when compiled code crashes."""
 
 import faulthandler
 import sys

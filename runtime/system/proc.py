@@ -1,4 +1,4 @@
-"""Reads the memory and processor time of a process from /proc; 0 when it has gone."""
+"""proc: memory and processor time of a process from /proc; 0 if it has ended."""
 
 import os
 from contextlib import suppress

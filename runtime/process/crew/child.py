@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from ...errors import BundleError
-from ...system import outlet
+from ...system import log_output
 from ...system.prctl import end_with_parent
 from .output_pipe import OutputPipe
 from .stderr_tail import STDERR, StderrTail
@@ -21,13 +21,13 @@ Work = Callable[[Callable[[], None]], int]
 """A process' whole life: calls its argument when it is ready; the exit code."""
 
 _READY = b"ready\n"
-_exit = os._exit  # what a model does to `os` must not keep a fork from ending
+_exit = os._exit  # kept, because a model may replace `os._exit`
 
 
 class Child:
     """A process that reports through a pipe that it is ready, or why it cannot start.
 
-    When the supervisor is gone, however it went, the kernel sends the child `death_signal`.
+    When the supervisor dies, the kernel sends the child `death_signal`.
     """
 
     def __init__(self, began: float, death_signal: int = signal.SIGTERM) -> None:
@@ -36,11 +36,11 @@ class Child:
         self._ready_since = math.inf
         self.is_reaped = False  # waited for: its number may be another's
         self._death_signal = death_signal
-        self._told = b""
+        self._received = b""
         self._tail = StderrTail()
-        self._status = OutputPipe(self._hear)
+        self._status = OutputPipe(self._receive)
         try:
-            self._stderr = OutputPipe(self._tail.hear)
+            self._stderr = OutputPipe(self._tail.feed)
         except OSError:
             self._status.abandon()
             raise
@@ -61,7 +61,7 @@ class Child:
                 pipe.abandon()
             raise
         if self.pid == 0:
-            be_child(lambda: self._prepare(supervisor, close_others), work, self._status.writer)
+            run_child(lambda: self._prepare(supervisor, close_others), work, self._status.writer)
         self.listen()
 
     @property
@@ -94,8 +94,8 @@ class Child:
         """The pipes that are still open for reading."""
         return tuple(pipe for pipe in (self._status, self._stderr) if not pipe.is_closed)
 
-    def _hear(self, data: bytes) -> None:
-        self._told += data
+    def _receive(self, data: bytes) -> None:
+        self._received += data
         if self.is_ready:
             self._ready_since = min(self._ready_since, time.monotonic())
 
@@ -107,16 +107,16 @@ class Child:
     @property
     def is_ready(self) -> bool:
         """Whether it has reported ready."""
-        return self._told.startswith(_READY)
+        return self._received.startswith(_READY)
 
     @property
     def failure(self) -> BundleError | None:
         """The reason that it reported for not being able to serve, if any."""
         try:
-            told = json.loads(self._told.removeprefix(_READY))
-            failure = BundleError(str(told["message"]), hint=told["hint"])
-            failure.exit_code = int(told["code"])
-        except (ValueError, TypeError, KeyError):  # nothing, half of it, or a model wrote there
+            report = json.loads(self._received.removeprefix(_READY))
+            failure = BundleError(str(report["message"]), hint=report["hint"])
+            failure.exit_code = int(report["code"])
+        except (ValueError, TypeError, KeyError):  # no report, half of one, or output of a model
             return None
         return failure
 
@@ -132,22 +132,22 @@ class Child:
             os.kill(self.pid, number)
 
 
-def be_child(prepare: Callable[[], None], work: Work, told: int) -> NoReturn:
+def run_child(prepare: Callable[[], None], work: Work, status: int) -> NoReturn:
     """Run the child's work until it exits; never returns to the caller."""
     code = 1
     try:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
-        # A Ctrl-C, a Ctrl-\ or a hang-up goes to all processes of a terminal; the supervisor
-        # passes on what it means.
+        # A terminal sends SIGINT, SIGQUIT and SIGHUP to all of its processes; only the supervisor
+        # handles them.
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         prepare()
-        code = work(lambda: _tell(told, _READY))
+        code = work(lambda: _report(status, _READY))
     except BundleError as error:
         failure = {"message": str(error), "hint": error.hint, "code": error.exit_code}
-        _tell(told, json.dumps(failure).encode())
+        _report(status, json.dumps(failure).encode())
         code = error.exit_code
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
@@ -164,10 +164,10 @@ def _flush() -> None:
     with suppress(OSError, ValueError):
         sys.stdout.flush()
         sys.stderr.flush()
-        outlet.STDOUT.end()
-        outlet.STDERR.end()
+        log_output.STDOUT.end()
+        log_output.STDERR.end()
 
 
-def _tell(descriptor: int, data: bytes) -> None:
-    with suppress(OSError):  # whoever listened is gone
+def _report(descriptor: int, data: bytes) -> None:
+    with suppress(OSError):  # the supervisor is gone
         os.write(descriptor, data)

@@ -84,8 +84,8 @@ class ControlLine:
             line, descriptors = self._kept[0]
             try:
                 sent = self._write(line, descriptors)
-            except OSError as error:  # later events make no sense without this one
-                log.error("An event cannot be told: %s.", error)  # noqa: TRY400
+            except OSError as error:  # what comes later would make no sense without it
+                log.error("An event cannot be sent: %s.", error)  # noqa: TRY400
                 self._end()
                 return True
             if not sent:

@@ -30,7 +30,7 @@ class ProcessSlot:
 
     generation    number of the current process, from 1
     crashes       consecutive crashes, each soon after the start
-    futile        consecutive crashes, each before the process was of use
+    futile        consecutive crashes, each within a second after it was ready, or before
     killed_for    why the process was asked to end
     is_dismissed  no process is wanted in this slot any more
     """
@@ -163,7 +163,7 @@ class ModelSlot(ProcessSlot):
     term    of the model, in which it is wanted here
     """
 
-    # Nobody could ask it anything any more, and a library that hangs takes no other signal.
+    # Without its front it is useless, and a library that hangs ignores other signals.
     death_signal = signal.SIGKILL
 
     def __init__(
@@ -196,7 +196,7 @@ class ModelSlot(ProcessSlot):
             self.channel = None
 
     def tell(self, event: str, **more: Any) -> None:
-        """Tell its front that the process has started or died."""
+        """Send its front an event about this process."""
         if self.front is not None:
             self.front.tell(
                 event,
@@ -268,12 +268,12 @@ class Crew:
 
     @property
     def serving(self) -> list[FrontSlot]:
-        """The fronts that take requests."""
+        """The fronts that accept requests."""
         return [front for front in self.fronts if front.is_ready]
 
     @property
     def is_ready(self) -> bool:
-        """Whether every front takes requests."""
+        """Whether every front accepts requests."""
         return all(front.is_ready for front in self.fronts)
 
     def leave(self) -> None:

@@ -55,15 +55,15 @@ class EventLoop:
             os.close(end)
 
     def _catch(self, number: int, _: object) -> None:
-        self.note(number)
+        self.add_signal(number)
 
-    def note(self, number: int) -> None:
-        """Let `wait` return this signal when it arrives."""
+    def add_signal(self, number: int) -> None:
+        """Let `wait` return this signal."""
         self._caught.append(number)
 
-    def register(self, descriptor: int, hear: Callable[[], bool]) -> None:
-        """Call `hear` whenever the descriptor is readable, until it returns False."""
-        self._selector.register(descriptor, selectors.EVENT_READ, hear)
+    def register(self, descriptor: int, on_readable: Callable[[], bool]) -> None:
+        """Call `on_readable` whenever the descriptor is readable, until it returns False."""
+        self._selector.register(descriptor, selectors.EVENT_READ, on_readable)
 
     def write(self, descriptor: int, flush: Callable[[], bool]) -> None:
         """Call `flush` whenever the descriptor is writable, until it returns True.
@@ -94,7 +94,7 @@ class EventLoop:
         """Wait for an event, and handle it; returns the signals that arrived, in order."""
         for key, events in self._selector.select(self._timeout()):
             if events & selectors.EVENT_READ:
-                self._hear(key)
+                self._read(key)
             if events & selectors.EVENT_WRITE:
                 self._flush(key)
         now = time.monotonic()
@@ -103,7 +103,7 @@ class EventLoop:
         caught, self._caught = self._caught, []
         return caught
 
-    def _hear(self, key: selectors.SelectorKey) -> None:
+    def _read(self, key: selectors.SelectorKey) -> None:
         if self._is_there(key) and not key.data() and self._is_there(key):
             self.unregister(key.fd)
 

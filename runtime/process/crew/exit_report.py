@@ -40,7 +40,7 @@ class ExitReport:
 
     @property
     def cause(self) -> str:
-        """What the metrics call it: "memory", "hang" or "crash"."""
+        """The cause as the metrics name it: "memory", "hang" or "crash"."""
         if self.is_out_of_memory:
             return "memory"
         return "hang" if self.is_hang else "crash"

@@ -7,16 +7,16 @@ _PIECE = 1 << 16
 
 
 class OutputPipe:
-    """One pipe; `hear` is called with what is read from it.
+    """A pipe; `on_data` is called with the bytes that are read from it.
 
     reader  the supervisor's descriptor
     writer  the worker's
     """
 
-    def __init__(self, hear: Callable[[bytes], None]) -> None:
+    def __init__(self, on_data: Callable[[bytes], None]) -> None:
         self.reader, self.writer = os.pipe()
         self.is_closed = False
-        self._hear = hear
+        self._on_data = on_data
 
     def listen(self) -> None:
         """In the supervisor: close the write end."""
@@ -24,7 +24,7 @@ class OutputPipe:
         os.set_blocking(self.reader, False)
 
     def read(self) -> bool:
-        """Read what has arrived; False at the end of the stream, which does not close the pipe.
+        """Read the available data; False at the end of the stream, which does not close the pipe.
 
         Unregister `reader` from epoll before closing it: while a fork still holds a duplicate,
         epoll keeps reporting the end of a closed descriptor, which cannot be unregistered any more.
@@ -34,18 +34,18 @@ class OutputPipe:
         except BlockingIOError:
             return True
         if data:
-            self._hear(data)
+            self._on_data(data)
         return bool(data)
 
     def finish(self) -> None:
-        """Read what a dead worker left, without waiting: its children may keep the pipe open."""
+        """Read what a dead worker wrote, without waiting: its children may hold the pipe open."""
         while not self.is_closed:
             try:
                 data = os.read(self.reader, _PIECE)
             except BlockingIOError:
                 data = b""
             if data:
-                self._hear(data)
+                self._on_data(data)
             else:
                 self.close()
 

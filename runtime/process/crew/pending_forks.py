@@ -32,42 +32,42 @@ class PendingForks:
         self._on_birth = on_birth
         self._on_failure = on_failure
         self._numbers = count()
-        self._awaited: dict[int, tuple[TemplateSlot, ModelSlot]] = {}
+        self._pending: dict[int, tuple[TemplateSlot, ModelSlot]] = {}
 
     def __len__(self) -> int:
         """The number of requested forks without an answer."""
-        return len(self._awaited)
+        return len(self._pending)
 
-    def ask(self, template: TemplateSlot, slot: ModelSlot, child: Child) -> int:
+    def request(self, template: TemplateSlot, slot: ModelSlot, child: Child) -> int:
         """Request a fork of `child` from a template; returns its `fork_id`.
 
         Raises:
-            OSError: when the template cannot be asked.
+            OSError: when the request cannot be sent.
         """
         if template.supervisor is None or slot.channel is None:
             raise ConnectionError("There is no line.")
         fork_id = next(self._numbers)
-        asked = {"fork_id": fork_id, "generation": slot.generation}
+        request = {"fork_id": fork_id, "generation": slot.generation}
         descriptors = [*child.writers, *slot.channel.descriptors]
-        socket.send_fds(template.supervisor, [json.dumps(asked).encode()], descriptors)
-        self._awaited[fork_id] = template, slot
+        socket.send_fds(template.supervisor, [json.dumps(request).encode()], descriptors)
+        self._pending[fork_id] = template, slot
         return fork_id
 
-    def lose_patience(self, fork_id: int) -> None:
+    def time_out(self, fork_id: int) -> None:
         """Kill a template that does not answer; its requests fail, and are forked without it."""
-        if fork_id in self._awaited:
-            template, _ = self._awaited[fork_id]
+        if fork_id in self._pending:
+            template, _ = self._pending[fork_id]
             log.error("%s does not fork: it is ended.", template.name)
             template.send(signal.SIGKILL)
 
-    def hear(self, template: TemplateSlot) -> bool:
+    def read_answers(self, template: TemplateSlot) -> bool:
         """Handle the answers of a template; False once it has closed the line."""
         try:
-            return self._hear_one(template)
+            return self._read_answer(template)
         except BlockingIOError:
             return True
 
-    def _hear_one(self, template: TemplateSlot) -> bool:
+    def _read_answer(self, template: TemplateSlot) -> bool:
         """Handle one answer; False if the line is closed.
 
         Raises:
@@ -80,22 +80,22 @@ class PendingForks:
         except OSError:
             return False
         if data:
-            self._answered(json.loads(data))
+            self._handle_answer(json.loads(data))
         return bool(data)
 
-    def _answered(self, told: dict[str, int]) -> None:
-        _, slot = self._awaited.pop(told["fork_id"])
-        if "pid" in told:
-            self._on_birth(slot, told["pid"])
+    def _handle_answer(self, answer: dict[str, int]) -> None:
+        _, slot = self._pending.pop(answer["fork_id"])
+        if "pid" in answer:
+            self._on_birth(slot, answer["pid"])
         else:
-            self._on_failure(slot, OSError(told["errno"], os.strerror(told["errno"])))
+            self._on_failure(slot, OSError(answer["errno"], os.strerror(answer["errno"])))
 
     def finish(self, template: TemplateSlot) -> None:
         """Read the last answers of a template that has ended, and fail its other requests."""
-        with suppress(BlockingIOError):  # who forked away from it may still hold its end
-            while self._hear_one(template):
+        with suppress(BlockingIOError):  # a process forked from it may still hold its end open
+            while self._read_answer(template):
                 pass
-        for fork_id, (each, slot) in list(self._awaited.items()):
+        for fork_id, (each, slot) in list(self._pending.items()):
             if each is template:
-                del self._awaited[fork_id]
+                del self._pending[fork_id]
                 self._on_failure(slot, ConnectionError("The template is gone."))

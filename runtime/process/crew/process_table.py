@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 
 from ...errors import BundleError
-from ...system import offspring
+from ...system import process_group
 from ..machine.cgroup import Cgroup
 from .child import Child, Work
 from .control import Event
@@ -20,8 +20,8 @@ from .pending_forks import PendingForks
 
 log = logging.getLogger(__name__)
 
-FORK_TIMEOUT = 10.0  # seconds for a fork; a template of many gigabytes takes one or two
-GRACE = 1.0  # seconds that what a process has left behind has to end by itself
+FORK_TIMEOUT = 10.0  # seconds; the fork of a template of many gigabytes takes one or two
+CHILDREN_GRACE = 1.0  # seconds after SIGTERM until the children of a dead process are killed
 FORK_SLACK = 1.0  # further seconds to read an answer, if this process was suspended
 
 
@@ -48,9 +48,9 @@ class ProcessTable:
         self._on_event = on_event
         self._on_failure = on_failure
         self._slots: dict[int, ProcessSlot] = {}  # by pid
-        self._forks = PendingForks(self._born, self._not_born)
-        self._strangers: dict[int, int] = {}  # pid -> wait status, while somebody is being born
-        self._left: set[int] = set()  # numbers of those who have left others behind
+        self._forks = PendingForks(self._forked, self._fork_failed)
+        self._unreported: dict[int, int] = {}  # pid -> wait status, of a fork not reported yet
+        self._groups: set[int] = set()  # whose leader has died, and that still have processes
         self._kills = Cgroup.current().oom_kills()
 
     def __len__(self) -> int:
@@ -62,14 +62,14 @@ class ProcessTable:
         for slot in self._slots.values():
             slot.send(number)
 
-    def catch_up(self, crew: Crew) -> None:
+    def read_pending(self, crew: Crew) -> None:
         """Handle the events that the fronts of a crew have sent so far."""
         for front in crew.fronts:
             for pipe in front.child.pipes if front.child is not None else ():
-                if not self._hear(front, pipe.read):
+                if not self._read(front, pipe.read):
                     self._loop.unregister(pipe.reader)
 
-    # --- birth ---
+    # --- start ---
 
     def fill(self, slot: ProcessSlot) -> None:
         """Fork a process for a slot.
@@ -82,15 +82,15 @@ class ProcessTable:
                 self._prepare(slot)
             elif isinstance(slot, TemplateSlot):
                 line = slot.prepare().fileno()
-                self._loop.register(line, partial(self._forks.hear, slot))
+                self._loop.register(line, partial(self._forks.read_answers, slot))
             child = Child(time.monotonic(), slot.death_signal)
             slot.generation += 1
             child.start(self._work(slot), partial(self._close_others, slot))
         except OSError:
-            self._hang_up(slot)
+            self._close_line(slot)
             raise
         self._slots[child.pid] = slot
-        self._attend(slot, child)
+        self._watch(slot, child)
         if isinstance(slot, FrontSlot) and slot.control is not None:
             slot.control.front.close()
         elif isinstance(slot, TemplateSlot) and slot.template is not None:
@@ -106,37 +106,37 @@ class ProcessTable:
         child = Child(time.monotonic(), slot.death_signal)
         slot.generation += 1
         try:
-            fork_id = self._forks.ask(template, slot, child)
+            fork_id = self._forks.request(template, slot, child)
         except OSError:
             child.listen()
             child.abandon()
             raise
         child.listen()
-        self._attend(slot, child)
-        lose_patience = partial(self._forks.lose_patience, fork_id)
-        self._loop.later(FORK_TIMEOUT, partial(self._loop.later, FORK_SLACK, lose_patience))
+        self._watch(slot, child)
+        time_out = partial(self._forks.time_out, fork_id)
+        self._loop.later(FORK_TIMEOUT, partial(self._loop.later, FORK_SLACK, time_out))
 
-    def _attend(self, slot: ProcessSlot, child: Child) -> None:
-        """EventLoop the descriptors of the process in a slot."""
+    def _watch(self, slot: ProcessSlot, child: Child) -> None:
+        """Watch the pipes of the process in a slot."""
         slot.child = child
         for pipe in child.pipes:
-            self._loop.register(pipe.reader, partial(self._hear, slot, pipe.read))
+            self._loop.register(pipe.reader, partial(self._read, slot, pipe.read))
         if isinstance(slot, ModelSlot):
             slot.tell("process_started")
 
-    def _born(self, slot: ModelSlot, pid: int) -> None:
-        """Enter a process that a template has forked; end it if its front has gone meanwhile."""
+    def _forked(self, slot: ModelSlot, pid: int) -> None:
+        """Register a process that a template has forked; end it if its front has died meanwhile."""
         if slot.child is not None:
             slot.child.pid = pid
             self._slots[pid] = slot
-            if pid in self._strangers:  # it has ended, which is told next: its number is nobody's
+            if pid in self._unreported:  # it has ended already: `_reap_unreported` handles it
                 return
             if slot.is_dismissed or slot.front is None or slot.front.child is None:
                 slot.child.send(signal.SIGKILL)
-            elif slot.is_ready:  # it was faster than the news of its birth
+            elif slot.is_ready:  # it reported ready before its template reported the pid
                 self._on_ready(slot)
 
-    def _not_born(self, slot: ModelSlot, error: OSError) -> None:
+    def _fork_failed(self, slot: ModelSlot, error: OSError) -> None:
         child, slot.child = slot.child, None
         if child is not None:
             for pipe in child.pipes:
@@ -151,7 +151,7 @@ class ProcessTable:
         line.on_full = partial(self._loop.write, line.fileno(), line.flush)
         self._loop.register(line.fileno(), line.read)
 
-    def _hang_up(self, slot: ProcessSlot) -> None:
+    def _close_line(self, slot: ProcessSlot) -> None:
         """Close the control line of a front that has died."""
         if isinstance(slot, TemplateSlot) and slot.supervisor is not None:
             self._loop.unregister(slot.supervisor.fileno())
@@ -171,7 +171,7 @@ class ProcessTable:
             for each in (*crew.fronts, *crew.templates.values()):
                 each.close(except_for=own)
 
-    def _hear(self, slot: ProcessSlot, read: Callable[[], bool]) -> bool:
+    def _read(self, slot: ProcessSlot, read: Callable[[], bool]) -> bool:
         was_ready = slot.is_ready
         goes_on = read()
         if slot.is_ready and not was_ready and slot.child is not None and slot.child.pid:
@@ -182,23 +182,23 @@ class ProcessTable:
 
     def reap(self) -> Iterator[tuple[ProcessSlot, Child, ExitReport]]:
         """Reap the processes that have ended, and orphans if this is pid 1 of a container."""
-        yield from self._reap_strangers()
+        yield from self._reap_unreported()
         with suppress(ChildProcessError):
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
                     break
                 if pid not in self._slots and len(self._forks):
-                    self._strangers[pid] = status
+                    self._unreported[pid] = status
                 yield from self._reap_one(pid, status)
-        yield from self._reap_strangers()  # whom a template has told of, that has ended just now
+        yield from self._reap_unreported()  # a template may have reported their pid just now
         if not len(self._forks):
-            self._strangers.clear()
+            self._unreported.clear()
 
-    def _reap_strangers(self) -> Iterator[tuple[ProcessSlot, Child, ExitReport]]:
+    def _reap_unreported(self) -> Iterator[tuple[ProcessSlot, Child, ExitReport]]:
         """Processes that ended before their fork was reported."""
-        for pid in self._strangers.keys() & self._slots.keys():
-            yield from self._reap_one(pid, self._strangers.pop(pid))
+        for pid in self._unreported.keys() & self._slots.keys():
+            yield from self._reap_one(pid, self._unreported.pop(pid))
 
     def _reap_one(self, pid: int, status: int) -> Iterator[tuple[ProcessSlot, Child, ExitReport]]:
         slot = self._slots.pop(pid, None)
@@ -208,24 +208,24 @@ class ProcessTable:
         child.is_reaped, slot.child = True, None
         for pipe in child.pipes:
             self._loop.unregister(pipe.reader)
-        self._hang_up(slot)
+        self._close_line(slot)
         if isinstance(slot, ModelSlot):
             self._end_offspring(pid)
-        words = child.stderr_tail()
-        yield slot, child, ExitReport.of(status, words, is_out_of_memory=self._has_run_out(status))
+        is_oom = self._was_oom_killed(status)
+        yield slot, child, ExitReport.of(status, child.stderr_tail(), is_out_of_memory=is_oom)
 
     def _end_offspring(self, pid: int) -> None:
         """Send SIGTERM to the children that a dead process has left, and SIGKILL later."""
-        if offspring.send(pid, signal.SIGTERM):
-            self._left.add(pid)
-            self._loop.later(GRACE, partial(self._kill_offspring, pid))
+        if process_group.signal_all(pid, signal.SIGTERM):
+            self._groups.add(pid)
+            self._loop.later(CHILDREN_GRACE, partial(self._kill_offspring, pid))
 
     def _kill_offspring(self, pid: int) -> None:
-        if pid in self._left:  # else its number may be another's by now
-            self._left.discard(pid)
-            offspring.send(pid, signal.SIGKILL)
+        if pid in self._groups:  # else its number may be another's by now
+            self._groups.discard(pid)
+            process_group.signal_all(pid, signal.SIGKILL)
 
-    def _has_run_out(self, status: int) -> bool:
+    def _was_oom_killed(self, status: int) -> bool:
         """Whether the kernel's OOM killer has killed a process since the last call."""
         if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
             return False
@@ -240,13 +240,15 @@ class ProcessTable:
                 os.waitpid(pid, 0)
             if slot.child is not None:
                 slot.child.stderr_tail()
-            if isinstance(slot, ModelSlot) and offspring.send(pid, signal.SIGTERM):
-                self._left.add(pid)
+            if isinstance(slot, ModelSlot) and process_group.signal_all(pid, signal.SIGTERM):
+                self._groups.add(pid)
         self._slots.clear()
-        deadline = time.monotonic() + GRACE
-        while any(offspring.send(pid, 0) for pid in self._left) and time.monotonic() < deadline:
+        deadline = time.monotonic() + CHILDREN_GRACE
+        while any(process_group.signal_all(pid, 0) for pid in self._groups):
+            if time.monotonic() > deadline:
+                break
             time.sleep(0.01)
-        for pid in list(self._left):
+        for pid in list(self._groups):
             self._kill_offspring(pid)
         for crew in self.crews:
             crew.close()

@@ -5,10 +5,10 @@ A library that aborts writes the reason to stderr and nowhere else.
 
 from collections import deque
 
-from ...system import outlet
+from ...system import log_output
 
 STDERR = 2  # file descriptor
-KEPT = 40  # lines: a library says one or two, Python adds where in the code it was
+KEPT = 40  # lines: most libraries write one or two, Python also writes a traceback
 LONGEST = 400  # characters of a line that are kept
 TOO_LONG = 1 << 16  # bytes of a line that are passed on without waiting for its end
 
@@ -20,8 +20,8 @@ class StderrTail:
         self._rest = b""
         self._lines: deque[bytes] = deque(maxlen=KEPT)
 
-    def hear(self, data: bytes) -> None:
-        """Take bytes that the worker has written."""
+    def feed(self, data: bytes) -> None:
+        """Process bytes that the worker has written."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > TOO_LONG:
             lines, self._rest = [*lines, self._rest], b""
@@ -38,4 +38,4 @@ class StderrTail:
         # Lines of our own log are events by themselves, not the reason of a death.
         self._lines.extend(line for line in lines if not line.startswith(b'{"ts":'))
         if lines:
-            outlet.STDERR.write(b"".join(line + b"\n" for line in lines))
+            log_output.STDERR.write(b"".join(line + b"\n" for line in lines))

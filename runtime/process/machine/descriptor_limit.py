@@ -8,9 +8,9 @@ import resource
 from contextlib import suppress
 from pathlib import Path
 
-BACKLOG = 2048  # the longest queue: what comes from it at once, before anybody can count
-RESERVE = 16  # descriptors for all that is no connection: a model that comes, a decoder
-_SHARE = 4  # of what is free, the reserve where that is little; so many queues are plenty
+BACKLOG = 2048  # the longest accept queue: so many may be accepted before they are counted
+RESERVE = 16  # descriptors for everything else, such as a model that is loaded, or a decoder
+_SHARE = 4  # the reserve, as a fraction of the free ones, if those are few
 
 
 def allow_all() -> None:

@@ -15,7 +15,7 @@ from ...errors import NoDevice
 log = logging.getLogger(__name__)
 
 _QUERY = "index,name,{},memory.total,driver_version,uuid"
-# Drivers before 510 do not know the first; the second, at its place, is no capability anywhere.
+# Drivers before 510 do not know `compute_cap`; `pci.bus_id` then fills its column.
 _CAPABILITY = ("compute_cap", "pci.bus_id")
 # Oldest Linux driver (NVIDIA's CUDA release notes, table 2), and a CUDA of that major version.
 _RUNS = (("580", "13.0"), ("525.60.13", "12.6"), ("450.80.02", "11.8"))
@@ -24,7 +24,7 @@ _TIMEOUT = 20.0  # seconds; the first call after boot initializes the driver
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One GPU, as nvidia-smi tells.
+    """One GPU, as nvidia-smi reports it.
 
     capability   "9.0", empty where it is not told
     memory       MiB
@@ -58,7 +58,7 @@ def devices() -> tuple[Device, ...]:
 
 
 def _asked_for(field: str) -> subprocess.CompletedProcess[str]:
-    """What nvidia-smi tells of each GPU, with `field` where its capability belongs."""
+    """The output of nvidia-smi for each GPU, with `field` as the name of the capability."""
     query = _QUERY.format(field)
     command = ["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader,nounits"]
     try:
@@ -133,7 +133,7 @@ def _granted(found: Sequence[Device]) -> tuple[Device, ...]:
     for name in named.split(","):
         device = _named(name.strip(), found)
         if device is None:
-            break  # as it is for CUDA
+            break  # CUDA counts them like this, too
         granted.append(device)
     return tuple(granted)
 
@@ -209,7 +209,7 @@ def _runs(arch: str, capability: str) -> bool:
     """Whether code for "sm_80", "8.0" or "compute_80" runs on a device; sm code within a major."""
     digits = arch.rpartition("_")[2].removesuffix("+PTX").rstrip("af").replace(".", "")
     if not digits.isdecimal():
-        return True  # not a form we know: the libraries will say
+        return True  # an unknown form: the libraries will report an error
     major, minor = int(digits[:-1]), int(digits[-1])
     have_major, have_minor = (int(part) for part in capability.split(".", 1))
     if arch.startswith("compute_") or arch.endswith("+PTX"):

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-SMALL = 0.002  # seconds for one row; below, a front of its own for each model process pays
+SMALL = 0.002  # seconds for one row; below, each model process should have a front of its own
 MOST_FRONTS = 16
-SHARE = 0.5  # of the memory that is available, which growing may take
+SHARE = 0.5  # of the available memory, which new processes may use
 FRAMEWORKS_WITH_THREADS = frozenset({"torch", "xgboost", "lightgbm", "onnx"})
 
 Kind = Literal["A", "B", "C", "D", "service", "thread"]
@@ -44,7 +44,7 @@ class Probe:
 class Topology:
     """A number of fronts, each with a number of processes for each model.
 
-    A       several fronts, each with its own models: for models that take less than HTTP does
+    A       several fronts, each with its own models: for models that are cheaper than HTTP
     B       one front and several processes of each model, one batcher for all
     C       one front and one process on a GPU, or several
     D       one front and one process a GPU, or as many as were asked for

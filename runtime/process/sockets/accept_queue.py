@@ -16,12 +16,12 @@ LAME_DUCK = 0.4  # seconds in which load balancers and clients learn of the shut
 QUEUE_DRAIN = 0.3  # seconds to accept the connections in the queue
 IDLE_GRACE = 5.0  # seconds for idle connections after a handover
 GLANCE = 0.05  # seconds between two looks
-LOOKS = 100  # at the queue of a socket, in which a busy process has to take those in who wait
+LOOKS = 100  # at an accept queue, for a busy process to accept what is in it
 
 _SO_ATTACH_FILTER = 26
 # tcpi_unacked in Linux's struct tcp_info: of a listening socket, how many are in its queue.
 _UNACKED = struct.Struct("=24xI")
-# Classic BPF on the TCP header: drop what has SYN among the flags in byte 13, take all else.
+# Classic BPF on the TCP header: drop segments with SYN in byte 13, accept all others.
 _PROGRAM = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
 
 

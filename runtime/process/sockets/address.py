@@ -12,14 +12,14 @@ from .binding import bound, reached_at
 
 VARIABLES = ("PORT", "AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT")
 CONTAINER = "BUNDLE_CONTAINER"
-"""Set to 1 in images that we build: nobody outside reaches a container's 127.0.0.1."""
+"""Set to 1 in images that we build: 127.0.0.1 of a container cannot be reached from outside."""
 
 BACKLOG = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Host and port; `why` says where the port comes from."""
+    """Host and port; `why`: where the port was configured."""
 
     host: str
     port: int

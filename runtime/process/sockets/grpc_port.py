@@ -12,7 +12,7 @@ from .binding import bound, reached_at
 
 PACKAGES = ("grpc", "google.protobuf")
 OLDEST = (1, 84)
-"""Of grpcio: those before inflate whatever a client has compressed, and look at its size then."""
+"""The oldest grpcio: earlier ones decompress a message before they check its size."""
 
 _HINT = "Install it with `pip install 'modelbundle[grpc]'`."
 
@@ -48,7 +48,7 @@ class GrpcPort:
         check_certificate(settings.grpc)
         wanted = settings.grpc.port
         if wanted and not is_shared:
-            # Another server that says the same would share the clients with us, unseen.
+            # Another server on the same port would silently get a part of our clients.
             _bound(host, wanted, is_shared=False).close()
         held = _bound(host, wanted, is_shared=True)
         return cls(host, held.getsockname()[1], held)

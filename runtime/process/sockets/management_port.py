@@ -64,7 +64,7 @@ class ManagementPort:
             )
         host = settings.host or "127.0.0.1"
         if not is_shared:
-            # Another server that says the same would share the requests with us, unseen.
+            # Another server on the same port would silently get a part of our requests.
             _bound(host, settings.port, is_shared=False, listens=True).close()
         # The server that takes over from this one listens at the same place for a while; if it did
         # so before its fronts can answer, every other client would wait for them.

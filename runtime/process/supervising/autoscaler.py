@@ -7,8 +7,8 @@ from ...system import proc
 from ..crew.crew import Crew, ProcessSlot
 from ..machine.topology import Machine, Probe, Topology, chosen
 
-BUSY = 0.5  # of one core, that the busiest process takes; below, growing would only take memory
-ENOUGH = 8  # batches after which their cost is believed
+BUSY = 0.5  # of one core, used by the busiest process; below, more processes would not help
+ENOUGH = 8  # batches, before their measured cost is used
 
 Costs = Mapping[str, tuple[float, float, int]]
 """Seconds a batch and a row, and the number of batches, for each method of each model."""

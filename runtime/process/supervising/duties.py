@@ -4,7 +4,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from ...errors import BundleError
 from ...system.prctl import adopt_orphans
 from ..crew.child import Work
 from ..crew.control import Event
@@ -32,41 +31,38 @@ class Duties(Protocol):
         """Run a template process until it ends; the exit code."""
 
     @property
-    def has_stand_in(self) -> bool:
+    def has_predecessor(self) -> bool:
         """Whether another server answers as long as this one is not ready."""
 
     @property
     def is_replaceable(self) -> bool:
         """Whether another server may listen on the same socket by now."""
 
-    def ready(self, crew: Crew) -> None:
+    def crew_ready(self, crew: Crew) -> None:
         """Called when a crew begins to serve."""
-
-    def failed(self, error: BundleError) -> None:
-        """Called when a new crew cannot start; the old one goes on serving."""
 
     def handle(self, slot: FrontSlot, event: Event) -> bool:
         """Handle an event of a front; whether a new crew is needed."""
 
-    def look(self, crew: Crew) -> bool:
+    def check_load(self, crew: Crew) -> bool:
         """Check the load of the serving crew; whether to do so again later."""
 
-    def died(self, slot: ProcessSlot, cause: str) -> None:
+    def process_died(self, slot: ProcessSlot, cause: str) -> None:
         """Called when a process has died that is replaced; `cause`: "crash", "hang" or "memory"."""
 
-    def joined(self, slot: ProcessSlot) -> None:
+    def process_ready(self, slot: ProcessSlot) -> None:
         """Called when the process of a slot has reported ready."""
 
-    def reaped(self, pid: int) -> None:
+    def process_ended(self, pid: int) -> None:
         """Called when any process has ended, for any reason."""
 
-    def left(self, slot: FrontSlot) -> None:
+    def front_finished(self, slot: FrontSlot) -> None:
         """Called when a front has finished its work and is not replaced."""
 
     def handed_over(self) -> None:
         """Called when another server serves on the same socket: this one accepts no more."""
 
-    def last_call(self) -> None:
+    def refuse_connections(self) -> None:
         """Called when all fronts have announced their shutdown to their clients."""
 
 

@@ -19,7 +19,7 @@ from ..crew.event_loop import EventLoop
 
 log = logging.getLogger(__name__)
 
-SILENCE = 30.0  # seconds, at least, that a front may say nothing; longer where requests have longer
+SILENCE = 30.0  # seconds, at least, without an answer; `serve.timeout` if that is longer
 MISSED_PINGS = 6  # consecutive ones, after which a front is killed
 DUMP_TIME = 2.0  # seconds for the stack dump of a front that hangs
 _DEBUGGERS = ("debugpy", "pydevd")
@@ -43,8 +43,8 @@ class _Answers:
 class FrontWatchdog:
     """Pings each front at intervals, and kills those that do not answer.
 
-    Pings are counted, not seconds, so that a suspended supervisor blames nobody. Fronts under a
-    debugger are spared, and so are fronts that load a model in their own process, unless they are
+    Pings are counted, not seconds, so that a suspended supervisor kills nothing. Not killed are
+    fronts under a debugger, and fronts that load a model in their own process, unless they are
     stopped by a signal.
 
     fronts      the fronts that should answer
@@ -83,7 +83,7 @@ class FrontWatchdog:
         present = [front for front in self._fronts() if front.child is not None]
         self._known = {front: self._of(front) for front in present}
         for front, known in self._known.items():
-            if was_away:  # their answers may lie here unread, or all of us were suspended
+            if was_away:  # answers may be unread, or all processes were suspended
                 known.missed = 0
             if known.is_asked:
                 self._missed(front, known)
@@ -115,7 +115,7 @@ class FrontWatchdog:
         front.killed_for = f"it had not answered its supervisor for {self._silence:g} s"
         log.error("%s (pid %d) %s: it is replaced.", front.name, front.child.pid, what)
         if not is_stopped:
-            front.send(signal.SIGABRT)  # it writes down where it is
+            front.send(signal.SIGABRT)  # which dumps its stack
             self._loop.later(DUMP_TIME, partial(front.child.send, signal.SIGKILL))
         else:
             front.send(signal.SIGKILL)

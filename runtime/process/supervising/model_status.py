@@ -27,7 +27,7 @@ class ModelStatus:
     """The state of one model.
 
     term      number of the latest term
-    replicas  processes for each front, None = as the topology says; `before`: before the last load
+    replicas  processes for each front, None = as in the topology; `before`: before the last load
     doing     the change in progress: "load", "commit", "unload", or ""
     asked     queued changes, in order
     joined    requests that wait for the change in progress

@@ -1,7 +1,7 @@
 """Registrar: adds models of the store to a running server, and removes them.
 
-The supervisor decides for all processes: each front is told of a model before it is loaded, and
-has forgotten it before the request to remove it is answered.
+The supervisor decides for all processes: each front gets a model before it is loaded, and has
+forgotten it before the request to remove it is answered.
 """
 
 import logging
@@ -22,7 +22,7 @@ from ..crew.control import Event
 from ..crew.crew import FrontSlot
 from .load_coordinator import ENDS, TAKEN_OVER, LoadCoordinator, send_result
 from .model_status import ModelStatus
-from .resolver import Answer, Resolver, StoreQuestion
+from .resolver import Answer, Resolver, StoreLookup
 from .supervision import Supervision
 
 if TYPE_CHECKING:
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_ASKED = 4  # names that the store is asked for at the same time
-LOOK = 0.1  # seconds until it is looked again whether models can come and go
+MOST_LOOKUPS = 4  # lookups in the store at the same time
+RETRY_INTERVAL = 0.1  # seconds between checks whether models can be loaded now
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}([:@][A-Za-z0-9][A-Za-z0-9._+-]{0,127})?")
-_TERMS = 1 << 20  # one of the name of one that has gone has terms of its own
+_TERMS_APART = 1 << 20  # so that two added models of one alias never have the same term
 
 
 @dataclass(slots=True)
-class Arrival:
-    """A name that is looked up in the store, and the requests that wait for the result."""
+class Registration:
+    """A model that is being added: its name in the store, and the requests that wait for it."""
 
     name: str
     waiting: list[tuple[FrontSlot, int, int | None]] = field(default_factory=list)
@@ -53,7 +53,7 @@ class PlanOwner(Protocol):
 
 
 class RegistrationRefused(Exception):
-    """A model cannot be added; `kind` says why."""
+    """A model cannot be added; `kind` is the state that the request gets."""
 
     def __init__(self, kind: str, why: str) -> None:
         super().__init__(why)
@@ -74,12 +74,12 @@ class Registrar:
         self._resolver = resolver
         self._coordinator = coordinator
         self._supervision = supervision
-        self._terms_of_others = count(_TERMS, _TERMS)
-        self._asked: dict[str, Arrival] = {}
-        self._questions: dict[str, StoreQuestion] = {}
-        self._coming: set[str] = set()  # models that have never been here, by alias
-        self._going: set[str] = set()  # that shall be forgotten
-        coordinator.on_settled = self._settled
+        self._first_terms = count(_TERMS_APART, _TERMS_APART)
+        self._registrations: dict[str, Registration] = {}
+        self._lookups: dict[str, StoreLookup] = {}
+        self._new: set[str] = set()  # models that were never loaded, by alias
+        self._forgotten: set[str] = set()  # models to forget once they are unloaded
+        coordinator.on_settled = self._change_settled
         self._handlers: Mapping[str, Callable[[FrontSlot, Event], None]] = {
             "register": self._register,
             "forget": self._forget,
@@ -94,10 +94,10 @@ class Registrar:
 
     def end(self) -> None:
         """Stop waiting for the store, because the server ends."""
-        for question in self._questions.values():
-            question.give_up()
+        for lookup in self._lookups.values():
+            lookup.cancel()
 
-    # --- coming ---
+    # --- adding ---
 
     def _register(self, front: FrontSlot, event: Event) -> None:
         name, request_id = event["model"], event["request_id"]
@@ -106,57 +106,57 @@ class Registrar:
             send_result(front, request_id, "busy", why)
             return
         try:
-            arrival = self._asked.get(name) or self._ask(name)
+            registration = self._registrations.get(name) or self._look_up(name)
         except RegistrationRefused as refusal:
             send_result(front, request_id, refusal.kind, str(refusal))
             return
-        arrival.waiting.append((front, request_id, event["replicas"]))
+        registration.waiting.append((front, request_id, event["replicas"]))
 
-    def _ask(self, name: str) -> Arrival:
+    def _look_up(self, name: str) -> Registration:
         if self._resolver is None:
             raise RegistrationRefused("unsupported", NO_STORE)
         if not _NAME.fullmatch(name):
-            raise RegistrationRefused("refused", "it is no name of a model in a store")
-        if len(self._asked) >= MOST_ASKED:
+            raise RegistrationRefused("refused", "it is not the name of a model in a store")
+        if len(self._registrations) >= MOST_LOOKUPS:
             raise RegistrationRefused("busy", "other models are being registered")
         loop = self._supervision.loop
         try:
-            question = self._resolver.ask(name, loop, partial(self._answered, name))
+            lookup = self._resolver.look_up(name, loop, partial(self._looked_up, name))
         except OSError as error:
             log.error("The store cannot be asked: %s.", error.strerror)  # noqa: TRY400
             raise RegistrationRefused("failed", "the store could not be asked") from error
-        self._questions[name] = question
-        self._asked[name] = Arrival(name)
-        return self._asked[name]
+        self._lookups[name] = lookup
+        self._registrations[name] = Registration(name)
+        return self._registrations[name]
 
-    def _answered(self, name: str, said: Answer) -> None:
-        """Take the answer of the store; add the model as soon as models can be loaded."""
+    def _looked_up(self, name: str, answer: Answer) -> None:
+        """Handle the answer of the store; add the model as soon as models can be loaded."""
         if not (self._supervision.is_free or self._supervision.is_ending):
-            self._supervision.loop.later(LOOK, partial(self._answered, name, said))
+            self._supervision.loop.later(RETRY_INTERVAL, partial(self._looked_up, name, answer))
             return
-        arrival = self._asked.pop(name)
-        del self._questions[name]
+        registration = self._registrations.pop(name)
+        del self._lookups[name]
         try:
-            added = self._admitted(said, arrival)
+            added = self._checked(answer, registration)
         except RegistrationRefused as refusal:
             log.warning("Model `%s` cannot be registered: %s.", name, refusal)
-            for front, request_id, _ in arrival.waiting:
+            for front, request_id, _ in registration.waiting:
                 send_result(front, request_id, refusal.kind, str(refusal))
             return
-        self._add_model(added, arrival)
+        self._add_model(added, registration)
 
-    def _admitted(self, said: Answer, arrival: Arrival) -> AddedModel:
+    def _checked(self, answer: Answer, registration: Registration) -> AddedModel:
         """The model that was laid out, checked to be servable beside the others."""
-        if "refused" in said:
-            raise RegistrationRefused(str(said["refused"]), str(said["why"]))
+        if "refused" in answer:
+            raise RegistrationRefused(str(answer["refused"]), str(answer["why"]))
         try:
-            added = AddedModel.laid_out(said)
+            added = AddedModel.laid_out(answer)
         except (InvalidBundle, OSError, KeyError, TypeError, ValueError) as error:
-            log.error("What the store has laid out is no model: %s", error)  # noqa: TRY400
-            shutil.rmtree(str(said["directory"]), ignore_errors=True)
+            log.error("What the store has laid out is not a model: %s", error)  # noqa: TRY400
+            shutil.rmtree(str(answer["directory"]), ignore_errors=True)
             raise RegistrationRefused("failed", "it is damaged") from error
         try:
-            self._check(added, arrival)
+            self._check(added, registration)
         except RegistrationRefused:
             shutil.rmtree(added.directory, ignore_errors=True)
             raise
@@ -165,7 +165,7 @@ class Registrar:
         assert slot is not None
         return replace(added.called(plan.models.keys()), slot=slot)
 
-    def _check(self, added: AddedModel, arrival: Arrival) -> None:
+    def _check(self, added: AddedModel, registration: Registration) -> None:
         plan, entry = self._owner.plan, added.entry
         for each in plan.manifest.models:
             if (each.name, each.version) != (entry.name, entry.version):
@@ -181,7 +181,7 @@ class Registrar:
         if absent:
             listed = ", ".join(f"`{name}`" for name in absent)
             raise RegistrationRefused(
-                "refused", f"it needs {listed}, which the server has not installed"
+                "refused", f"it needs {listed}, which are not installed on the server"
             )
         if self._owner.metrics.reserved.free() is None:
             raise RegistrationRefused(
@@ -189,25 +189,27 @@ class Registrar:
             )
         if self._supervision.is_ending:
             raise RegistrationRefused("busy", ENDS)
-        if all(front.crew.is_leaving for front, *_ in arrival.waiting):
-            raise RegistrationRefused("busy", TAKEN_OVER)  # nobody would have it loaded
+        if all(front.crew.is_leaving for front, *_ in registration.waiting):
+            raise RegistrationRefused("busy", TAKEN_OVER)  # no front is left that could load it
 
-    def _add_model(self, added: AddedModel, arrival: Arrival) -> None:
-        """Announce the model to all fronts, and load it."""
+    def _add_model(self, added: AddedModel, registration: Registration) -> None:
+        """Add the model in all fronts, and load it."""
         owner, alias = self._owner, added.alias
         self._keep_default(added)
         owner.plan = owner.plan.with_model(added)
         owner.metrics.add_model(added)
         owner.statuses[alias] = ModelStatus(
-            "UNAVAILABLE", "it is being registered", term=next(self._terms_of_others)
+            "UNAVAILABLE", "it is being registered", term=next(self._first_terms)
         )
-        self._coming.add(alias)
-        log.info("Model `%s` comes from the store as `%s`.", arrival.name, alias)
+        self._new.add(alias)
+        log.info("Model `%s` comes from the store as `%s`.", registration.name, alias)
         for front in self._supervision.crew.fronts:
-            request_ids = [request_id for each, request_id, _ in arrival.waiting if each is front]
+            request_ids = [
+                request_id for each, request_id, _ in registration.waiting if each is front
+            ]
             front.tell("add_model", added=added.to_json(), request_ids=request_ids)
-        for front, request_id, replicas in arrival.waiting:
-            if front.crew.is_leaving:  # it has not heard of the model, and never will
+        for front, request_id, replicas in registration.waiting:
+            if front.crew.is_leaving:  # the front does not know the model
                 send_result(front, request_id, "busy", TAKEN_OVER)
                 continue
             load = {"event": "load", "model": alias, "request_id": request_id, "replicas": replicas}
@@ -221,29 +223,29 @@ class Registrar:
         if same and not any(alias in same for alias in self._coordinator.preferred):
             self._coordinator.prefer(same[-1])
 
-    # --- going ---
+    # --- removing ---
 
     def _forget(self, front: FrontSlot, event: Event) -> None:
         """Unload a model, and then forget it if it was added."""
         alias = event["model"]
         if alias in self._owner.plan.added:
-            self._going.add(alias)
+            self._forgotten.add(alias)
         request_id = event["request_id"]
         unload = {"event": "unload", "model": alias, "request_id": request_id, "replicas": None}
         self._coordinator.handle(front, unload)
 
-    def _settled(self, alias: str, status: ModelStatus) -> None:
-        """Handle the result of a load or unload; forgets the model if that was asked for."""
+    def _change_settled(self, alias: str, status: ModelStatus) -> None:
+        """Handle the result of a load or unload; removes the model if that was requested."""
         if status.state == "READY":
-            self._coming.discard(alias)
+            self._new.discard(alias)
             if not status.asked:
-                self._going.discard(alias)
-        elif alias in self._coming | self._going:
+                self._forgotten.discard(alias)
+        elif alias in self._new | self._forgotten:
             self._remove_model(alias)
 
     def _remove_model(self, alias: str) -> None:
-        self._coming.discard(alias)
-        self._going.discard(alias)
+        self._new.discard(alias)
+        self._forgotten.discard(alias)
         owner = self._owner
         added = owner.plan.added.get(alias)
         if added is None:
@@ -258,7 +260,7 @@ class Registrar:
 
 
 def _absent(added: AddedModel) -> list[str]:
-    """Packages of a model that are not installed where this process runs."""
+    """The packages of a model that are not installed here."""
     return [name for name in sorted(added.manifest.packages) if not _is_installed(name)]
 
 

@@ -15,8 +15,10 @@ from .supervision import Supervision
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 8  # fronts in a row that were of no use, with nobody to serve, and it gives up
-KILL_DELAY = 2.0  # seconds until a model process is killed whose front has died
+MOST_USELESS_FRONTS = (
+    8  # consecutive useless fronts, while no front serves, after which the server ends
+)
+KILL_DELAY = 2.0  # seconds after the death of a front until its model processes are killed
 RETRY = 0.1  # seconds, at least, until a process that there was no room for is tried again
 
 
@@ -41,14 +43,16 @@ class Replacement:
             if model.child is not None:
                 self._loop.later(KILL_DELAY, partial(model.child.send, signal.SIGKILL))
         if not is_wanted:
-            self._duties.left(front)
+            self._duties.front_finished(front)
             front.crew.end_if_left()
             return
         reason, front.killed_for = front.killed_for, ""
         exit_report = exit_report.because(reason)
-        self._duties.died(front, exit_report.cause)
+        self._duties.process_died(front, exit_report.cause)
         delay = front.delay(child)
-        if front.futile > PATIENCE and not any(each.is_ready for each in front.crew.fronts):
+        if front.futile > MOST_USELESS_FRONTS and not any(
+            each.is_ready for each in front.crew.fronts
+        ):
             why = f"The workers keep dying: the last one {exit_report.why}."
             raise child.failure or BundleError(why)
         _report(front, child, exit_report, delay)
@@ -64,7 +68,7 @@ class Replacement:
             self._loop.later(RETRY, partial(self._refill, front))
 
     def model(self, model: ModelSlot, child: Child, exit_report: ExitReport) -> None:
-        """Replace a model process: its front goes on meanwhile."""
+        """Replace a model process; its front keeps running."""
         if model.front is None or model.front.child is None:
             return
         if exit_report.code == 0 and (model.crew.is_leaving or self._supervision.is_ending):
@@ -74,12 +78,12 @@ class Replacement:
         model.tell("process_died", why=exit_report.why)
         if model.crew.has_served:
             delay = model.delay(child)
-            self._duties.died(model, exit_report.cause)
+            self._duties.process_died(model, exit_report.cause)
             _report(model, child, exit_report, delay)
             self._loop.later(delay, partial(self._supervision.fill, model))
 
     def template(self, template: TemplateSlot, child: Child, exit_report: ExitReport) -> bool:
-        """Replace a template; whether its model processes are to be forked without it for good."""
+        """Replace a template; returns True if models of this kind must be loaded without one."""
         crew = template.crew
         if exit_report.code == UNFIT:
             why = "has threads once it is loaded; each process loads it by itself"

@@ -19,7 +19,7 @@ from ..crew.event_loop import EventLoop
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 300.0  # seconds until a command is given up: it hashes every byte of the model
+TIMEOUT = 300.0  # seconds until a command is given up: it hashes every byte of the model
 _PIECE = 1 << 16
 _MOST = 1 << 20  # bytes of an answer
 
@@ -54,15 +54,15 @@ class Resolver:
         """Read what `to_json` wrote."""
         return cls(tuple(told["command"]), Path(told["place"]), told["variables"])
 
-    def ask(
+    def look_up(
         self, name: str, loop: EventLoop, on_answer: Callable[[Answer], None]
-    ) -> "StoreQuestion":
+    ) -> "StoreLookup":
         """Start the command; `on_answer` is called once it has ended, in any case.
 
         Raises:
             OSError: when the limit of processes is reached.
         """
-        return StoreQuestion(self, name, loop, on_answer)
+        return StoreLookup(self, name, loop, on_answer)
 
     def environment(self) -> dict[str, str]:
         """The environment of the command."""
@@ -70,7 +70,7 @@ class Resolver:
         return kept | {key: text for key, text in self.variables.items() if text is not None}
 
 
-class StoreQuestion:
+class StoreLookup:
     """One run of that command; the supervisor reaps its process with all others."""
 
     def __init__(
@@ -78,7 +78,7 @@ class StoreQuestion:
     ) -> None:
         self._loop = loop
         self._on_answer = on_answer
-        self._said = b""
+        self._answer = b""
         self._has_ended = False
         self._reader, writer = os.pipe()
         try:
@@ -89,29 +89,29 @@ class StoreQuestion:
         finally:
             os.close(writer)
         os.set_blocking(self._reader, False)
-        loop.register(self._reader, self._hear)
-        loop.later(PATIENCE, self.give_up)
+        loop.register(self._reader, self._read_answer)
+        loop.later(TIMEOUT, self.cancel)
 
-    def _hear(self) -> bool:
+    def _read_answer(self) -> bool:
         with suppress(BlockingIOError):
             piece = os.read(self._reader, _PIECE)
-            self._said += piece
-            if not piece or len(self._said) > _MOST:
+            self._answer += piece
+            if not piece or len(self._answer) > _MOST:
                 # Its number is not another's before the loop has let go of it.
                 self._loop.later(0.0, self._end)
                 return False
         return True
 
     def _end(self) -> None:
-        self.give_up()  # where it said too much
+        self.cancel()  # if the answer was too long
         self._has_ended = True
         os.close(self._reader)
-        self._on_answer(_read(self._said[:_MOST]))
+        self._on_answer(_read(self._answer[:_MOST]))
 
-    def give_up(self) -> None:
-        """Kill the command if it still runs; the question has failed then."""
+    def cancel(self) -> None:
+        """Kill the command if it still runs; the lookup fails then."""
         if not self._has_ended:
-            with suppress(ProcessLookupError):  # whom it has started, too: they have its pipe
+            with suppress(ProcessLookupError):  # and its children, which hold the pipe
                 os.killpg(self._pid, signal.SIGKILL)
 
 

@@ -28,10 +28,12 @@ from .terminal import Terminal
 log = logging.getLogger(__name__)
 
 KILL_AFTER = 5.0  # seconds beyond the grace after which processes are killed
-PATIENT = 20.0  # seconds, beyond the grace, that connections have to notice who has taken over
-LOOK = 1.0  # seconds between two looks at how busy a crew is, until its size is settled
+IDLE_GRACE = 20.0  # seconds, beyond the grace, that idle connections of an old crew are kept
+LOAD_CHECK_INTERVAL = (
+    1.0  # seconds between two looks at how busy a crew is, until its size is settled
+)
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1)
-SAME = 0.1  # seconds; a signal that comes again so soon was sent to a whole group of processes
+SIGNAL_GAP = 0.1  # seconds; a signal that arrives again this soon went to the whole process group
 
 
 class Supervisor:
@@ -50,17 +52,19 @@ class Supervisor:
         self._grace = grace
         self._loop = EventLoop(SIGNALS)
         work = partial(work_at, duties)
-        self._processes = ProcessTable(self._loop, work, self._ready, self._told, self._cannot_fill)
+        self._processes = ProcessTable(
+            self._loop, work, self._ready, self._handle_event, self._cannot_fill
+        )
         self._terminal = Terminal()
         self._coordinator = duties.coordinator(self)
         self._replacement = Replacement(self, duties, self._coordinator)
-        self._watchdog = FrontWatchdog(self._loop, self._answerable, self._may_load, silence)
+        self._watchdog = FrontWatchdog(self._loop, self._fronts_to_ping, self._may_load, silence)
         self._crew = Crew(())  # that serves, or will
-        self._next: Crew | None = None  # that shall take over
-        self._is_asked = False  # for another crew, which has to wait
+        self._next: Crew | None = None  # a new crew that is starting
+        self._is_restart_pending = False  # for another crew, which has to wait
         self._crews_made = 0
         self._code: int | None = None  # to end with
-        self._failure: BundleError | None = None  # to end with, once those who serve are through
+        self._failure: BundleError | None = None  # to raise, once the running requests are answered
         self._stopped = 0.0  # when, on the monotonic clock
 
     def run(self) -> int:
@@ -76,16 +80,16 @@ class Supervisor:
                 self._watchdog.begin()
                 while self._code is None or len(self._processes):
                     for number in self._loop.wait():
-                        self._obey(number)
+                        self._handle_signal(number)
                     for slot, child, exit_report in self._processes.reap():
-                        self._died(slot, child, exit_report)
+                        self._handle_exit(slot, child, exit_report)
             finally:
                 self._processes.end()
         if self._failure is not None:
             raise self._failure
         return self._code or 0
 
-    def _obey(self, number: int) -> None:
+    def _handle_signal(self, number: int) -> None:
         if number == signal.SIGHUP and not self._terminal.ends_us:
             self.restart()
         elif number == signal.SIGUSR1 and self._duties.is_replaceable:
@@ -93,10 +97,10 @@ class Supervisor:
             self._duties.handed_over()
             for crew in self._processes.crews:
                 self._dismiss(crew)
-        elif not self._stopped:  # also where it is leaving: those whom it answers may finish
+        elif not self._stopped:  # also after a handover, where requests still run
             self._stopped = time.monotonic()
             self._stop(0 if number == signal.SIGTERM else 128 + number)
-        elif time.monotonic() > self._stopped + SAME:
+        elif time.monotonic() > self._stopped + SIGNAL_GAP:
             log.warning("A second signal: not waiting for running requests.")
             self._code = 128 + number
             self._processes.send(signal.SIGKILL)
@@ -109,7 +113,7 @@ class Supervisor:
                 front.tell("shut_down")
                 front.send(signal.SIGTERM)
             crew.end_if_left()
-        self._loop.later(LAME_DUCK, self._duties.last_call)
+        self._loop.later(LAME_DUCK, self._duties.refuse_connections)
         self._loop.later(self._grace + KILL_AFTER, partial(self._processes.send, signal.SIGKILL))
 
     # --- crews ---
@@ -126,18 +130,18 @@ class Supervisor:
         if is_beginning or self._coordinator.is_busy:
             if is_urgent and not is_beginning:
                 self._coordinator.cancel_loads()
-            if not self._is_asked:
-                self._loop.later(RETRY, partial(self._ask_again, is_urgent))
-            self._is_asked = True
+            if not self._is_restart_pending:
+                self._loop.later(RETRY, partial(self._retry_restart, is_urgent))
+            self._is_restart_pending = True
             return
-        self._is_asked = False  # who has asked until now gets this one
+        self._is_restart_pending = False  # all requests until now are for this one
         log.info("Restarting: the old processes serve until the new ones do.")
         self._next = self._new_crew()
         self._fill_all(self._next)
 
-    def _ask_again(self, is_urgent: bool) -> None:
-        if self._is_asked:
-            self._is_asked = False
+    def _retry_restart(self, is_urgent: bool) -> None:
+        if self._is_restart_pending:
+            self._is_restart_pending = False
             self.restart(is_urgent=is_urgent)
 
     def _new_crew(self) -> Crew:
@@ -149,9 +153,9 @@ class Supervisor:
     def _fill_all(self, crew: Crew) -> None:
         for slot in (*crew.templates.values(), *crew.fronts):
             self.fill(slot)
-        self._see_out(crew)  # where there was no room for anybody
+        self._remove_if_gone(crew)  # if no process could be started
 
-    def _see_out(self, crew: Crew) -> None:
+    def _remove_if_gone(self, crew: Crew) -> None:
         """Forget a crew without any process."""
         if crew.is_leaving and crew.is_gone:
             crew.close()
@@ -163,7 +167,7 @@ class Supervisor:
         if slot.has_served:
             log.info("%s is ready again.", slot.name)
         slot.has_served = True
-        self._duties.joined(slot)
+        self._duties.process_ready(slot)
         if isinstance(slot, TemplateSlot):
             self._fill_models(slot)
         self._coordinator.start_pending()
@@ -177,24 +181,24 @@ class Supervisor:
             self._crew, old, self._next = crew, self._crew, None
             self._dismiss(old)
         else:
-            self._loop.later(LOOK, self._look)
-        self._duties.ready(crew)
+            self._loop.later(LOAD_CHECK_INTERVAL, self._check_load)
+        self._duties.crew_ready(crew)
         self._coordinator.start_pending()
 
-    def _look(self) -> None:
-        if self._code is None and (self._next is not None or self._duties.look(self._crew)):
-            self._loop.later(LOOK, self._look)
+    def _check_load(self) -> None:
+        if self._code is None and (self._next is not None or self._duties.check_load(self._crew)):
+            self._loop.later(LOAD_CHECK_INTERVAL, self._check_load)
 
     def _dismiss(self, crew: Crew) -> None:
         """Let a crew finish its requests; idle connections have time to notice."""
         crew.leave()
         crew.end_if_left()
-        self._loop.later(self._grace + PATIENT, partial(crew.send, signal.SIGKILL))
+        self._loop.later(self._grace + IDLE_GRACE, partial(crew.send, signal.SIGKILL))
 
-    def _make_do(self, crew: Crew) -> None:
+    def _serve_incomplete(self, crew: Crew) -> None:
         """Continue with the fronts that serve, although another one cannot start."""
-        self._processes.catch_up(crew)
-        if crew is self._next or self._code is not None or self._duties.has_stand_in:
+        self._processes.read_pending(crew)
+        if crew is self._next or self._code is not None or self._duties.has_predecessor:
             return
         if crew.serving and not (crew.has_served or crew.is_leaving):
             self._begin_serving(crew)
@@ -205,7 +209,6 @@ class Supervisor:
         if crew is self._next:
             log.error("The restart failed, and the old processes go on: %s", error)
             self._next = None
-            self._duties.failed(error)
         elif serving:
             self._code, self._failure = error.exit_code, error
         else:
@@ -271,7 +274,7 @@ class Supervisor:
         elif template.is_ready:
             try:
                 self._processes.fork_from(template, slot)
-            except ConnectionError:  # it has died, and we are about to hear of it
+            except ConnectionError:  # the template has died, and is not reaped yet
                 self._processes.fill(slot)
 
     def _fill_models(self, template: TemplateSlot) -> None:
@@ -280,26 +283,26 @@ class Supervisor:
                 self.fill(model)
 
     def _cannot_fill(self, slot: ProcessSlot, error: OSError) -> None:
-        if slot.is_dismissed:  # its template ended before it forked: nobody waits for it to end
+        if slot.is_dismissed:  # its template ended before the fork: nothing will be reaped
             self._coordinator.reaped(slot)
             return
-        if isinstance(error, ConnectionError):  # its template is gone: it can load by itself
+        if isinstance(error, ConnectionError):  # its template has ended: start it without one
             self._loop.later(0.0, partial(self.fill, slot))
             return
         failure = cannot_start(slot, error)
-        self._make_do(slot.crew)
+        self._serve_incomplete(slot.crew)
         if not slot.crew.has_served:
             self._fail(slot.crew, failure)
             return
         log.error("%s Trying again.", failure)
         self._loop.later(max(slot.delay(), RETRY), partial(self.fill, slot))
 
-    def _told(self, front: FrontSlot, event: Event) -> None:
-        """Handle an event of a front, which may ask to kill a model process that hangs."""
+    def _handle_event(self, front: FrontSlot, event: Event) -> None:
+        """Handle an event of a front."""
         if event["event"] == "pong":
             self._watchdog.answered(front, is_debugged=event["is_debugged"])
             return
-        if event["event"] == "hung":  # and it ends by itself, once it has told its clients
+        if event["event"] == "hung":  # the front ends itself
             front.killed_for = event["why"]
             return
         if event["event"] != "kill_process":
@@ -309,8 +312,8 @@ class Supervisor:
             return
         front.kill_model(event)
 
-    def _answerable(self) -> Iterator[FrontSlot]:
-        """The fronts that must answer pings; those that drain have a time limit of their own."""
+    def _fronts_to_ping(self) -> Iterator[FrontSlot]:
+        """The fronts that must answer pings; a crew that drains has its own time limit."""
         for crew in self._processes.crews:
             if self._code is None and not crew.is_leaving:
                 yield from crew.fronts
@@ -321,10 +324,10 @@ class Supervisor:
 
     # --- death ---
 
-    def _died(self, slot: ProcessSlot, child: Child, exit_report: ExitReport) -> None:
+    def _handle_exit(self, slot: ProcessSlot, child: Child, exit_report: ExitReport) -> None:
         crew = slot.crew
-        self._make_do(crew)
-        self._duties.reaped(child.pid)
+        self._serve_incomplete(crew)
+        self._duties.process_ended(child.pid)
         self._coordinator.died(slot, child)
         if slot.is_dismissed:
             self._coordinator.reaped(slot)
@@ -341,4 +344,4 @@ class Supervisor:
         if not crew.has_served and not crew.is_leaving and self._code is None:
             why = f"{slot.name} {exit_report.why} while it was loading the bundle."
             self._fail(crew, child.failure or BundleError(why))
-        self._see_out(crew)
+        self._remove_if_gone(crew)

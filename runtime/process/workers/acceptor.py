@@ -35,7 +35,7 @@ class Acceptor:
         self._servers: list[asyncio.Server | SingleAccept] = []
         self._descriptors = DescriptorLimit()
         self._pausing: asyncio.Task[None] | None = None  # while it is full
-        self._has_paused = False  # ever, which has been said
+        self._has_paused = False  # ever, so that it is logged once
 
     def adopt(self, sockets: Sequence[socket.socket]) -> None:
         """Set the listening sockets."""

@@ -65,7 +65,7 @@ class FrontServer(uvicorn.Server):
                 lifespan="on",
                 log_config=None,
                 access_log=False,
-                proxy_headers=False,  # nobody may claim another address
+                proxy_headers=False,  # a client could claim any address
                 server_header=False,
             )
         )
@@ -80,7 +80,7 @@ class FrontServer(uvicorn.Server):
         self._sharing: asyncio.Task[None] | None = None
         connections = self.server_state.connections
         self._acceptor = Acceptor(self._connected, connections, application.readiness)
-        self._was_ready = False  # when the signal came
+        self._was_ready = False  # when the first signal arrived
         self._wake: asyncio.Event | None = None
         self.signal: int | None = None  # that ended it
         self.has_models_elsewhere = False  # which end with the supervisor
@@ -131,7 +131,7 @@ class FrontServer(uvicorn.Server):
         self.end()
 
     def hung(self, why: str) -> None:
-        """Ask for another process in place of this one, because a model hangs or is broken."""
+        """Ask the supervisor to replace this process: a model hangs, or is broken."""
         if self._line is None or self.should_exit:
             return
         self._has_hung = True
@@ -147,7 +147,7 @@ class FrontServer(uvicorn.Server):
         """Handle signals on the loop; uvicorn raises them again at the end, we exit with a code."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            if signal.getsignal(number) is signal.SIG_IGN:  # a supervisor decides what it means
+            if signal.getsignal(number) is signal.SIG_IGN:  # the supervisor handles it
                 continue
             loop.add_signal_handler(number, self.handle_exit, number, None)
         yield
@@ -156,15 +156,15 @@ class FrontServer(uvicorn.Server):
         """Start the application and listen, unless others can answer what this one cannot yet."""
         self._acceptor.adopt(sockets or [])
         if self._line is not None:
-            asyncio.get_running_loop().add_reader(self._line.fileno(), self._hear, self._line)
+            asyncio.get_running_loop().add_reader(self._line.fileno(), self._read_line, self._line)
             self._line.on_full = partial(self._flush_later, self._line)
         await super().startup(sockets=[])
         if not self._others_are_ready():
             await self._listen()
         self._sharing = asyncio.create_task(self._share(self._others_are_ready))
 
-    def _hear(self, line: ControlLine) -> None:
-        if not line.read():  # the supervisor is gone, and its models with it
+    def _read_line(self, line: ControlLine) -> None:
+        if not line.read():  # the supervisor has ended, and with it the model processes
             asyncio.get_running_loop().remove_reader(line.fileno())
             self.refuse_at_end()
             self._has_lost_models = self.has_models_elsewhere
@@ -207,7 +207,7 @@ class FrontServer(uvicorn.Server):
             self.management.hang_up()
 
     async def _share(self, others_are_ready: Callable[[], bool]) -> None:
-        """Listen while no other front is ready, and for good once this one is."""
+        """Listen while no other front is ready; always, once this one is."""
         readiness = self.application.readiness
         while not readiness.takes_requests:
             if others_are_ready():
@@ -233,7 +233,7 @@ class FrontServer(uvicorn.Server):
                     await self._wake.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Drain: announce it, accept what is queued, answer all requests, close."""
+        """Drain: announce the shutdown, accept queued connections, answer all requests, close."""
         if self._sharing is not None:
             self._sharing.cancel()
         if self._has_hung:
@@ -271,7 +271,7 @@ class FrontServer(uvicorn.Server):
         """Accept the connections that are in the queue, and no new ones."""
         was_busy = bool(self.server_state.connections) or (self._was_ready and not self._is_alone)
         self._close_after_answers()
-        await asyncio.sleep(LAME_DUCK if was_busy else GLANCE)  # also to hear of the supervisor
+        await asyncio.sleep(LAME_DUCK if was_busy else GLANCE)  # `shut_down` may arrive
         if self._refuses_at_end:
             for listener in sockets:
                 turn_away(listener)

@@ -13,7 +13,7 @@ from ...plan import Plan
 from ...remote.model_process import prepare
 from ...rpc.call_channel import CallChannel
 from ...rpc.service_process import ServiceProcess, run
-from ...system import offspring
+from ...system import process_group
 from ...telemetry.heartbeat import Heartbeat
 from ...telemetry.metrics import Metrics
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class _Telling(Readiness):
-    """A readiness that reports what the host is doing."""
+    """A Readiness that reports what the host is doing."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class _Telling(Readiness):
 
 
 class _Served:
-    """A Host, as `rpc.service_process` knows one."""
+    """The Host in the form that `rpc.service_process` expects."""
 
     def __init__(self, host: Host, metrics: Metrics) -> None:
         self._host = host
@@ -75,9 +75,9 @@ def serve_service(
     Raises:
         BundleError: when the bundle cannot be loaded.
     """
-    offspring.gather()
+    process_group.lead()
     prepare()
-    offspring.obey()
+    process_group.reset_signals_in_forks()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a log, now
     process = ServiceProcess(channel, generation)
     run(process, _Served(Host(plan, metrics, on_hang=process.hung), metrics), on_ready)

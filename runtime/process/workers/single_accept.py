@@ -48,7 +48,7 @@ class SingleAccept:
         try:
             connection, _ = self._listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return  # another process was quicker, or he has gone
+            return  # another process accepted it, or the client has gone
         except OSError:
             self._on_full()
             return
@@ -57,7 +57,7 @@ class SingleAccept:
         task.add_done_callback(self.pending.discard)
 
     async def _make(self, connection: socket.socket) -> None:
-        with suppress(OSError):  # one of UNIX knows no delay
+        with suppress(OSError):  # a UNIX socket has no TCP_NODELAY
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             await self._loop.connect_accepted_socket(self._connect, connection)

@@ -18,7 +18,7 @@ from ...models.model import LoadedModel
 from ...remote.channel import Channel
 from ...remote.model_process import serve_loaded
 from ...system.prctl import end_with_parent
-from ..crew.child import be_child
+from ..crew.child import run_child
 from ..crew.crew import UNFIT
 from ..crew.stderr_tail import STDERR
 
@@ -118,7 +118,7 @@ class Template:
         def prepare() -> None:
             self._line.close()
             os.dup2(stderr, STDERR)
-            os.dup2(stderr, _STDOUT)  # what a model prints is no access log
+            os.dup2(stderr, _STDOUT)  # stdout is the access log, so a model prints to stderr
             os.close(stderr)
             self._await_adoption()
             permit.wait()
@@ -128,7 +128,7 @@ class Template:
             serve_loaded(Channel.adopt(shared), self._model, generation, on_ready)
             return 0
 
-        be_child(prepare, work, told)
+        run_child(prepare, work, told)
 
     def _await_adoption(self) -> None:
         """Wait until the supervisor is the parent, then ask the kernel to die with it."""

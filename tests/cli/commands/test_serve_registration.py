@@ -326,7 +326,7 @@ def test_a_damaged_model_is_refused_and_nobody_else_notices(counter):
 def test_what_is_no_name_is_never_asked_for(counter_once, name):
     refused = counter_once.register(name)
     assert refused.status_code == 403
-    assert "it is no name of a model in a store" in refused.json()["message"]
+    assert "it is not the name of a model in a store" in refused.json()["message"]
 
 
 @pytest.fixture(scope="module")

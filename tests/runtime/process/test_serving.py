@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from modelbundle.runtime.process.supervising.supervisor import SAME
+from modelbundle.runtime.process.supervising.supervisor import SIGNAL_GAP
 
 from .supervising.test_supervisor import alive, children, metric, readiness, wait_until
 
@@ -169,7 +169,7 @@ def test_a_second_signal_ends_models_too(lone):
     with lone.holding() as answers:
         lone.process.send_signal(signal.SIGTERM)
         wait_until(lambda: readiness(lone) == (503, "draining"))
-        time.sleep(2 * SAME)  # so soon it would be the same one
+        time.sleep(2 * SIGNAL_GAP)  # so soon it would be the same one
         assert lone.stop(signal.SIGTERM) == 128 + signal.SIGTERM
         wait_until(lambda: not any(alive(pid) for pid in orphans))
     assert isinstance(answers[0], httpx.TransportError)

@@ -122,7 +122,7 @@ def test_a_line_that_can_tell_no_more_ends_for_both(control, caplog):
         pass
     assert not control.supervisor.read()
     assert control.supervisor.fileno() == number
-    assert "cannot be told" in caplog.text
+    assert "cannot be sent" in caplog.text
 
 
 def test_descriptors_that_cannot_be_sent_are_told_to_whoever_sends_them(control):

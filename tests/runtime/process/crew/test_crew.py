@@ -178,10 +178,10 @@ def test_a_restart_that_is_asked_for_while_a_crew_begins_follows_it(half, turns,
 class Staffed(Pretended):
     """Two fronts with a model each."""
 
-    def __init__(self, front, model, *, has_stand_in=False):
+    def __init__(self, front, model, *, has_predecessor=False):
         super().__init__(front, fronts=2)
         self.model = model
-        self.has_stand_in = has_stand_in
+        self.has_predecessor = has_predecessor
 
     def new_crew(self, number):
         return Crew([FrontSlot(at, at, [ModelSlot("some")]) for at in range(self.fronts)])
@@ -227,7 +227,7 @@ def test_a_server_that_cannot_take_over_says_why_once_what_it_took_is_answered(t
         (tmp_path / "left").touch()
         return 0
 
-    duties = Staffed(front, lambda *_: time.sleep(30), has_stand_in=True)
+    duties = Staffed(front, lambda *_: time.sleep(30), has_predecessor=True)
     with pytest.raises(BundleError, match="Worker 1 ended with exit code 3 while it was loading"):
         Supervisor(duties, grace=1).run()
     assert (tmp_path / "left").exists()

@@ -11,31 +11,31 @@ from modelbundle.runtime.process.crew.stderr_tail import KEPT, LONGEST, TOO_LONG
 
 def test_whole_lines_are_passed_on_as_they_come(capfd):
     tail = StderrTail()
-    tail.hear(b"one\ntw")
+    tail.feed(b"one\ntw")
     assert capfd.readouterr().err == "one\n"
-    tail.hear(b"o\n")
+    tail.feed(b"o\n")
     assert capfd.readouterr().err == "two\n"
 
 
 def test_what_has_no_end_is_passed_on_at_the_end(capfd):
     tail = StderrTail()
-    tail.hear(b"cannot allocate")
+    tail.feed(b"cannot allocate")
     assert tail.end() == "cannot allocate"
     assert capfd.readouterr().err == "cannot allocate\n"
 
 
 def test_a_line_without_an_end_is_not_kept_until_memory_is_full(capfd):
     tail = StderrTail()
-    tail.hear(b"x" * TOO_LONG)
+    tail.feed(b"x" * TOO_LONG)
     assert capfd.readouterr().err == ""
-    tail.hear(b"x")
+    tail.feed(b"x")
     assert capfd.readouterr().err == "x" * (TOO_LONG + 1) + "\n"
     assert tail.end() == "x" * LONGEST
 
 
 def test_the_log_goes_through_but_is_not_why_it_died(capfd):
     tail = StderrTail()
-    tail.hear(b'{"ts":1,"message":"Loaded."}\nabort: no such device\n')
+    tail.feed(b'{"ts":1,"message":"Loaded."}\nabort: no such device\n')
     assert tail.end() == "abort: no such device"
     assert "Loaded." in capfd.readouterr().err
 
@@ -43,7 +43,7 @@ def test_the_log_goes_through_but_is_not_why_it_died(capfd):
 def test_little_is_kept_of_much():
     tail = StderrTail()
     for number in range(1000):
-        tail.hear(b"%d" % number * 1000 + b"\n")
+        tail.feed(b"%d" % number * 1000 + b"\n")
     kept = tail.end().splitlines()
     assert len(kept) == KEPT
     assert {len(line) for line in kept} == {LONGEST}

@@ -17,17 +17,17 @@ def test_whom_the_command_has_started_ends_with_it(tmp_path):
     resolver = Resolver(("/bin/sh", "-c", script), tmp_path)
     answers = []
     with EventLoop(()) as loop:
-        question = resolver.ask("name", loop, answers.append)
+        lookup = resolver.look_up("name", loop, answers.append)
         sleeper = int(started.read_text())
         pidfd = os.pidfd_open(sleeper)
-        question.give_up()
+        lookup.cancel()
         try:
             poll = select.poll()  # of any descriptor, however many there are
             poll.register(pidfd, select.POLLIN)
             assert poll.poll(90_000), "it has ended"
         finally:
             os.close(pidfd)
-            os.waitpid(question._pid, 0)
+            os.waitpid(lookup._pid, 0)
         while not answers:
             loop.wait()
     assert answers[0]["refused"] == "failed"
@@ -55,17 +55,17 @@ def test_an_answer_is_one_of_two_or_none(tmp_path, said, answer):
     answers = []
     with EventLoop(()) as loop:
         before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-        question = resolver.ask("iris", loop, answers.append)
+        lookup = resolver.look_up("iris", loop, answers.append)
         while not answers:
             loop.wait()
-        _, status = os.waitpid(question._pid, 0)
+        _, status = os.waitpid(lookup._pid, 0)
         assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
     if answer is None:
         assert (answers[0]["refused"], answers[0].keys()) == ("failed", {"refused", "why"})
     else:
         assert answers == [answer]
         assert status == 0
-    question.give_up()  # it has ended: nobody else is ended in its place
+    lookup.cancel()  # it has ended: nobody else is ended in its place
 
 
 def test_a_command_has_its_own_variables_and_nothing_else_of_the_servers_changes(

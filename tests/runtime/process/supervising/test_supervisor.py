@@ -135,7 +135,7 @@ def test_workers_end_with_their_supervisor(pair):
 class Pretended:
     """Duties of processes that serve nobody: `front` is what one does."""
 
-    has_stand_in = is_replaceable = False
+    has_predecessor = is_replaceable = False
 
     def __init__(self, front, fronts=1):
         self.work = front
@@ -150,15 +150,15 @@ class Pretended:
     def front(self, post, on_ready):
         return self.work(post, on_ready)
 
-    def ready(self, *_):
+    def crew_ready(self, *_):
         pass
 
-    died = joined = reaped = failed = left = handed_over = ready
+    process_died = process_ready = process_ended = front_finished = handed_over = crew_ready
 
-    def look(self, crew):
+    def check_load(self, crew):
         return False
 
-    def last_call(self):
+    def refuse_connections(self):
         pass
 
 
@@ -203,7 +203,9 @@ def test_fronts_that_keep_dying_are_given_up(monkeypatch):
 
 def test_fronts_that_were_of_use_are_not_given_up_however_often_they_die(monkeypatch):
     """Whatever kills them, they answer in between: without them nobody would."""
-    monkeypatch.setattr("modelbundle.runtime.process.supervising.replacement.PATIENCE", 2)
+    monkeypatch.setattr(
+        "modelbundle.runtime.process.supervising.replacement.MOST_USELESS_FRONTS", 2
+    )
     monkeypatch.setattr("modelbundle.runtime.process.crew.crew.SERVED", 0.1)
 
     def front(post, on_ready):

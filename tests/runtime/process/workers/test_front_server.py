@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from modelbundle.runtime.manifests.bundle_manifest import bundle_digest
-from modelbundle.runtime.process.supervising.supervisor import SAME
+from modelbundle.runtime.process.supervising.supervisor import SIGNAL_GAP
 
 from ...conftest import Sums
 from ..supervising.test_supervisor import children, readiness, wait_until
@@ -125,7 +125,7 @@ def test_a_second_signal_does_not_wait(sums, servers):
     with server.holding() as answers:
         server.process.send_signal(signal.SIGTERM)
         wait_until(lambda: readiness(server) == (503, "draining"))
-        time.sleep(2 * SAME)  # so soon it would be the same one
+        time.sleep(2 * SIGNAL_GAP)  # so soon it would be the same one
         assert server.stop(signal.SIGTERM) == 128 + signal.SIGTERM
     assert isinstance(answers[0], httpx.TransportError)
 

@@ -1,4 +1,4 @@
-"""Outlet: stdout or stderr as a log that never blocks, even when nobody reads it.
+"""LogOutput: stdout or stderr as a log that never blocks, even when nobody reads it.
 
 A pipe that nobody reads is full after 64 KiB; whoever writes then hangs until somebody does.
 """
@@ -10,22 +10,22 @@ import stat
 from collections import deque
 from contextlib import suppress
 
-PATIENCE = 0.2  # seconds that a reader has who reads slowly, until it is believed to have stopped
+PATIENCE = 0.2  # seconds without progress after which a slow reader counts as stopped
 MOST = 1 << 20  # bytes that are kept for it
 _LOST = (
     b'{"level":"warning","message":"%d pieces of the log were lost: nobody read them.",'
-    b'"logger":"modelbundle.runtime.system.outlet"}\n'
+    b'"logger":"modelbundle.runtime.system.log_output"}\n'
 )
 
 _Place = tuple[int, int]
-"""Device and inode of what is open."""
+"""Device and inode of an open file."""
 
 
-class Outlet:
-    """Writes lines in order, buffers what the reader does not take, and drops what is beyond that.
+class LogOutput:
+    """Writes lines in order, buffers up to 1 MiB that is not read, and drops the rest.
 
-    The descriptor itself stays as it is, since others may have it, too: what is written goes
-    through one of our own, which never waits. It follows whatever the number stands for.
+    It writes through a non-blocking descriptor of its own, because other processes may share the
+    given one. If the given number is opened anew, it follows.
     """
 
     def __init__(self, number: int) -> None:
@@ -47,16 +47,16 @@ class Outlet:
             self._lost += 1
         else:
             self._keep(data)
-        with suppress(OSError):  # a reader that has gone, or a full disk, must not stop anybody
+        with suppress(OSError):  # a closed pipe or a full disk must not stop the process
             self._flush()
             return
         self._forget()
 
     def flush(self) -> None:
-        """Nothing waits for this."""
+        """Nothing, for `sys.stdout` and its like."""
 
     def end(self) -> None:
-        """Write what is kept, as far as somebody reads it soon."""
+        """Write what is buffered, if it is read soon."""
         self._is_stuck = False
         with suppress(OSError):
             while self._kept and not self._is_stuck:
@@ -86,11 +86,11 @@ class Outlet:
             elif not self._kept and self._lost:
                 lost, self._lost = self._lost, 0
                 self._keep(_LOST % lost)
-        self._is_stuck = False  # not before: a slow reader is no pace for anybody
+        self._is_stuck = False  # not earlier: a slow reader must not slow the process down
 
     def _write(self, data: bytes) -> int:
         if not self._is_socket:
-            # There is room for so much where there is any, unless somebody else was faster.
+            # A writable pipe has room for at least so much, unless another process was faster.
             if self._may_wait and not _has_room(self._own, 0.0):
                 raise BlockingIOError
             return os.write(self._own, data[: select.PIPE_BUF] if self._may_wait else data)
@@ -98,7 +98,7 @@ class Outlet:
             return sock.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
     def _is_open(self) -> bool:
-        """Have a descriptor of our own of what the number stands for now: a fork has another."""
+        """Reopen the own descriptor if the number means another file now; False if it is closed."""
         try:
             told = os.fstat(self._number)
             if (told.st_dev, told.st_ino) != self._place:
@@ -119,9 +119,9 @@ class Outlet:
 
 
 def _opened_anew(number: int, mode: int) -> int:
-    """A descriptor that never waits, without a change to the other.
+    """A non-blocking descriptor of the same file; the given one stays as it is.
 
-    One that does where the other is another user's: stdout of a container, who is not root in it.
+    A blocking duplicate if the file belongs to another user, as stdout of a container may.
     """
     if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
         with suppress(OSError):
@@ -136,5 +136,5 @@ def _has_room(descriptor: int, seconds: float) -> bool:
     return bool(poll.poll(1000 * seconds))
 
 
-STDOUT = Outlet(1)
-STDERR = Outlet(2)
+STDOUT = LogOutput(1)
+STDERR = LogOutput(2)

@@ -12,10 +12,10 @@ CODE = """
 import multiprocessing
 import signal
 
-from modelbundle.runtime.system import offspring
+from modelbundle.runtime.system import process_group
 
 signal.signal(signal.SIGTERM, lambda *_: None)
-offspring.obey()
+process_group.reset_signals_in_forks()
 with multiprocessing.get_context("fork").Pool(1) as pool:  # ends its worker by a SIGTERM
     print(pool.map(abs, [-1]), signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL)
 """

@@ -10,8 +10,8 @@ import threading
 import pytest
 
 from modelbundle.runtime.manifests.bundle_manifest import bundle_digest
-from modelbundle.runtime.system import outlet
-from modelbundle.runtime.system.outlet import Outlet
+from modelbundle.runtime.system import log_output
+from modelbundle.runtime.system.log_output import LogOutput
 
 from ..conftest import Running, Servers, free_port
 
@@ -20,10 +20,10 @@ LINE = b"x" * 999 + b"\n"
 
 @pytest.fixture
 def pipe(monkeypatch):
-    """Both ends of a pipe, and an outlet into it."""
-    monkeypatch.setattr(outlet, "PATIENCE", 0.01)
+    """Both ends of a pipe, and a LogOutput into it."""
+    monkeypatch.setattr(log_output, "PATIENCE", 0.01)
     reader, writer = os.pipe()
-    yield reader, writer, Outlet(writer)
+    yield reader, writer, LogOutput(writer)
     for each in (reader, writer):
         try:
             os.close(each)
@@ -55,7 +55,7 @@ def whose(request, monkeypatch):
         raise PermissionError
 
     if request.param != "own":
-        monkeypatch.setattr(outlet.os, "open", refused)
+        monkeypatch.setattr(log_output.os, "open", refused)
 
 
 @pytest.mark.usefixtures("whose")
@@ -113,10 +113,10 @@ def test_it_follows_what_its_number_stands_for(pipe):
 
 def test_a_socket_is_no_place_to_wait_at_either(monkeypatch):
     """As systemd gives one."""
-    monkeypatch.setattr(outlet, "PATIENCE", 0.01)
+    monkeypatch.setattr(log_output, "PATIENCE", 0.01)
     here, there = socket.socketpair()
     with here, there:
-        out = Outlet(here.fileno())
+        out = LogOutput(here.fileno())
         for line in numbered(600):
             out.write(line)
         assert there.recv(1000) == numbered(1)[0][:1000]
@@ -126,7 +126,7 @@ def test_a_socket_is_no_place_to_wait_at_either(monkeypatch):
 def test_a_file_gets_all_of_it(tmp_path):
     path = tmp_path / "log"
     with path.open("wb") as file:
-        out = Outlet(file.fileno())
+        out = LogOutput(file.fileno())
         for line in numbered(3000):
             out.write(line)
     assert path.read_bytes() == b"".join(numbered(3000))
