@@ -301,7 +301,7 @@ class Batcher:
             reason = "full"
         elif self._return_wait:
             reason = "returned"
-        return lane.take(size, reason, self._now, self._eviction.drop)
+        return lane.take(size, reason, self._now, self._eviction)
 
     def _is_held(self, lane: Lane) -> bool:
         """Whether to wait for clients on their way back."""

@@ -72,14 +72,13 @@ class Admission:
         slack = min(slack, self.patience.limit(now))
         window, backlog = lane.window, self._lanes.backlog
         ahead = max(0.0, self._slots.until - now)
-        rows = lane.rows + request.rows
+        is_alone = self._lanes.is_by_age and backlog.rows == lane.rows
         # Nearly always there is time enough for far more than what waits.
-        if backlog.rows == lane.rows and window.is_soon(rows, HEADROOM * slack - ahead):
+        if is_alone and window.is_soon(lane.rows + request.rows, HEADROOM * slack - ahead):
             return
         if self._slots.idle and not backlog.rows:
             return  # a lone request is always tried, whatever the predictions
-        ahead += self._lanes.others(lane, request) / self._slots.width
-        wait = ahead + window.duration(lane.ahead(request) + request.rows, self._slots.width)
+        wait = ahead + self._lanes.work(lane, request, self._slots.width)
         if not window.admits(wait, slack):
             raise self.refused("wait", "The queue is too long for the deadline.", wait)
 

@@ -52,16 +52,23 @@ class Eviction:
 
     def prune_front(self, lane: Lane) -> None:
         """Drop from the front what is over, and what cannot be helped while others can."""
-        patience = self._admission.patience.limit(self.now)
         while (request := lane.head) is not None:
             if request.is_over or request.deadline <= self.now:
                 self.drop(lane.pop())
                 continue
-            slack = min(request.deadline, request.arrived + patience) - self.now
-            if request.taken or not lane.window.is_hopeless(lane.rows, request.rows, slack):
+            if not self.is_hopeless(lane, request, lane.rows):
                 return
-            lane.pop()
-            request.reject(self._admission.overloaded(self.now))
+            self.give_up(lane.pop())
+
+    def is_hopeless(self, lane: Lane, request: Request, queued: int) -> bool:
+        """Whether it would come too late, and with it the others of `queued` rows."""
+        patience = self._admission.patience.limit(self.now)
+        slack = min(request.deadline, request.arrived + patience) - self.now
+        return not request.taken and lane.window.is_hopeless(queued, request.rows, slack)
+
+    def give_up(self, request: Request) -> None:
+        """Refuse a request for the sake of the others."""
+        request.reject(self._admission.overloaded(self.now))
 
     def prune(self, now: float) -> None:
         """Drop whatever is over from all queues, at most once a batch."""

@@ -8,6 +8,8 @@ from itertools import count
 from ..request import Request
 from .ledger import Ledger
 
+RECENT = 1 / 8  # share of a batch in what is known of the batches
+
 
 class FairQueue:
     """Requests by client, each client's oldest first.
@@ -17,12 +19,14 @@ class FairQueue:
 
     __slots__ = (
         "_by_client", "_fair", "_heap", "_ledger", "_rows", "_tie", "priority", "rows", "served",
+        "share",
     )  # fmt: skip
 
     def __init__(self, priority: int, ledger: Ledger, *, fair: bool) -> None:
         self.priority = priority
         self.rows = 0  # not yet taken by a batch
         self.served = 0.0  # seconds, when a batch took some last
+        self.share = 1.0  # of late batches that was there for it while it had rows
         self._fair = fair
         self._ledger = ledger  # of all queues in front of the model
         self._by_client: dict[Hashable, deque[Request]] = {}
@@ -92,6 +96,10 @@ class FairQueue:
         request.taken += rows
         self._count(client, -rows)
         self.served = now
+
+    def offered(self, share: float) -> None:
+        """Note that `share` of a batch was there for it, as it had rows."""
+        self.share += RECENT * (share - self.share)
 
     def largest(self) -> Hashable:
         """The client with most rows, of those whose last request no batch has begun with."""

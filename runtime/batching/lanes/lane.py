@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 from ..batch.batch import Batch
 from ..observer import Release
@@ -10,6 +11,19 @@ from ..request import Request
 
 Drop = Callable[[Request], None]
 """Told of every request that is taken out because it is over, or because its time is."""
+
+
+class Evictor(Protocol):
+    """Is told of requests that are taken out of a lane without a batch."""
+
+    def drop(self, request: Request) -> None:
+        """It is over, or its deadline has passed."""
+
+    def is_hopeless(self, lane: "Lane", request: Request, queued: int) -> bool:
+        """Whether to give it up for the sake of the others, of `queued` rows with its own."""
+
+    def give_up(self, request: Request) -> None:
+        """Refuse it."""
 
 
 class Backlog:
@@ -63,14 +77,14 @@ class Lane:
         self._count(request.taken - request.rows, -request.size)
         return request
 
-    def take(self, room: int, reason: Release, now: float, drop: Drop) -> Batch:
+    def take(self, room: int, reason: Release, now: float, evictor: Evictor) -> Batch:
         """Up to `room` rows off the front, in order; what is over is dropped."""
         queue, requests, bounds, starts = self._queue, [], [0], []
         rows, size, is_split = 0, 0, False
         while queue and rows < room:
             request = queue[0]
             if request.is_over or request.deadline <= now:
-                drop(self.pop())
+                evictor.drop(self.pop())
                 continue
             start, stop = request.taken, request.rows
             if stop - start > room - rows:

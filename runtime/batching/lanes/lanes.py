@@ -13,8 +13,12 @@ KNOWN = 64  # lanes whose costs are remembered while nothing waits in them
 
 
 class Lanes:
-    """Lanes by key, and in the order of their oldest requests."""
+    """Lanes by key, and in the order of their oldest requests.
 
+    is_by_age  whether who comes later never comes first
+    """
+
+    is_by_age = True
     __slots__ = ("_by_key", "_limits", "_order", "_tie", "backlog", "cost")
 
     def __init__(self, limits: Limits) -> None:
@@ -69,6 +73,11 @@ class Lanes:
         rows = self.backlog.rows - lane.rows
         cost = lane.window.cost
         return len(self._order) * cost.alpha + rows * cost.beta if rows else 0.0
+
+    def work(self, lane: Lane, request: Request, executors: int) -> float:
+        """Seconds until `request` would be answered in `lane`, from free executors."""
+        rows = lane.ahead(request) + request.rows
+        return self.others(lane, request) / executors + lane.window.duration(rows, executors)
 
     def duration(self) -> float:
         """Seconds of work that wait in all of them."""

@@ -8,7 +8,7 @@ from ..observer import Release
 from ..policy.window import Limits, Window
 from ..request import Request
 from .fair_queue import FairQueue
-from .lane import Backlog, Drop, Lane
+from .lane import Backlog, Drop, Evictor, Lane
 from .ledger import Ledger
 
 MIN_SHARE = 1 / 8  # of the queue, from which others cannot evict a class or client
@@ -99,18 +99,25 @@ class RankedLane(Lane):
         self._count(request.taken - request.rows, -request.size)
         return request
 
-    def take(self, room: int, reason: Release, now: float, drop: Drop) -> Batch:
-        """Up to `room` rows by turns; what is over is dropped."""
+    def take(self, room: int, reason: Release, now: float, evictor: Evictor) -> Batch:
+        """Up to `room` rows by turns; what is over or hopeless is dropped."""
         if not self._order:
             self.arrange(now)
-        filling = Filling(self, room, now, drop)
-        order = self._order
+        filling = Filling(self, room, now, evictor)
+        order, early = self._order, 0
         if order and any(queue.priority < order[0].priority for queue in order[1:]):
-            filling.take(order[0], max(1, room // 2))
+            early = filling.take(order[0], max(1, room // 2))
             order = [*order[1:], order[0]]
         for queue in order:
-            filling.take(queue, room)
+            taken = filling.take(queue, room) + (early if queue is self._order[0] else 0)
+            queue.offered((taken + filling.room) / room)
         return filling.batch(reason)
+
+    def miss(self) -> None:
+        """Note that a batch of another lane runs while requests wait here."""
+        for queue in self._classes.values():
+            if queue.rows:
+                queue.offered(0.0)
 
     def prune(self, now: float, drop: Drop) -> None:
         """Drop every request that is over, or whose deadline has passed."""
@@ -135,6 +142,21 @@ class RankedLane(Lane):
         own = self._classes.get(priority)
         return rows + (own.ahead(request) if own is not None else 0)
 
+    def equivalent(self, request: Request) -> float:
+        """How many rows could be answered until those of `request` are, by its class' share.
+
+        Where that is small, its turns come rarely, with half a batch each.
+        """
+        queue = self._class_of(request)
+        if queue is None:
+            return self.ahead(request) + request.rows
+        share = max(queue.share, 1 / self.window.limit)
+        pause = (1 / share - 1) * self.window.limit / 2
+        return pause + (queue.ahead(request) + request.rows) / share
+
+    def _class_of(self, request: Request) -> FairQueue | None:
+        return self._classes.get(request.priority if self._limits.priorities else 0)
+
     def queues(self) -> Iterator[FairQueue]:
         """One for each priority."""
         return iter(self._classes.values())
@@ -150,22 +172,31 @@ class RankedLane(Lane):
 class Filling:
     """A batch that is being filled from several queues."""
 
-    def __init__(self, lane: RankedLane, room: int, now: float, drop: Drop) -> None:
+    def __init__(self, lane: RankedLane, room: int, now: float, evictor: Evictor) -> None:
         self._lane = lane
         self._room = room
         self._now = now
-        self._drop = drop
+        self._evictor = evictor
         self._requests: list[Request] = []
         self._bounds = [0]
         self._starts: list[int] = []
 
-    def take(self, queue: FairQueue, most: int) -> None:
-        """Take up to `most` rows of `queue`, while there is room."""
+    @property
+    def room(self) -> int:
+        """Rows that could still be taken."""
+        return self._room - self._bounds[-1]
+
+    def take(self, queue: FairQueue, most: int) -> int:
+        """Take up to `most` rows of `queue`, while there is room; how many were taken."""
         lane, seconds = self._lane, self._lane.window.row_seconds
-        most = min(most, self._room - self._bounds[-1])
+        before = self.room
+        most = min(most, before)
         while most and (request := queue.head) is not None:
             if request.is_over or request.deadline <= self._now:
-                self._drop(lane._pop(queue))  # noqa: SLF001  # the lane's other half
+                self._evictor.drop(lane._pop(queue))  # noqa: SLF001  # the lane's other half
+                continue
+            if self._evictor.is_hopeless(lane, request, lane.rows + self._bounds[-1]):
+                self._evictor.give_up(lane._pop(queue))  # noqa: SLF001
                 continue
             rows = min(most, request.rows - request.taken)
             self._requests.append(request)
@@ -176,6 +207,7 @@ class Filling:
             lane._count(-rows, 0)  # noqa: SLF001
             if request.taken == request.rows:
                 lane._pop(queue)  # noqa: SLF001
+        return before - self.room
 
     def batch(self, reason: Release) -> Batch:
         """What has been taken."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from math import ceil
 
 from ..policy.window import Limits, Window
 from ..request import Request
@@ -17,6 +18,7 @@ Places = list[tuple[FairQueue, RankedLane]]
 class RankedLanes(Lanes):
     """All requests that wait for one model, if `Limits` has priorities or shares."""
 
+    is_by_age = False
     __slots__ = ("_first", "_ledger")
 
     def __init__(self, limits: Limits) -> None:
@@ -49,6 +51,14 @@ class RankedLanes(Lanes):
     def delist_first(self) -> None:
         """Take that lane out."""
         self._order.pop(self._first)[2].is_listed = False
+        for lane in self._lanes():
+            lane.miss()
+
+    def work(self, lane: Lane, request: Request, executors: int) -> float:
+        """By what waits now, and by what more urgent requests have left of late batches."""
+        assert isinstance(lane, RankedLane)
+        rows = ceil(lane.equivalent(request))
+        return max(super().work(lane, request, executors), lane.window.duration(rows, executors))
 
     def others(self, lane: Lane, request: Request) -> float:
         """About how many seconds of work in other lanes `request` would wait for."""

@@ -2,8 +2,9 @@
 
 import asyncio
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from math import inf
 
 import pytest
 from hypothesis import given, settings
@@ -24,6 +25,7 @@ from modelbundle.tests.runtime.batching.simulation import (
 
 MACHINE = Machine()
 SLO = 0.05
+SECONDS = 2.0
 BATCH = MACHINE.alpha + MACHINE.beta * MACHINE.most  # seconds
 
 
@@ -37,6 +39,8 @@ class Stream:
     rows: int = 1
     key: int = 0
     patience: float | None = None
+    begins: float = 0.0
+    ends: float = inf
 
 
 class Asked(Request):
@@ -57,7 +61,7 @@ class Asked(Request):
         self.seen[self.client, "refused"].append(type(error).__name__)
 
 
-def serve(streams, seconds=2.0, seed=1, **limits):
+def serve(streams, seconds=SECONDS, seed=1, **limits):
     """Latencies by stream, and refusals."""
     seen = defaultdict(list)
     rng = random.Random(seed)
@@ -79,7 +83,7 @@ def serve(streams, seconds=2.0, seed=1, **limits):
         for stream in streams:
             rate = stream.load * MACHINE.capacity / stream.rows
             for at in Open(rate).arrivals(int(rate * seconds), rng):
-                if at < seconds:
+                if stream.begins <= at < min(stream.ends, seconds):
                     loop.call_at(began + at, arrive, stream)
         await asyncio.sleep(seconds)
         await batcher.stop()
@@ -128,6 +132,37 @@ class TestPriorities:
         assert len(seen["high", "refused"]) <= 0.01 * len(seen["high"])
         assert len(seen["low", "refused"]) > len(seen["low"])
 
+    @pytest.mark.parametrize(("high", "low"), [(0.5, 2.0), (0.9, 1.0), (0.5, 0.6), (0.8, 0.3)])
+    @pytest.mark.parametrize("key", [0, 1])
+    def test_what_cannot_be_answered_in_time_is_refused_and_costs_no_work(self, high, low, key):
+        """Whatever more urgent requests are still to come; but for the first moments of a flood."""
+        streams = [
+            Stream("high", high, priority=0, patience=0.5),
+            Stream("low", low, priority=3, patience=0.5, key=key),
+        ]
+
+        seen = serve(streams, priorities=True)
+
+        asked = SECONDS * MACHINE.capacity
+        kinds = Counter(seen["low", "refused"])
+        assert seen["high", "refused"] == []
+        assert kinds["DeadlineExceeded"] <= 0.05 * low * asked
+        if key == 0:  # else full batches are rare
+            assert len(seen["high"]) + len(seen["low"]) >= 0.9 * min(1.0, high + low) * asked
+
+    def test_a_class_that_had_nothing_left_to_it_is_let_in_once_there_is(self):
+        """What is known of a flood does not outlast it."""
+        streams = [
+            Stream("high", 1.5, priority=0, patience=0.5, ends=1.0),
+            Stream("low", 0.5, priority=3, patience=0.5, ends=1.0),
+            Stream("late", 0.5, priority=3, patience=0.5, begins=1.5),
+        ]
+
+        seen = serve(streams, priorities=True)
+
+        assert len(seen["low", "refused"]) > len(seen["low"])
+        assert seen["late", "refused"] == []
+
     def test_an_urgent_request_takes_the_place_of_another_in_a_full_queue(self):
         streams = [Stream("low", 3.0, priority=2), Stream("high", 0.05, priority=1)]
 
@@ -154,12 +189,20 @@ class TestPriorities:
 
 class TestFairness:
     def test_a_client_at_ten_times_the_rate_of_another_gets_at_most_half(self):
-        streams = [Stream("greedy", 5.0, patience=0.2), Stream("modest", 0.5, patience=0.2)]
+        streams = [Stream("greedy", 7.0, patience=0.2), Stream("modest", 0.7, patience=0.2)]
 
         seen = serve(streams, fairness=True)
 
         assert len(seen["greedy"]) <= 1.1 * len(seen["modest"])
+
+    def test_a_client_that_asks_for_less_than_its_part_gets_all_of_it(self):
+        """And the other what is left."""
+        streams = [Stream("greedy", 5.0, patience=0.2), Stream("modest", 0.4, patience=0.2)]
+
+        seen = serve(streams, fairness=True)
+
         assert len(seen["modest", "refused"]) <= 0.05 * len(seen["modest"])
+        assert len(seen["greedy"]) >= 0.5 * MACHINE.capacity * SECONDS
 
     def test_without_fairness_it_would_get_nearly_all(self):
         streams = [Stream("greedy", 5.0, patience=0.2), Stream("modest", 0.5, patience=0.2)]
