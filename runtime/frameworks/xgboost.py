@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,8 @@ class Xgboost(Framework):
             # Not `set_params`: it gives the booster all of them, also what only training reads.
             model.device = device
             model.n_jobs = count or model.n_jobs
+        if self._is_on_gpu:
+            _check_device(_booster(model))
         return model
 
     def methods(self, model: Any) -> tuple[str, ...]:
@@ -147,6 +150,23 @@ class Xgboost(Framework):
                 if each.are(given):
                     learned[name] = self._texts[name] = given
         return learned
+
+
+def _check_device(booster: Any) -> None:
+    """Refuse a booster that XGBoost has moved to the CPU, with a warning, where it finds no GPU.
+
+    Raises:
+        NoDevice: what `bundle serve --gpu` promises would not be so.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says what the error says
+        parameters = json.loads(booster.save_config()).get("learner", {}).get("generic_param", {})
+    if parameters.get("device") == "cpu":
+        raise NoDevice(
+            "XGBoost finds no GPU that it can use, and would compute on the CPU.",
+            hint="`nvidia-smi` says whether the driver works; a container also needs its library "
+            "(`NVIDIA_DRIVER_CAPABILITIES=compute,utility`).",
+        )
 
 
 def _predicted(booster: Any, data: Any, *, is_on_gpu: bool) -> Any:

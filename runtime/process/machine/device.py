@@ -19,6 +19,8 @@ _QUERY = "index,name,{},memory.total,driver_version,uuid"
 _CAPABILITY = ("compute_cap", "pci.bus_id")
 # Oldest Linux driver (NVIDIA's CUDA release notes, table 2), and a CUDA of that major version.
 _RUNS = (("580", "13.0"), ("525.60.13", "12.6"), ("450.80.02", "11.8"))
+# Oldest compute capability of PyTorch's builds for CUDA 12.6, the oldest CUDA it has builds for.
+_OLDEST = {"x86_64": (5, 0), "aarch64": (8, 0)}
 _TIMEOUT = 20.0  # seconds; the first call after boot initializes the driver
 
 
@@ -191,6 +193,8 @@ def _other_build(capability: str, archs: Sequence[str]) -> str:
     """Whether an older or a newer build would have the kernels."""
     built = [_version(arch.removesuffix("+PTX")) for arch in archs if arch[0].isdecimal()]
     if built and _version(capability) < min(built):
+        if _version(capability) < _OLDEST.get(platform.machine(), (0, 0)):
+            return "Use a newer GPU: no build of the libraries is for this one."
         return (
             "Older GPUs are in the builds for CUDA 12.6: lock the bundle with "
             "`accelerator: cuda==12.6`, or use a newer GPU."

@@ -1,5 +1,7 @@
 """Boosters, called in place where that can be done."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -97,10 +99,10 @@ def test_gaps_in_categories_and_booleans_are_answered_as_the_library_does(shops,
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"zone": 4}, "instances.zone: `4` is no category that the model knows"),
-        ({"city": "Bergen"}, "instances.city: `Bergen` is no category"),
-        ({"city": "Turin"}, "instances.city: `Turin` is no category"),
-        ({"city": 3}, "instances.city: `3` is no category"),
+        ({"zone": 4}, "instances.zone: `4` is not a category that the model knows"),
+        ({"city": "Bergen"}, "instances.city: `Bergen` is not a category"),
+        ({"city": "Turin"}, "instances.city: `Turin` is not a category"),
+        ({"city": 3}, "instances.city: `3` is not a category"),
         ({"zone": "a"}, r"instances\[0\].zone: expected a whole number"),
         ({"zone": 1.5}, r"instances\[0\].zone: expected a whole number, got 1.5"),
         ({"open": 1}, r"instances\[0\].open: expected true or false, got 1"),
@@ -118,7 +120,7 @@ def test_categories_of_two_kinds_in_one_column_are_refused(shops):
     """Beside each other they make a column that the library fails on."""
     _, loaded, side = shops
     row = {"zone": 2.0, "city": "Oslo", "open": None, "size": 3.0}
-    with pytest.raises(InvalidInput, match="city: `1` is no category"):
+    with pytest.raises(InvalidInput, match="city: `1` is not a category"):
         loaded.call("predict", table.collate(side, [row, row | {"city": 1}]))
 
 
@@ -142,6 +144,17 @@ def test_a_build_without_cuda_is_no_silent_fall_back_to_the_cpu(monkeypatch):
     with pytest.raises(NoDevice, match="cannot use a GPU"):
         LoadedModel.load(directory, "cuda:0")
     assert LoadedModel.load(directory).call("predict", np.array([[0.5]])).shape == (1,)
+
+
+@pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="XGBoost may find a GPU")
+@pytest.mark.skipif(not xgboost.build_info().get("USE_CUDA"), reason="a build for CPUs")
+@pytest.mark.parametrize("kind", ["wrapper", "booster"])
+def test_a_build_with_cuda_that_finds_no_gpu_is_none_either(kind):
+    model = xgboost.XGBRegressor(n_estimators=2).fit([[0.0], [1.0]], [0.0, 1.0])
+    saved = model if kind == "wrapper" else model.get_booster()
+    directory = Store.default().directory(modelbundle.save("m", saved, sample=[[0.5]]))
+    with pytest.raises(NoDevice, match="would compute on the CPU"):
+        LoadedModel.load(directory, "cuda:0")
 
 
 TOWNS = ["Köln", "Oslo", "Łódź", "東京", "Århus"]
@@ -172,7 +185,7 @@ def test_categories_beyond_ascii_are_answered_as_the_library_does(towns, asked):
     wanted = pd.DataFrame({"size": 0.5, "town": pd.Categorical(asked, TOWNS)})
     got = loaded.call("predict", table.collate(side, rows))
     assert got.tolist() == model.predict(wanted).tolist()
-    with pytest.raises(InvalidInput, match="town: `Aachen` is no category"):
+    with pytest.raises(InvalidInput, match="town: `Aachen` is not a category"):
         loaded.call("predict", table.collate(side, [{"size": 0.5, "town": "Aachen"}]))
 
 

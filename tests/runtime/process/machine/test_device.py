@@ -141,6 +141,14 @@ def test_a_gpu_without_kernels_is_told_which_build_has_them(smi, archs, mended):
     assert mended in caught.value.hint
 
 
+def test_a_gpu_older_than_all_builds_is_sent_to_none_of_them(smi):
+    smi("0, Tesla K80, 3.7, 11441, 580.65.06, GPU-1f0e\n")
+    with pytest.raises(NoDevice, match=r"capability 3\.7") as caught:
+        device.preflight((), {"archs": ["7.5", "9.0"]})
+    assert "Use a newer GPU" in caught.value.hint
+    assert "12.6" not in caught.value.hint
+
+
 def test_kernels_are_those_of_this_machine(smi):
     smi(TWO)
     here = platform.machine()
