@@ -21,6 +21,7 @@ class Connection(asyncio.BufferedProtocol):
     on_frame  called with each frame; an exception closes the connection, as a bad frame does
     on_lost   called once, with the reason: what was wrong with a frame, or "" at the end of stream
     on_room   called when more can be sent after `has_room` was False
+    takes_calls  whether this end is the service's, which bodies of any size come to
     """
 
     def __init__(
@@ -28,12 +29,14 @@ class Connection(asyncio.BufferedProtocol):
         on_frame: Callable[[Frame], None],
         on_lost: Callable[[str], None],
         on_room: Callable[[], None] = lambda: None,
+        *,
+        takes_calls: bool = False,
     ) -> None:
         self.has_room = True
         self._on_frame = on_frame
         self._on_lost = on_lost
         self._on_room = on_room
-        self._reader = FrameReader()
+        self._reader = FrameReader(takes_calls=takes_calls)
         self._transport: asyncio.Transport | None = None
         self._wrong = ""
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 _HEADER = struct.Struct("<B3xIQQ")  # kind, bytes of the head, bytes of the body, number
 
 MOST_HEAD = 1 << 24  # bytes: routes with their schemas are the largest
-MOST_BODY = 1 << 30  # bytes
+MOST_BODY = 1 << 30  # bytes of what a service sends; what a front sends has been limited before
 AT_ONCE = 1 << 16  # bytes read at once; a larger frame gets a buffer of its own
 
 
@@ -61,21 +61,23 @@ class Frame(NamedTuple):
             ValueError: when the frame is larger than the other end accepts.
         """
         head, body = self.head, self.body
-        if len(head) > MOST_HEAD or len(body) > MOST_BODY:
+        is_large = len(body) > MOST_BODY and self.kind != FrameKind.CALL
+        if is_large or len(head) > MOST_HEAD:
             raise ValueError(f"A message of {len(head) + len(body)} bytes is too large.")
         front = _HEADER.pack(self.kind, len(head), len(body), self.number) + head
         return [front, body] if body else [front]
 
 
 class FrameReader:
-    """Splits a stream of bytes into frames.
+    """Splits a stream of bytes into frames; `takes_calls` of any size, or else none that large.
 
     Example:
         size = sock.recv_into(reader.room())
         for frame in reader.read(size): ...
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, takes_calls: bool = False) -> None:
+        self._takes_calls = takes_calls
         self._small = memoryview(bytearray(AT_ONCE))
         self._filled = 0
         self._large: memoryview | None = None  # of a frame that does not fit
@@ -102,7 +104,7 @@ class FrameReader:
     def _read_small(self) -> Iterator[Frame]:
         small, start, end = self._small, 0, self._filled
         while end - start >= _HEADER.size:
-            kind, head, body, number = header = _header(small, start)
+            kind, head, body, number = header = self._header_at(start)
             at = start + _HEADER.size
             if end - at >= head + body:
                 start = at + head + body
@@ -118,18 +120,18 @@ class FrameReader:
             small[: end - start] = small[start:end]
         self._filled = end - start
 
+    def _header_at(self, start: int) -> tuple[FrameKind, int, int, int]:
+        kind, head, body, number = _HEADER.unpack_from(self._small, start)
+        is_call = self._takes_calls and kind == FrameKind.CALL
+        if head > MOST_HEAD or (body > MOST_BODY and not is_call):
+            raise BadFrame(f"A frame of {head + body} bytes was announced.")
+        try:
+            return FrameKind(kind), head, body, number
+        except ValueError:
+            raise BadFrame(f"There is no kind {kind} of frames.") from None
+
     def _begin_large(self, header: tuple[FrameKind, int, int, int], begun: memoryview) -> None:
         self._header = header
         self._large = memoryview(bytearray(header[1] + header[2]))
         self._large[: len(begun)] = begun
         self._filled = len(begun)
-
-
-def _header(data: memoryview, start: int) -> tuple[FrameKind, int, int, int]:
-    kind, head, body, number = _HEADER.unpack_from(data, start)
-    if head > MOST_HEAD or body > MOST_BODY:
-        raise BadFrame(f"A frame of {head + body} bytes was announced.")
-    try:
-        return FrameKind(kind), head, body, number
-    except ValueError:
-        raise BadFrame(f"There is no kind {kind} of frames.") from None

@@ -63,10 +63,23 @@ def test_a_size_that_nobody_would_send_is_no_frame():
         read(FrameReader(), header, [24])
 
 
-def test_what_the_other_end_would_not_take_is_not_sent():
-    class Huge(bytes):
-        def __len__(self):
-            return MOST_BODY + 1
+class Huge(bytes):
+    def __len__(self):
+        return MOST_BODY + 1
 
+
+def test_only_a_service_takes_a_call_of_any_size_which_a_front_has_let_in():
+    header = Frame(FrameKind.CALL, 1, b"", Huge()).pieces()[0]
+    service = FrameReader(takes_calls=True)
+    assert read(service, header, [24]) == []
+    assert len(service.room()) == MOST_BODY + 1
+    with pytest.raises(BadFrame):
+        read(FrameReader(), header, [24])
+    answer = struct.pack("<B3xIQQ", FrameKind.ANSWER, 0, MOST_BODY + 1, 1)
+    with pytest.raises(BadFrame):
+        read(FrameReader(takes_calls=True), answer, [24])
+
+
+def test_what_the_other_end_would_not_take_is_not_sent():
     with pytest.raises(ValueError, match="too large"):
         Frame(FrameKind.ANSWER, 1, b"", Huge()).pieces()
