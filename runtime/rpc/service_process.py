@@ -60,7 +60,7 @@ class ServiceProcess:
         self._generation = generation
         self._routes: Sequence[Route] = ()
         self._operations: Mapping[str, Operation] = {}
-        self._connection = Connection(self._hear, self._left)
+        self._connection = Connection(self._hear, self._left, takes_calls=True)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._windows: dict[int, FlowWindow] = {}
         self._is_told = asyncio.Event()  # to end, or because the front has gone
