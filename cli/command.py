@@ -8,11 +8,12 @@ from click.exceptions import UsageError
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from .help_formatter import HelpContext
+from .terminal.console import Console
 from .usage import unknown_command
 
 if TYPE_CHECKING:
     from click import Command as ClickCommand
-    from click import Context, HelpFormatter
+    from click import Context, HelpFormatter, Option, Parameter
 
 SECTIONS: Mapping[str, Sequence[str]] = {
     "From a model to a service": ("save", "build", "serve", "containerize"),
@@ -25,7 +26,18 @@ SECTIONS: Mapping[str, Sequence[str]] = {
 }
 
 
-class Command(TyperCommand):
+class WrittenHelp:
+    """Writes its help as every other result is written, also to a stdout that is full."""
+
+    def get_help_option(self, ctx: "Context") -> "Option | None":
+        """The option `--help`."""
+        option: Option | None = super().get_help_option(ctx)  # type: ignore[misc]
+        if option is not None:
+            option.callback = _write_help
+        return option
+
+
+class Command(WrittenHelp, TyperCommand):
     """A command whose positional arguments are described in its help.
 
     click 8.5 has a `help` of its own on arguments, which empties the one that typer 0.24 has set.
@@ -48,7 +60,7 @@ class Command(TyperCommand):
         super().format_options(ctx, formatter)
 
 
-class Group(TyperGroup):
+class Group(WrittenHelp, TyperGroup):
     """A command of commands, in the order in which a person meets them."""
 
     context_class = HelpContext
@@ -87,6 +99,12 @@ class Root(Group):
             found = [(name.ljust(width), self.commands[name]) for name in names]
             with formatter.section(section):
                 formatter.write_dl([(name, one.get_short_help_str(80)) for name, one in found])
+
+
+def _write_help(ctx: "Context", _: "Parameter", wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        Console().write(ctx.get_help())
+        ctx.exit()
 
 
 def arguments(command: "ClickCommand") -> list[tuple[TyperArgument, str]]:

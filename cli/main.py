@@ -29,8 +29,7 @@ class Ended(KeyboardInterrupt):
 def main() -> NoReturn:
     """Run the command line; `--version` is answered before anything heavy is imported."""
     arguments = sys.argv[1:]
-    if arguments in (["--version"], ["-V"]):
-        sys.stdout.write(f"bundle {__version__}\n")
+    if arguments in (["--version"], ["-V"]) and _says_version():
         sys.exit(0)
     text_mode.settle()
     try:
@@ -42,6 +41,16 @@ def main() -> NoReturn:
         _listen(signal.SIG_IGN)  # an impatient second Ctrl-C must not become a traceback
         code = _ended(error, arguments)
     sys.exit(code)
+
+
+def _says_version() -> bool:
+    """Whether that could be written; if not, the command says why, as all others do."""
+    try:
+        sys.stdout.write(f"bundle {__version__}\n")
+        sys.stdout.flush()
+    except (AttributeError, OSError):  # stdout was closed before the start, or is full
+        return False
+    return True
 
 
 def _run(arguments: list[str]) -> int:

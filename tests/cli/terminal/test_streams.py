@@ -42,12 +42,22 @@ def test_a_closed_stream_is_as_good_as_none(closing, tmp_path):
     assert shell(f"bundle doctor {closing}", tmp_path).returncode == 0
 
 
-@pytest.mark.parametrize("command", ["doctor", "doctor --json", "schema", "--help"])
+@pytest.mark.parametrize("command", ["--version", "--help", "schema"])
+def test_a_closed_stdout_is_as_good_as_none_for_what_is_only_printed(command, tmp_path):
+    done = shell(f"bundle {command} >&-", tmp_path)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["doctor", "doctor --json", "schema", "--help", "models list --help", "--version", "-V"],
+)
 def test_a_result_that_cannot_be_written_is_an_error(command, tmp_path):
     done = shell(f"bundle {command} >/dev/full", tmp_path)
 
     assert done.returncode == 1
-    assert "No space left on device" in done.stderr
+    assert "error: The result cannot be written: No space left on device.\n" in done.stderr
 
 
 def test_talk_that_cannot_be_written_does_not_stop_the_work(plain, tmp_path):
