@@ -15,6 +15,7 @@ from ..manifests.signature import Field, Side, Signature
 from ..pickles.scanning import scan
 from . import threads
 from .framework import Framework, Saved
+from .inplace_booster import InplaceBooster
 from .values import xgboost_categories, xgboost_columns
 from .values.xgboost_categories import Categories, CutTexts, Learned
 
@@ -33,6 +34,7 @@ class Xgboost(Framework):
 
     def __init__(self) -> None:
         self._is_on_gpu = False  # of the model that was loaded
+        self._in_place: InplaceBooster | None = None  # for that, where it can be
         self._categories: tuple[Any, dict[str, Categories]] | None = None  # whose
         self._texts: dict[str, tuple[Any, ...]] = {}  # of its columns, where XGBoost cut them
         self._is_live = True
@@ -98,6 +100,8 @@ class Xgboost(Framework):
             model.n_jobs = count or model.n_jobs
         if self._is_on_gpu:
             _check_device(_booster(model))
+        else:
+            self._in_place = InplaceBooster.of(_booster(model))
         return model
 
     def methods(self, model: Any) -> tuple[str, ...]:
@@ -122,13 +126,17 @@ class Xgboost(Framework):
         return {} if found is None else {0: np.asarray(found).tolist()}
 
     def call(self, model: Any, method: str, batch: Any) -> Any:
-        """Call a wrapper as it is, a booster in place or else through a DMatrix of its names."""
+        """Call a wrapper as it is, a booster in place or else through a DMatrix of its names.
+
+        Both are called with an `InplaceBooster`, unless the model is an author's own.
+        """
         booster, data = _booster(model), table.stack(batch)
         _check_categories(data)
         data = xgboost_columns.completed(data, lambda: self._known(booster, data))
+        quick = self._in_place if self._in_place and self._in_place.booster is booster else None
         if booster is not model:
-            return getattr(model, method)(data)
-        return _predicted(model, data, is_on_gpu=self._is_on_gpu)
+            return getattr(quick.within(model) if quick else model, method)(data)
+        return _predicted(quick or model, data, is_on_gpu=self._is_on_gpu)
 
     def _learned(self, booster: Any) -> dict[str, Categories]:
         """See there; once, for all of the model is written out for it."""

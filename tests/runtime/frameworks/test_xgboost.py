@@ -1,11 +1,13 @@
 """Boosters, called in place where that can be done."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import pytest
 import xgboost
+from sklearn.base import clone
 
 import modelbundle
 from modelbundle.bundler.store import Store
@@ -48,6 +50,82 @@ def test_another_number_of_columns_is_told_by_the_booster_itself():
     loaded = LoadedModel.load(Store.default().directory(item))
     with pytest.raises(ValueError, match="Feature shape mismatch"):
         loaded.call("predict", ROWS[:, :2])
+
+
+WRAPPERS = {
+    "binary": xgboost.XGBClassifier(n_estimators=3),
+    "classes": xgboost.XGBClassifier(n_estimators=3, objective="multi:softprob"),
+    "softmax": xgboost.XGBClassifier(n_estimators=3, objective="multi:softmax"),
+    "forest": xgboost.XGBRFClassifier(n_estimators=3),
+    "regressor": xgboost.XGBRegressor(n_estimators=3, missing=0.5),
+    "stopped early": xgboost.XGBRegressor(n_estimators=9, early_stopping_rounds=1),
+    "dart": xgboost.XGBRegressor(n_estimators=3, booster="dart"),
+    "linear": xgboost.XGBRegressor(n_estimators=3, booster="gblinear"),
+}
+
+
+@pytest.fixture(params=WRAPPERS)
+def wrapper(request):
+    """A model of scikit-learn's kind, and the same as a server loads it."""
+    model = clone(WRAPPERS[request.param]).set_params(n_jobs=1)
+    labels = (ROWS[:, 0] * (3 if "max" in request.param or "classes" in request.param else 2)) // 1
+    noise = {"eval_set": [(ROWS[::-1], labels)], "verbose": False}
+    model.fit(ROWS, labels, **noise if model.early_stopping_rounds else {})
+    item = modelbundle.save("m", model, sample=ROWS[:4])
+    return model, LoadedModel.load(Store.default().directory(item))
+
+
+def test_a_wrapper_answers_as_it_does_by_itself(wrapper):
+    model, loaded = wrapper
+    asked = ROWS.copy()
+    if model.booster != "gblinear":
+        asked[0, 1], asked[1, 2] = np.nan, 0.5
+    kinds = asked, asked.astype("f4"), ROWS.astype("i8"), asked[::2], np.asfortranarray(asked)
+    for method in loaded.manifest.methods:
+        for rows in (*kinds, asked[:1], asked):
+            answer, expected = loaded.call(method, rows), getattr(model, method)(rows)
+            assert answer.dtype == expected.dtype
+            assert np.array_equal(answer, expected)
+            assert answer.flags.writeable
+
+
+@pytest.fixture
+def booster():
+    """A booster, as a server loads it."""
+    trained = xgboost.train({}, xgboost.DMatrix(ROWS, ROWS[:, 0]), 3)
+    return LoadedModel.load(Store.default().directory(modelbundle.save("m", trained, sample=ROWS)))
+
+
+def test_matrices_do_without_xgboosts_python(booster, monkeypatch):
+    expected = booster.call("predict", ROWS)
+    monkeypatch.setattr(xgboost.Booster, "inplace_predict", None)
+    monkeypatch.setattr(xgboost.Booster, "predict", None)
+    assert np.array_equal(booster.call("predict", ROWS), expected)
+
+
+def test_a_version_that_keeps_its_library_elsewhere_is_called_as_it_wants(monkeypatch):
+    model = xgboost.XGBRegressor(n_estimators=3).fit(ROWS, ROWS[:, 0])
+    monkeypatch.delattr(xgboost.core, "_ProxyDMatrix")
+    item = modelbundle.save("m", model, sample=ROWS[:4])
+    loaded = LoadedModel.load(Store.default().directory(item))
+    assert np.array_equal(loaded.call("predict", ROWS), model.predict(ROWS))
+
+
+def test_threads_get_the_answers_to_their_own_rows(booster):
+    expected = booster.call("predict", ROWS)
+    with ThreadPoolExecutor(4) as threads:
+        asked = [index % 50 for index in range(2000)]
+        answers = list(threads.map(lambda i: booster.call("predict", ROWS[i : i + 9]), asked))
+    for index, answer in zip(asked, answers, strict=True):
+        assert np.array_equal(answer, expected[index : index + 9])
+
+
+def test_what_is_trained_anew_is_what_answers():
+    model = xgboost.XGBRegressor(n_estimators=3).fit(ROWS, ROWS[:, 0])
+    item = modelbundle.save("m", model, sample=ROWS[:4])
+    loaded = LoadedModel.load(Store.default().directory(item))
+    loaded.object.fit(ROWS, ROWS[:, 3])
+    assert np.array_equal(loaded.call("predict", ROWS), loaded.object.predict(ROWS))
 
 
 TABLE = pd.DataFrame(
