@@ -291,6 +291,13 @@ class Serve(Section):
             raise wrong("Without a port nothing is managed.", hint, ("management", "grpc"))
         return self
 
+    @model_validator(mode="after")
+    def _has_room(self) -> "Serve":
+        if self.max_body > self.limits.max_in_flight:
+            problem = "It is more than `limits.max_in_flight`: such a body would never be let in."
+            raise wrong(problem, "Raise `serve.limits.max_in_flight`, too.", ("max_body",))
+        return self
+
     @field_validator("apis")
     @classmethod
     def _routes(cls, apis: dict[str, Api]) -> dict[str, Api]:

@@ -20,6 +20,8 @@ import pytest
         ("serve.timeout", "30 sec", "one of"),
         ("serve.max_body", "16777216", "16MiB"),
         ("serve.max_body", "16mb", "one of"),
+        ("serve.max_body", "257MiB", "never be let in"),
+        ("serve", "{max_body: 2GiB, limits: {max_in_flight: 1GiB}}", "max_in_flight"),
         ("serve.log", "INFO", "info"),
         ("serve.access_log", "off", "`true` or `false`"),
         ("serve.access_log", "1", "`true` or `false`"),
