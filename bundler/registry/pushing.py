@@ -69,7 +69,7 @@ def push(  # noqa: PLR0913 - the public verb: one keyword for each decision of t
     """
     item, target = store.find(tag), parse(reference)
     names = _names(item, target)
-    place = _open(target, plain_http, limits, store)
+    place = _open(target, plain_http, limits, store, progress)
     with store.hold(item), remedy.add_hints(), disk.store_errors(f"push to `{target}`"):
         try:
             return _Push(item, store, place, target, progress).run(names, force=force)
@@ -96,9 +96,12 @@ def version_tag(version: str) -> str:
     return version.replace("+", "-")
 
 
-def _open(target: Reference, plain_http: bool, limits: Limits, store: "Store") -> Place:
+def _open(
+    target: Reference, plain_http: bool, limits: Limits, store: "Store", progress: Progress
+) -> Place:
     if isinstance(target, DirectoryReference):
         directory = Directory(target, limits)
+        directory.progress = progress
         with disk.store_errors(f"push to `{target}`"):
             directory.prepare()
         return directory

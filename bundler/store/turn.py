@@ -11,25 +11,37 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import StoreError
+from ..progress import NullProgress, Progress
 from . import drafts
 from .files import disk
 from .files.process import Process
 
 GRACE = 30.0  # seconds; a turn takes milliseconds
+_QUIET = 1.0  # seconds of waiting before it is told
 _LOOK = 0.02  # seconds between two looks, at most
 
 
 @contextmanager
-def taken(path: Path, grace: float = GRACE) -> Iterator[None]:
+def taken(
+    path: Path,
+    grace: float = GRACE,
+    progress: Progress = NullProgress(),  # noqa: B008 - it has no state
+) -> Iterator[None]:
     """Create the file at `path`, when its turn has come; it is removed when the block ends.
+
+    Whose turn it is, `progress` hears after a second.
 
     Raises:
         StoreError: when another process has kept it for `grace` seconds, and may be at work.
         OSError: when it cannot be created.
     """
-    deadline = time.monotonic() + grace
+    since, is_told = time.monotonic(), False
     while not _is_created(path):
-        _wait(path, grace, is_late=time.monotonic() > deadline)
+        waited = time.monotonic() - since
+        if waited > _QUIET and not is_told:
+            progress.step(f"Waiting for {_who(path)}, which has `{path}`")
+            is_told = True
+        _wait(path, grace, is_late=waited > grace)
     try:
         yield
     finally:
@@ -68,6 +80,14 @@ def _wait(path: Path, grace: float, *, is_late: bool) -> None:
         _end(path, text)
         return
     time.sleep(_LOOK * random.random())  # noqa: S311 - so that two do not look in step
+
+
+def _who(path: Path) -> str:
+    with suppress(OSError):
+        holder = _holder(disk.read(path))
+        if holder is not None and holder.is_near:
+            return f"process {holder.pid}"
+    return "a process of another machine"
 
 
 def _holder(text: bytes) -> Process | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ....runtime import digest as digests
 from ...errors import Damaged, RegistryError
+from ...progress import NullProgress, Progress
 from ...store import Blob, drafts, turn
 from ...store.files import disk, layout
 from ..http.limits import Limits
@@ -29,6 +30,7 @@ class Directory(LayoutPlace):
     def __init__(self, reference: DirectoryReference, limits: Limits = Limits()) -> None:  # noqa: B008
         super().__init__(reference, str(reference.path), limits)
         self._root = reference.path
+        self.progress: Progress = NullProgress()  # of whoever publishes here
 
     def has(self, blob: Blob) -> bool:
         """Whether the directory has the complete blob."""
@@ -107,7 +109,7 @@ class Directory(LayoutPlace):
         wanted = digests.of_bytes(manifest)
         self._write(blob_name(wanted), manifest)
         for _ in range(_LOOKS):
-            with turn.taken(self._root / ".index.turn"):
+            with turn.taken(self._root / ".index.turn", progress=self.progress):
                 index = self._index()
                 if (fresh := index.moved(manifest, tags)) != index:
                     self._write("index.json", fresh.encode())

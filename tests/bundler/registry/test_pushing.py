@@ -1,6 +1,7 @@
 """Pushing: to a real registry where there is one, and to one that counts what it is asked."""
 
 import json
+import os
 import threading
 import urllib.request
 
@@ -9,7 +10,9 @@ import pytest
 from modelbundle.bundler.errors import Damaged, InvalidTag, NotFound, Refused, RegistryError
 from modelbundle.bundler.registry.pulling import pull
 from modelbundle.bundler.registry.pushing import push
+from modelbundle.bundler.store.files.process import Process
 
+from ..recorded_progress import RecordedProgress
 from .conftest import QUICK, answering, sha
 
 
@@ -206,3 +209,19 @@ def test_a_registry_whose_disk_is_full_is_told_so(item, own_store, liar, nested)
     with pytest.raises(RegistryError, match=r"error \(No space left on device\)\.") as caught:
         push(item.tag, f"{liar.host}/x", own_store, limits=QUICK)
     assert "no room left" in caught.value.hint
+
+
+def test_who_waits_for_a_shared_directory_is_told_for_whom(item, own_store, tmp_path):
+    directory = tmp_path / "shared"
+    push(item.tag, str(directory), own_store)
+    turn = directory / ".index.turn"
+    turn.write_text(str(Process.current()))  # alive, and it has kept its turn
+
+    class Ending(RecordedProgress):
+        def step(self, text):
+            super().step(text)
+            turn.unlink()
+
+    progress = Ending()
+    push(item.tag, f"{directory}:other:1", own_store, progress=progress)
+    assert progress.steps == [f"Waiting for process {os.getpid()}, which has `{turn}`"]

@@ -14,6 +14,8 @@ from modelbundle.bundler.store import turn
 from modelbundle.bundler.store.files import disk
 from modelbundle.bundler.store.files.process import Process
 
+from ..recorded_progress import RecordedProgress
+
 TAKE = """
 import os, signal, sys
 from pathlib import Path
@@ -78,6 +80,19 @@ def test_a_stopped_process_keeps_its_turn_and_is_named(path, ended_by):
     with pytest.raises(StoreError, match=f"Process {pid} has kept `{path}`") as caught:
         turn.taken(path, grace=0).__enter__()
     assert caught.value.hint.endswith(f"`kill -9 {pid}`.")
+
+
+def test_who_waits_hears_once_for_whom(path, ended_by):
+    pid = ended_by(signal.SIGSTOP)
+
+    class Ending(RecordedProgress):
+        def step(self, text):
+            super().step(text)
+            os.kill(pid, signal.SIGKILL)
+
+    progress = Ending()
+    with turn.taken(path, progress=progress):
+        assert progress.steps == [f"Waiting for process {pid}, which has `{path}`"]
 
 
 @pytest.mark.parametrize("text", ["7.7.another-machine", ""])
