@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import orjson
 
 from ...runtime.data import media
+from ...runtime.data.codecs import instances
 from ...runtime.data.rows.predictions import to_instances
 from ...runtime.errors import PredictionFailed
 from . import rows, values
@@ -96,7 +96,7 @@ def _parameters(
             return only, "application/octet-stream"
     try:
         plain = {name: _json(value) for name, value in given.items()}
-        return orjson.dumps(plain), media.JSON
+        return instances.written(plain), media.JSON
     except (PredictionFailed, TypeError, ValueError) as error:
         raise WrongInput(f"`{route.name}`: an argument has no JSON: {error}") from None
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import orjson
 
 from ...runtime.data import media
-from ...runtime.data.codecs import npy, npz
+from ...runtime.data.codecs import instances, npy, npz
 from ...runtime.data.rows import table
 from ...runtime.data.rows.predictions import to_instances
 from ...runtime.errors import InvalidInput, PredictionFailed, RequestError
@@ -159,8 +158,8 @@ def _arrayed(array: np.ndarray) -> np.ndarray | None:
 
 
 def _json(batch: Any) -> Body:
-    instances = to_instances(batch, nan_as_null=True) if len(batch) else []
-    return orjson.dumps({"instances": instances}), media.JSON
+    listed = to_instances(batch, nan_as_null=True) if len(batch) else []
+    return instances.written({"instances": listed}), media.JSON
 
 
 def _what(value: Any) -> str:

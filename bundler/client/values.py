@@ -3,10 +3,9 @@
 from typing import Any, Literal
 
 import numpy as np
-import orjson
 
 from ...runtime.data import media
-from ...runtime.data.codecs import npy, npz
+from ...runtime.data.codecs import instances, npy, npz
 from ...runtime.errors import RequestError
 from .contract import Route
 from .wire.failures import ClientError
@@ -54,7 +53,7 @@ def _read(reply: Reply) -> Any:
         if kind == media.NPZ:
             return npz.loads(reply.body, MOST_BYTES)
         if kind == media.JSON:
-            made = orjson.loads(reply.body)
+            made = instances.exact(reply.body)
             is_rows = isinstance(made, dict) and set(made) == {"predictions"}
             return made["predictions"] if is_rows else made
         if kind.startswith("text/"):

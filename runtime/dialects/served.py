@@ -221,6 +221,17 @@ class Served:
         queue = runner.queue(self.method)
         return queue if queue.batcher.limits.mergeable else None
 
+    async def decode(self, body: bytes, content_type: str, deadline: float) -> Any:
+        """The batch in a body of the native form, read where such bodies are read.
+
+        Raises:
+            RequestError: as the native route does; NotSupported for an author's class.
+        """
+        if not isinstance(self._operation, ModelOperation) or not self.condition.takes_requests:
+            self.check(1)
+            raise self._not_ready()
+        return await self._operation.decode(body, content_type, deadline)
+
     async def call(
         self, inquiry: Inquiry, body: bytes, content_type: str, accept: str
     ) -> Payload | Stream:

@@ -13,6 +13,11 @@ from ..depth import too_deep
 _SHOWN = 64  # characters of a key that an error repeats
 _KEY = re.compile(rb'"[ \t\r\n]*:')
 _NO_NUMBER = re.compile(r".?-?(NaN|nan|Infinity|inf)\b", re.DOTALL)
+_AS_ORJSON: dict[str, Any] = {
+    "ensure_ascii": False,
+    "allow_nan": False,
+    "separators": (",", ":"),
+}
 _CONTAINERS = frozenset({list, dict})
 _DIGITS = bytes(0x39 if each in b"0123456789" else 0x20 for each in range(256))
 _MANY = b"9" * 19  # digits of the shortest whole number that 64 bits may not hold
@@ -71,19 +76,28 @@ def exact(body: bytes) -> Any:
 
 
 def written(value: Any) -> bytes:
-    """The JSON of what was read so, with whole numbers of any length; arrays may stand in it."""
+    """The JSON of a value, with whole numbers of any length; arrays and JSON may stand in it.
+
+    Raises:
+        TypeError: for what is no JSON.
+    """
     try:
         return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
-    except TypeError:
-        return json.dumps(value, ensure_ascii=False, default=_listed).encode()
+    except TypeError as error:
+        try:
+            return json.dumps(value, default=_listed, **_AS_ORJSON).encode()
+        except ValueError:  # half a surrogate pair, for which orjson has the better words
+            raise error from None
 
 
 def _listed(value: Any) -> Any:
-    """An array, or a number of NumPy's, which orjson knows by itself.
+    """An array, a number of NumPy's, or JSON, which orjson knows by itself.
 
     Raises:
         TypeError: for anything else, which is no JSON.
     """
+    if isinstance(value, orjson.Fragment):
+        return exact(orjson.dumps(value))
     if not hasattr(value, "tolist"):
         raise TypeError(type(value).__name__)
     return value.tolist()
@@ -103,7 +117,7 @@ def _parse(body: bytes) -> Any:
 
 def dumps(predictions: Any) -> bytes:
     """The answer's body; a contiguous numeric ndarray is written without becoming a list."""
-    return orjson.dumps({"predictions": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)
+    return written({"predictions": predictions})
 
 
 def _reason(error: orjson.JSONDecodeError) -> str:

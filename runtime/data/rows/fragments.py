@@ -8,6 +8,7 @@ from typing import Any, Self
 import orjson
 
 from ...errors import PredictionFailed
+from ..codecs.instances import exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Fragments:
 
     def values(self) -> list[Any]:
         """Each row as Python's own types."""
-        values: list[Any] = orjson.loads(self.whole())
+        values: list[Any] = exact(self.whole())
         return values
 
     def place(self, row: int) -> int:

@@ -21,13 +21,15 @@ from .fragments import Fragments, Unfit
 _Read = Callable[[Fragments], list[Any]]
 _MISSING = ("NAType", "NaTType")  # of pandas; the first is equal to nothing, the other a datetime
 LEAST, MOST = -(2**63), 2**64 - 1  # of whole numbers in JSON, as orjson reads and writes it
+_LONGEST = 14_000  # bits of a whole number that is written, which takes time by their square
 
 
 def to_instances(output: Any, *, nan_as_null: bool = False) -> list[Any]:
     """One JSON-ready prediction per row: labels, lists of numbers, or records.
 
     A DataFrame, a dict and a tuple of arrays become records (a tuple's fields are called
-    `output-0`, `output-1`, ...).
+    `output-0`, `output-1`, ...). Whole numbers may be longer than orjson writes them: see
+    `instances.written`.
 
     Raises:
         PredictionFailed: for NaN and infinities unless `nan_as_null`, and for what is not JSON.
@@ -199,9 +201,9 @@ def _told(value: Any) -> Any:
 
 
 def _whole(value: int) -> int:
-    if LEAST <= value <= MOST:
+    if value.bit_length() <= _LONGEST:
         return value
-    raise PredictionFailed("A whole number of more than 64 bits is not JSON.")
+    raise PredictionFailed("The model answered with a whole number of more than 4,000 digits.")
 
 
 def _nested(array: np.ndarray, *, nan_as_null: bool) -> Any:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import orjson
 
 from ...data.codecs import instances
 from ...data.depth import check_depth
@@ -23,6 +22,7 @@ from ..catalog import Catalog
 from ..inquiry import Inquiry
 from ..reply import Reply
 from ..served import Served
+from . import pictures
 
 Form = Literal["enveloped", "listed", "single"]
 
@@ -88,6 +88,11 @@ async def answer(served: Served, inquiry: Inquiry, body: bytes, accept: str) -> 
 
 async def _question(served: Served, inquiry: Inquiry, body: bytes) -> tuple[Any, Form]:
     codec = codec_of(served)
+    if pictures.may_be_in(served, body):
+        found = Bare.of(codec.inputs, instances.parse(body))
+        files = pictures.files(found.rows)
+        if files is not None:
+            return await pictures.batch(served, inquiry, files), found.form
     if len(body) < _LARGE:
         return _read(codec, body)
     read = await work.read(served, inquiry.deadline, "bare", {}, body)
@@ -199,13 +204,22 @@ def as_reply(answer: Payload | Stream) -> Reply:
 
 def only(reply: Reply) -> Reply:
     """The one prediction in the envelope of an answer; any other answer as it is."""
+    found = _enveloped(reply)
+    return reply if found is None or len(found) != 1 else Reply(instances.written(found[0]))
+
+
+def listed(reply: Reply) -> Reply:
+    """The predictions in the envelope of an answer; any other answer as it is."""
+    found = _enveloped(reply)
+    return reply if found is None else Reply(instances.written(found))
+
+
+def _enveloped(reply: Reply) -> list[Any] | None:
     if not isinstance(reply.body, bytes) or reply.content_type != JSON:
-        return reply
+        return None
     value = instances.exact(reply.body)
     is_one = type(value) is dict and value.keys() == {"predictions"}
-    if not is_one or len(value["predictions"]) != 1:
-        return reply
-    return Reply(instances.written(value["predictions"][0]))
+    return value["predictions"] if is_one else None
 
 
 def codec_of(served: Served) -> Codec:
@@ -224,9 +238,9 @@ def _read(codec: Codec, body: bytes) -> tuple[Any, Form]:
 def _said(codec: Codec, output: Any, form: Form, accept: str) -> Payload:
     if form == "single":
         first = table.to_instances(output, nan_as_null=codec.nan_as_null)[0]
-        return Payload(orjson.dumps(first))
+        return Payload(instances.written(first))
     payload = codec.encode(output, accept)
     if form == "enveloped" or payload.content_type != JSON:
         return payload
     wire = table.to_wire(output, nan_as_null=codec.nan_as_null)
-    return Payload(orjson.dumps(wire, option=orjson.OPT_SERIALIZE_NUMPY))
+    return Payload(instances.written(wire))

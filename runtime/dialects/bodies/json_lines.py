@@ -5,8 +5,6 @@ Source: AWS, "Common Data Formats for Inference" (`application/jsonlines`); json
 
 from typing import Any
 
-import orjson
-
 from ...data import media
 from ...data.codecs import instances
 from ...data.payload import Codec
@@ -74,8 +72,9 @@ def _said(codec: Codec, output: Any, accept: str) -> Reply:
 
 def _told(said: list[Any], accept: str) -> Reply:
     if not media.ranked(accept, [TYPE]):
-        return Reply(orjson.dumps(said))
-    return Reply(b"".join(orjson.dumps(each) + b"\n" for each in said), content_type=TYPE)
+        return Reply(instances.written(said))
+    lines = (instances.written(each) + b"\n" for each in said)
+    return Reply(b"".join(lines), content_type=TYPE)
 
 
 def _lines(body: bytes, most: int) -> list[bytes]:

@@ -20,7 +20,8 @@ from ...manifests.signature import Field
 from ..inquiry import Inquiry
 from ..reply import Reply
 from ..served import Served
-from .bare import Bare, answer, answer_bytes, answer_rows, as_reply, only
+from . import pictures
+from .bare import Bare, answer, answer_bytes, answer_rows, as_reply, listed, only
 
 OCTETS = "application/octet-stream"
 TEXT = "text/plain"
@@ -32,7 +33,6 @@ _OF_ROWS = frozenset({*untyped_body.KINDS, media.CSV, media.MULTIPART})
 _WHOLE = frozenset({"data", "body"})
 """Names of a part that is all of the input."""
 
-_MAGIC = {b"\x89PNG\r\n\x1a\n": media.PNG, b"\xff\xd8\xff": media.JPEG}
 _ROWS = "instances"
 _JSON_STARTS = frozenset({b"{", b"[", b'"'})
 _MOST_FIELDS = 1024
@@ -98,7 +98,7 @@ class Raw:
 
     async def _answer(self, body: bytes, content_type: str) -> Reply:
         kind = media.essence(content_type)
-        if kind == _FORM and body.lstrip()[:1] not in {b"{", b"["}:
+        if kind == _FORM and body.lstrip()[:1] not in _JSON_STARTS:
             return await self._form(body)
         if kind == media.MULTIPART:
             return await self._form_data(body, content_type)
@@ -116,7 +116,7 @@ class Raw:
             return False
         if self._only is not None and self._only.dtype == "str":
             return kind.startswith("text/")
-        return self._takes_bytes or _pictured(body) != ""
+        return self._takes_bytes or pictures.kind_of(body) != ""
 
     async def _called(self, body: bytes, content_type: str) -> Reply:
         served, inquiry = self._served, self._inquiry
@@ -131,9 +131,10 @@ class Raw:
             return await self._rows([self._alone(field, _text(body))])
         if self._is_text and body and body.lstrip()[:1] not in _JSON_STARTS:
             return await self._called(body, TEXT)
-        guessed = _pictured(body)
+        guessed = pictures.kind_of(body)
         if guessed or (self._served.signature is None and kind):
-            return await self._called(body, guessed or kind)
+            told = await self._called(body, guessed or kind)
+            return told if self._served.signature is None else only(told)
         return await answer(self._served, self._inquiry, body, self._accept)
 
     async def _form(self, body: bytes) -> Reply:
@@ -182,7 +183,7 @@ class Raw:
         told = await self._called(self._inquiry.body, content_type)
         names = {part.name for part in parts}
         is_record = len(names) == len(parts) > 1  # which is one row, as it is in any other form
-        return only(told) if is_record else told
+        return only(told) if is_record else listed(told)
 
     def _alone(self, field: Field, value: str) -> Any:
         """A value as the whole of a row."""
@@ -208,11 +209,6 @@ class Raw:
     @property
     def _takes_bytes(self) -> bool:
         return self._only is not None and self._only.dtype == "bytes"
-
-
-def _pictured(body: bytes) -> str:
-    """The type of a picture, by how it begins."""
-    return next((kind for magic, kind in _MAGIC.items() if body.startswith(magic)), "")
 
 
 def _text(body: bytes) -> str:

@@ -15,6 +15,7 @@ from ...errors import InvalidInput, RequestError
 from ...models.operation import Stream
 from ...printable import printable
 from .. import work
+from ..bodies import pictures
 from ..bodies.bare import codec_of
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
@@ -89,6 +90,11 @@ class Seldon:
 
     async def _read(self, served: Served, inquiry: Inquiry) -> tuple[Message, Any]:
         body = inquiry.body
+        if pictures.are_taken(served):
+            message = Message.of(value_of(inquiry))
+            files = message.files()
+            if files is not None:
+                return message, await pictures.batch(served, inquiry, files)
         if len(body) < _LARGE:
             return _read(served, inquiry)
         said = inquiry.headers.get(b"content-type", b"").decode("latin-1")

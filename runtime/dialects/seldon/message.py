@@ -12,14 +12,15 @@ from math import prod
 from typing import Any, Literal, Self
 
 import numpy as np
-import orjson
 
+from ...data.codecs import instances
 from ...data.depth import check_depth
 from ...data.payload import Codec
 from ...data.rows import extent, free_values, table
 from ...data.rows.stacking import stacked
 from ...errors import BadPayload, InvalidInput
 from ...manifests.signature import OBJECTS, Side
+from ..bodies import pictures
 from ..bodies.bare import Bare, Form, of_bytes
 
 Kind = Literal["ndarray", "tensor", "strData", "binData", "jsonData"]
@@ -103,6 +104,16 @@ class Message:
             return codec.fitted(self._in_order(side, _tensor(self.content)))
         return codec.fitted(self.rows(side))
 
+    def files(self) -> list[bytes] | None:
+        """The pictures that its rows are; None where they are something else.
+
+        Raises:
+            InvalidInput, BadPayload: when it has no rows.
+        """
+        if self.kind == "binData":
+            return pictures.files([_bytes(self.content)])
+        return None if self.kind == "tensor" else pictures.files(self.rows(OBJECTS))
+
     def body(self) -> bytes:
         """The bytes of `binData`, or those of the text of `strData`.
 
@@ -173,7 +184,7 @@ def _tensor(tensor: Any) -> np.ndarray:
     try:
         return np.asarray(values, np.float64).reshape(shape)
     except (ValueError, OverflowError) as error:
-        raise InvalidInput("data.tensor: these are no numbers of a tensor.") from error
+        raise InvalidInput("data.tensor: expected numbers.") from error
 
 
 def _bytes(text: Any) -> bytes:
@@ -212,7 +223,7 @@ def _json(form: Form, said: Any) -> Any:
         return {"predictions": said}
     if form == "listed":
         return said
-    return orjson.loads(orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY))[0]
+    return instances.exact(instances.written(said))[0]
 
 
 def _single(value: Any) -> dict[str, Any] | None:

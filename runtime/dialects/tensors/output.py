@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import orjson
 
 from ...data.codecs import instances
-from ...data.rows import column, free_values, predictions
+from ...data.rows import column, predictions
 from ...data.rows.fragments import Fragments, Unfit
 from ...data.rows.stacking import stacked
 from ...errors import PredictionFailed
@@ -211,7 +210,7 @@ def _halved(tensor: Tensor) -> Tensor:
 def _of_rows(name: str, values: Any) -> Tensor:
     """JSON for each row, in which a number is a number, and text is text."""
     listed = predictions.to_instances(_rows(values), nan_as_null=True)
-    return Tensor(name, "BYTES", (len(listed),), [orjson.dumps(row) for row in listed])
+    return Tensor(name, "BYTES", (len(listed),), [instances.written(row) for row in listed])
 
 
 def _plain(value: Any) -> Any:
@@ -252,10 +251,6 @@ def _bytes(value: Any) -> bytes:
         return value
     if _is_base64(value):
         return base64.b64decode(value["b64"])
-    try:
-        plain = predictions.to_instances([value], nan_as_null=True)[0]
-    except PredictionFailed:
-        if free_values.is_narrow(value):
-            raise
-        return instances.written(value)  # an API's answer, whose numbers may be of any length
-    return plain.encode("utf-8", "surrogatepass") if type(plain) is str else orjson.dumps(plain)
+    plain = predictions.to_instances([value], nan_as_null=True)[0]
+    is_text = type(plain) is str
+    return plain.encode("utf-8", "surrogatepass") if is_text else instances.written(plain)

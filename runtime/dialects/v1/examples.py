@@ -11,7 +11,7 @@ import numpy as np
 from ...data.rows.predictions import columns
 from ...errors import InvalidInput
 from ...manifests.signature import Field, Side
-from .rows import from_rows, named
+from .rows import from_rows, is_other_name, named
 
 _MATRIX = 2
 
@@ -42,6 +42,8 @@ def from_examples(side: Side, body: dict[str, Any]) -> list[Any]:
 def _taken(side: Side, index: int, example: dict[str, Any]) -> dict[str, Any]:
     """The features of an example that the model takes, all of them."""
     found = {}
+    if len(example) == 1 and is_other_name(side, next(iter(example))):
+        return dict(zip((side.fields[0].name,), example.values(), strict=True))
     for field in side.fields:
         if field.name in example:
             found[field.name] = _feature(field, example[field.name])

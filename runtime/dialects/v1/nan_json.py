@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import orjson
 
 from ...data.codecs import instances
 from ...data.rows.predictions import columns, to_instances, to_wire, values
@@ -62,7 +61,7 @@ def dumps(build: Callable[[EncodeRows], Any], *, nan_as_null: bool = False) -> b
         if nan_as_null:
             raise
         return json.dumps(build(_with_nan), ensure_ascii=False, separators=(",", ":")).encode()
-    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    return instances.written(value)
 
 
 def _with_nan(output: Any) -> list[Any]:

@@ -10,6 +10,7 @@ from ..bodies.schemas import streamed
 from ..catalog import Catalog
 from ..paths import operation
 from ..served import Served
+from .rows import B64, WHOLE, is_other_name
 from .signature_def import DEFAULT
 
 Json = dict[str, Any]
@@ -118,7 +119,20 @@ def _item(side: Side) -> Json:
     if len(side.fields) != 1 or side.layout == "objects":
         return row(side)
     name, value = side.fields[0].name, _value(side, 0)
-    return {"anyOf": [value, _object({name: value}, name) | {"additionalProperties": False}]}
+    named = _object({name: value}, name) | {"additionalProperties": False}
+    return {"anyOf": [value, named, *_named_otherwise(side)]}
+
+
+def _named_otherwise(side: Side) -> list[Json]:
+    """An object with the only input, under a name that it may have, too."""
+    if side.layout == "tensors":
+        names: Json = {"enum": [name for name in WHOLE if is_other_name(side, name)]}
+    else:
+        names = {"not": {"const": B64}} if not is_other_name(side, B64) else {}
+    if len(side.fields) != 1 or not is_other_name(side, next(iter(WHOLE))):
+        return []
+    of_one = {"minProperties": 1, "maxProperties": 1, "propertyNames": names}
+    return [{"type": "object", "additionalProperties": _value(side, 0)} | of_one]
 
 
 def _columns(side: Side) -> Json:
@@ -148,6 +162,9 @@ def _examples(side: Side) -> Json:
     features = {field.name: _value(side, index) for index, field in enumerate(side.fields)}
     needed = [field.name for field in side.fields if not side.is_optional(field)]
     example = _object(features, *needed)  # others are passed over
+    others = _named_otherwise(side)
+    if others:
+        example = {"anyOf": [example, *others]}
     context: Json = {"properties": {key: {} for key in features}}
     return {
         "examples": {"type": "array", "minItems": 1, "items": example},

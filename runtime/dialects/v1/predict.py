@@ -5,6 +5,7 @@ from typing import Any
 
 from ...data.rows import table
 from ...errors import RequestError
+from ..bodies import pictures
 from ..catalog import Catalog
 from ..inquiry import Inquiry
 from ..reply import Reply
@@ -60,7 +61,7 @@ class Predict:
         asked = RequestBody(inquiry.body, inquiry.content_type)
         if served.signature is None or asked.is_large or not asked.is_json:
             return None
-        if CloudEvent.of(inquiry) is not None:
+        if CloudEvent.of(inquiry) is not None or pictures.may_be_in(served, asked.body):
             return None
         wording = Prediction(self._catalog, served, inquiry).worded(asked)
         return None if wording.served.signature is None else PredictQuestion(wording)

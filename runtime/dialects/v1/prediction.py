@@ -18,6 +18,7 @@ from ...errors import InvalidInput
 from ...manifests.signature import OBJECTS, Side
 from ...models.operation import Stream
 from .. import work
+from ..bodies import pictures
 from ..catalog import Catalog
 from ..inquiry import Inquiry
 from ..reply import Reply
@@ -29,6 +30,9 @@ _JSON_ALL_THE_SAME = frozenset(
     {"application/x-www-form-urlencoded", "application/octet-stream", "text/plain"}
 )
 """What clients say who say nothing: curl and those of TensorFlow Serving, which never looks."""
+
+_CONVENTIONAL = tuple(f"tensorflow/serving/{verb}" for verb in ("predict", "classify", "regress"))
+"""TensorFlow's own names for the signatures of its three calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,20 +150,40 @@ class PredictionReader:
             if batch is not None:
                 return _Question(self._method("", form.prefers), batch, "predictions")
         body, has_tokens = nan_json.loads(asked.body)
-        if type(body) is not dict:
-            raise InvalidInput("The body is not an object with `instances` or `inputs`.")
-        served = self._method(body.get("signature_name", ""), form.prefers)
-        if form.refused and body.get(form.refused) not in (None, {}):
-            raise InvalidInput(f"{form.refused}: this model takes none.")
+        served, listed, key = self._rows(body, form)
         if served.signature is None:
             return _Question(served, [], "")
-        listed, key = _FORMS[form.rows](served.signature.inputs, body)
         try:
             return _Question(served, _gathered(served, listed, has_tokens=has_tokens), key)
         except InvalidInput as error:
             if form.rows == "instances" or not error.detail.startswith("instances"):
                 raise
             raise InvalidInput(form.rows + error.detail.removeprefix("instances")) from None
+
+    async def pictured(
+        self, asked: RequestBody, form: BodyForm, inquiry: Inquiry
+    ) -> _Question | None:
+        """What is asked in JSON whose rows are pictures; None where they are something else.
+
+        Raises:
+            RequestError: as `question`.
+        """
+        served, listed, key = self._rows(nan_json.loads(asked.body)[0], form)
+        files = pictures.files(listed)
+        if files is None:
+            return None
+        return _Question(served, await pictures.batch(served, inquiry, files), key)
+
+    def _rows(self, body: Any, form: BodyForm) -> tuple[Served, list[Any], str]:
+        """The method to call, the rows for it, and the key of the answer."""
+        if type(body) is not dict:
+            raise InvalidInput("The body is not an object with `instances` or `inputs`.")
+        served = self._method(body.get("signature_name", ""), form.prefers)
+        if form.refused and body.get(form.refused) not in (None, {}):
+            raise InvalidInput(f"{form.refused}: this model takes none.")
+        if served.signature is None:
+            return served, [], ""
+        return served, *_FORMS[form.rows](served.signature.inputs, body)
 
     def _numbers(self, body: bytes) -> np.ndarray | None:
         """The rows of a body that has nothing else in it."""
@@ -173,7 +197,7 @@ class PredictionReader:
     def _method(self, name: Any, prefers: str) -> Served:
         """The method that `signature_name` means."""
         served = self.served
-        if name in ("", DEFAULT):
+        if name in ("", DEFAULT) or (name in _CONVENTIONAL and name not in served.methods):
             name = prefers if prefers in served.methods else served.method
         if not isinstance(name, str) or name not in served.methods:
             known = ", ".join(f"`{each}`" for each in served.methods)
@@ -249,6 +273,10 @@ class Prediction:
         return question, await question.served.answer(self._inquiry, question.batch)
 
     async def _read(self, asked: RequestBody, form: BodyForm) -> _Question:
+        if pictures.may_be_in(self.served, asked.body):
+            question = await self._reader.pictured(asked, form, self._inquiry)
+            if question is not None:
+                return question
         if not asked.is_large:
             return self._reader.question(asked, form)
         given = {"form": list(form)}

@@ -15,8 +15,9 @@ from ...errors import InvalidInput
 from ...manifests.signature import Field, Side
 from .nan_json import EncodeRows
 
-_B64 = "b64"
+B64 = "b64"
 _BYTES = "_bytes"
+WHOLE = ("data", "body")  # as TorchServe calls an input
 
 
 def from_rows(side: Side, rows: Any) -> list[Any]:
@@ -35,7 +36,7 @@ def from_rows(side: Side, rows: Any) -> list[Any]:
         return [_named(side.fields, row) for row in rows]
     field = side.fields[0]
     read = _reader(field)
-    bare = [read(_only(field, row)) for row in rows]
+    bare = [read(_only(side, row)) for row in rows]
     return bare if side.layout == "array" else [[value] for value in bare]
 
 
@@ -61,9 +62,24 @@ def from_columns(side: Side, inputs: Any) -> list[Any]:
     return from_rows(side, [dict(zip(inputs, row, strict=True)) for row in rows])
 
 
-def _only(field: Field, row: Any) -> Any:
+def _only(side: Side, row: Any) -> Any:
     """The value for the only input, which may be named."""
-    return row[field.name] if type(row) is dict and row.keys() == {field.name} else row
+    if type(row) is not dict or len(row) != 1:
+        return row
+    ((name, value),) = row.items()
+    return value if name == side.fields[0].name or is_other_name(side, name) else row
+
+
+def is_other_name(side: Side, name: str) -> bool:
+    """Whether the only input of a model may be called so, too.
+
+    An array has a name that nobody but us gave it; `data` and `body` are those of TorchServe's.
+    """
+    if len(side.fields) != 1 or side.fields[0].dtype == "object":
+        return False
+    if side.layout == "array":
+        return name != B64 or side.fields[0].dtype not in {"str", "bytes"}
+    return side.layout == "tensors" and name in WHOLE
 
 
 def _named(fields: Sequence[Field], row: Any) -> Any:
@@ -97,10 +113,10 @@ def _text(value: Any) -> Any:
         return (
             [_text(each) for each in value] if value and type(value[0]) in {list, dict} else value
         )
-    if type(value) is not dict or value.keys() != {_B64}:
+    if type(value) is not dict or value.keys() != {B64}:
         return value
     try:
-        return base64.b64decode(value[_B64], validate=True).decode()
+        return base64.b64decode(value[B64], validate=True).decode()
     except (TypeError, ValueError, binascii.Error) as error:
         raise InvalidInput('Expected UTF-8 text as {"b64": "..."}.') from error
 

@@ -112,6 +112,9 @@ def _infer(served: Served, name: str) -> Json:
 _SIZES: Json = {"type": "array", "items": {"type": "integer"}}
 
 
+_AS_MANY: Json = {"enum": [-1, [-1]], "description": "As many texts as there are."}
+
+
 def _answered(served: Served, specs: list[Spec]) -> Json:
     """A tensor of an answer; that of an author's class has the datatype that it turns out to be."""
     return _tensor(specs if served.signature is not None else [])
@@ -121,7 +124,8 @@ def _asked_freely(specs: list[Spec]) -> Json:
     """A tensor of a request of which nothing is known for sure; one text may stand alone."""
     said = _tensor(specs)
     data = {"anyOf": [said["properties"]["data"], {"type": "string"}]}
-    return said | {"properties": said["properties"] | {"data": data}}
+    shape = {"anyOf": [said["properties"]["shape"], _AS_MANY]}
+    return said | {"properties": said["properties"] | {"data": data, "shape": shape}}
 
 
 def _tensor(specs: list[Spec]) -> Json:
@@ -167,6 +171,8 @@ def _asked(spec: Spec, field: Field, *, is_only: bool) -> Json:
         {"type": "array", "items": each, "minItems": 1} for each in _unlike(value, nested)
     ]
     alone: list[Json] = [{"type": "string"}] if spec.datatype == "BYTES" else []
+    if alone and width == 1:
+        shape = {"anyOf": [shape, _AS_MANY]}
     said = "As many values as the sizes of the shape make, flat or nested."
     data = {"anyOf": lists + alone, "description": said}
     name: Json = {"const": spec.name}

@@ -14,6 +14,7 @@ import orjson
 from google.protobuf import json_format
 
 from ...data.regions import Place
+from ...dialects.bodies import pictures
 from ...dialects.catalog import Catalog
 from ...dialects.inquiry import Inquiry
 from ...dialects.memory import Memory
@@ -144,8 +145,12 @@ class Inference:
         if signature is None:
             work = partial(tensors.read, request, Memory(served))
             return await ask(served, inquiry, await self._background.run(work, is_long=is_long))
-        work = partial(_batch, signature.inputs, request, served)
-        batch = await self._background.run(work, is_long=is_long)
+        files = _files(request, served)
+        if files is not None:
+            batch = await pictures.batch(served, inquiry, files)
+        else:
+            work = partial(_batch, signature.inputs, request, served)
+            batch = await self._background.run(work, is_long=is_long)
         return from_output(signature, await served.answer(inquiry, batch))
 
     def _written(
@@ -195,6 +200,15 @@ class Inference:
             said.infer_response.id = request.id
             said.infer_response.model_name = request.model_name
         return said
+
+
+def _files(request: Any, served: Served) -> list[bytes] | None:
+    """The pictures in the one tensor of a request, for a model of pixels."""
+    if len(request.inputs) != 1 or request.inputs[0].datatype != "BYTES":
+        return None
+    if not pictures.are_taken(served):
+        return None
+    return pictures.files(tensors.read(request, Memory(served))[0].data)
 
 
 def _batch(side: Side, request: Any, served: Served) -> Any:

@@ -11,8 +11,9 @@ from typing import Any
 
 import grpc
 import numpy as np
-import orjson
 
+from ...data.codecs import instances
+from ...dialects.bodies import pictures
 from ...dialects.bodies.bare import codec_of
 from ...dialects.catalog import Catalog
 from ...dialects.inquiry import Inquiry
@@ -66,7 +67,8 @@ class Seldon:
         if served.signature is None:
             answer = await _called(served, inquiry, await do(_message, request))
         else:
-            message, batch = await do(_read, served, request)
+            asked = await _asked(served, inquiry, request)
+            message, batch = await do(_read, served, request) if asked is None else asked
             output = await served.answer(inquiry, batch)
             answer = await do(told, served, message, output)
         is_tf = request.data.WhichOneof("data_oneof") == "tftensor"
@@ -120,7 +122,7 @@ class Seldon:
 async def _called(served: Served, inquiry: Inquiry, message: Message) -> Mapping[str, Any]:
     answer = None if served.route.streaming else await called(served, inquiry, message)
     if answer is None or isinstance(answer, Stream):
-        raise NotSupported(f"`{served.name}` answers bit by bit; ask it over HTTP.")
+        raise NotSupported(f"`{served.name}` streams its answer; ask it over HTTP.")
     return answer
 
 
@@ -139,6 +141,15 @@ def _bounded(fields: extent.Fields) -> Callable[[Parse], Parse]:
         return read
 
     return reader
+
+
+async def _asked(served: Served, inquiry: Inquiry, request: Any) -> tuple[Message, Any] | None:
+    """A message of pictures for a model of pixels, and the batch; None for any other."""
+    if not pictures.are_taken(served) or request.data.WhichOneof("data_oneof") is not None:
+        return None
+    message = _message(request)
+    files = message.files()
+    return None if files is None else (message, await pictures.batch(served, inquiry, files))
 
 
 def _read(served: Served, request: Any) -> tuple[Message, Any]:
@@ -214,7 +225,7 @@ def _truth(request: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    return orjson.loads(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
+    return instances.exact(instances.written(value))
 
 
 def _write_meta(said: Any, meta: Mapping[str, Any]) -> None:

@@ -29,11 +29,11 @@ def read_list(said: Any) -> list[Any]:
 
 
 def write(said: Any, value: Any) -> None:
-    """Put what `orjson.loads` gives into a `Value`."""
+    """Put what JSON may be into a `Value`."""
     if isinstance(value, bool):
         said.bool_value = value
     elif isinstance(value, int | float):
-        said.number_value = value
+        _write_number(said, value)
     elif isinstance(value, str):
         said.string_value = value
     elif isinstance(value, Mapping):
@@ -45,6 +45,14 @@ def write(said: Any, value: Any) -> None:
     else:
         said.list_value.SetInParent()
         write_list(said.list_value, value)
+
+
+def _write_number(said: Any, value: float) -> None:
+    """As a double; an integer beyond all doubles as text."""
+    try:
+        said.number_value = value
+    except (OverflowError, TypeError, ValueError):
+        said.string_value = str(value)
 
 
 def write_list(said: Any, values: Sequence[Any]) -> None:

@@ -6,8 +6,8 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
-import orjson
 
+from ...data.codecs.instances import written
 from ...data.rows.fragments import Fragments
 from ...data.rows.predictions import columns, to_instances, values, without_rows
 from ...errors import PredictionFailed
@@ -128,7 +128,7 @@ def _flaw(value: Any, error: Exception) -> tuple[tuple[str | None, str, bool], b
 
 
 def _dumps(value: Any, *, nan_as_null: bool = False) -> bytes:
-    return orjson.dumps(to_instances([value], nan_as_null=nan_as_null)[0])
+    return written(to_instances([value], nan_as_null=nan_as_null)[0])
 
 
 def _unless(rows: int, own: int) -> int | None:

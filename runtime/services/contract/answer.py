@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from ...data.codecs.instances import written
 from ...data.media import ranked
 from ...data.payload import Codec, Payload
 from ...data.rows import table
@@ -53,7 +54,7 @@ class AnswerWriter:
     def json(self, result: Any) -> bytes:
         """The JSON of one value."""
         listed = table.to_instances([plain(arrayed(result))], nan_as_null=self.nan_as_null)
-        return orjson.dumps(listed[0])
+        return written(listed[0])
 
 
 def arrayed(value: Any) -> Any:

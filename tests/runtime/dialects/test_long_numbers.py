@@ -46,13 +46,12 @@ def typed(body):
     return {"content-type": "application/cloudevents+json"} if is_event else {}
 
 
-def answers(directory, asked, **bundle):
+def answers(directory, asked, *, isolation="thread", **bundle):
     """What a server of every dialect says to `(path, body)`; a cloud event is one in its type."""
 
     async def said():
-        written = write_bundle(
-            directory, serve={"isolation": "thread", "dialects": SPOKEN}, **bundle
-        )
+        serve = {"isolation": isolation, "workers": 1, "dialects": SPOKEN}
+        written = write_bundle(directory, serve=serve, **bundle)
         application = create_app(Plan.read(written))
         transport = httpx.ASGITransport(application)
         async with (
@@ -121,3 +120,37 @@ def test_what_stands_beside_the_rows_is_refused_too(tmp_path):
     for (path, _), answer in zip(asked, answers(tmp_path, asked), strict=True):
         assert answer.status_code == 400, (path, answer.text)
         assert "up to 64 bits" in answer.text, path
+
+
+class Long:
+    """Numbers longer than 64 bits, alone and in records, for the number of each row."""
+
+    def predict(self, rows):
+        return [row * LONG for row in rows]
+
+
+@pytest.mark.parametrize("isolation", ["thread", "process"])
+def test_a_model_answers_them_exactly(tmp_path, isolation):
+    """In each dialect: JSON has numbers of any length."""
+    write_model(tmp_path / "models" / "sums", Long(), inputs=OBJECTS, outputs=OBJECTS)
+    event = {"specversion": "1.0", "id": "1", "source": "x", "type": "y"}
+    tensor = {"name": "rows", "shape": [1], "datatype": "INT64", "data": [2]}
+    asked = [
+        ("/predict", {"instances": [2]}),
+        ("/v1/models/sums:predict", {"instances": [2]}),
+        ("/v1/models/sums:predict", {"inputs": [2]}),
+        ("/v1/models/sums:predict", event | {"data": {"instances": [2]}}),
+        ("/v2/models/sums/infer", {"inputs": [tensor]}),
+        ("/invocations", {"instances": [2]}),
+        ("/invocations", [2]),
+        ("/predictions/sums", [2]),
+        ("/predictions/sums", 2),
+        ("/api/v1.0/predictions", {"jsonData": [2]}),
+        ("/api/v1.0/predictions", {"jsonData": 2}),
+        ("/api/v1.0/predictions", {"data": {"ndarray": [2]}}),
+        ("/bentoml/sums", {"rows": [2]}),
+    ]
+    said = answers(tmp_path, asked, isolation=isolation)
+    for (path, body), answer in zip(asked, said, strict=True):
+        assert (path, body, answer.status_code) == (path, body, 200), answer.text
+        assert str(2 * LONG) in answer.text, (path, answer.text)

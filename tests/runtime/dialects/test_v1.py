@@ -53,6 +53,11 @@ def v1(server):
         ({"inputs": {"input": [[1, 2]]}}, {"outputs": [3.0]}),
         ({"signature_name": "serving_default", "instances": [[1, 2]]}, {"predictions": [3.0]}),
         ({"signature_name": "predict", "instances": [[1, 2]]}, {"predictions": [3.0]}),
+        ({"instances": [{"data": [1, 2]}, {"body": [3, 4]}]}, {"predictions": [3.0, 7.0]}),
+        (
+            {"signature_name": "tensorflow/serving/predict", "instances": [[1, 2]]},
+            {"predictions": [3.0]},
+        ),
     ],
 )
 def test_rows_and_columns_are_answered_in_their_own_form(v1, body, answer):
@@ -162,7 +167,7 @@ def test_versions_and_labels_stand_in_the_path(v1):
         ({"instances": 3}, 400),
         ({"instances": []}, 400),
         ({"instances": [[1, 2, 3]]}, 400),
-        ({"instances": [{"x": [1, 2]}]}, 400),
+        ({"instances": [{"x": [1, 2], "y": [1, 2]}]}, 400),
         ({"inputs": {"input": 3}}, 400),
         ({"inputs": "x"}, 400),
         ({"signature_name": "nothing", "instances": [[1, 2]]}, 400),
@@ -207,6 +212,22 @@ def test_nan_is_null_where_the_bundle_says_so(tmp_path_factory):
         assert told.json() == {"predictions": [None, 3.0]}
 
 
+def test_other_names_where_there_are_names(v1):
+    """The one input of an array has none of its own; columns and tensors are called by theirs."""
+    wrong = {"instances": [{"data": 41, "city": "Oslo"}]}
+    assert v1(wrong, "/v1/models/people:predict").status_code == 400
+    assert v1({"instances": [{"text": "a"}]}, "/v1/models/shout:predict").json() == {
+        "predictions": ["A"]
+    }
+    assert v1({"instances": [{"any": "a"}]}, "/v1/models/shout:predict").json() == {
+        "predictions": ["A"]
+    }
+    told = v1({"instances": [{"any": {"b64": "AAAA"}}]}, "/v1/models/weigh:predict")
+    assert told.json() == {"predictions": [3]}
+    as_it_is = v1({"instances": [{"data": 1}]}, "/v1/models/things:predict")
+    assert as_it_is.json() == {"predictions": [{"got": {"data": 1}}]}
+
+
 # --- classify, regress, explain ---
 
 
@@ -234,6 +255,10 @@ def test_a_number_is_a_regression(v1):
     """And a model without scores does not classify."""
     body = {"examples": [{"input": [1.0, 3.0]}]}
     assert v1(body, "/v1/models/sums:regress").json() == {"results": [4.0]}
+    other = {"signature_name": "tensorflow/serving/regress", "examples": [{"x": [1.0, 3.0]}]}
+    assert v1(other, "/v1/models/sums:regress").json() == {"results": [4.0]}
+    two = {"examples": [{"x": [1.0, 3.0], "y": 1}]}  # of which one was meant, or none
+    assert v1(two, "/v1/models/sums:regress").status_code == 400
     assert v1(body, "/v1/models/sums:classify").status_code == 400
     chosen = {**body, "signature_name": "predict_proba"}
     assert v1(chosen, "/v1/models/scores:regress").status_code == 400

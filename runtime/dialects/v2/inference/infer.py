@@ -9,6 +9,7 @@ import numpy as np
 from ....data.rows import table
 from ....errors import UnknownModel
 from ... import work
+from ...bodies import pictures
 from ...catalog import Catalog
 from ...inquiry import Inquiry
 from ...reply import Reply
@@ -90,7 +91,9 @@ class Infer:
         served.check_room()
         request = infer_request.read(inquiry, served)
         served = self._method(inquiry, served, request)
-        return None if served.signature is None else _question(inquiry, served, request)
+        if served.signature is None or _may_be_pictures(served, request):
+            return None
+        return _question(inquiry, served, request)
 
     def replies(
         self, questions: Sequence[InferQuestion], output: Any, bounds: Sequence[int]
@@ -129,6 +132,8 @@ class Infer:
             return None
         if served.regions is not None and infer_request.REGION in bytes(inquiry.body[:length]):
             return None  # which nobody else can look into
+        if pictures.are_taken(served) and b'"BYTES"' in bytes(inquiry.body[:length]):
+            return None  # which are decoded where forms are
         given = {"model": inquiry.parts["model"], "length": length}
         read = await work.read(served, inquiry.deadline, "v2", given, inquiry.body)
         if read is None:
@@ -142,6 +147,12 @@ class Infer:
     async def _asked(
         self, inquiry: Inquiry, served: Served, request: InferRequest
     ) -> InferQuestion:
+        files = (
+            pictures.files(request.tensors[0].data) if _may_be_pictures(served, request) else None
+        )
+        if files is not None:
+            batch = await pictures.batch(served, inquiry, files)
+            return _of_batch(served, inquiry.parts["model"], request, batch)
         if not _has_many_texts(inquiry):
             return _question(inquiry, served, request)
         async with self._turn:
@@ -217,12 +228,24 @@ def _question(inquiry: Inquiry, served: Served, request: InferRequest) -> InferQ
 def _of_request(served: Served, model: str, request: InferRequest) -> InferQuestion:
     signature = served.signature
     assert signature is not None
+    is_null = served.settings.nan == "null"
+    batch = to_batch(signature.inputs, request.tensors, nan_as_null=is_null, model=model)
+    return _of_batch(served, model, request, batch)
+
+
+def _of_batch(served: Served, model: str, request: InferRequest, batch: Any) -> InferQuestion:
+    signature = served.signature
+    assert signature is not None
     fields = signature.outputs.fields
     if request.outputs and fields:
         check_outputs(model, request.outputs, {field.name for field in fields})
-    is_null = served.settings.nan == "null"
-    batch = to_batch(signature.inputs, request.tensors, nan_as_null=is_null, model=model)
     return InferQuestion(served, model, request, batch)
+
+
+def _may_be_pictures(served: Served, request: InferRequest) -> bool:
+    """Whether its one tensor has files in it, for a model of pixels."""
+    is_of_files = len(request.tensors) == 1 and request.tensors[0].datatype == "BYTES"
+    return is_of_files and pictures.are_taken(served)
 
 
 def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:

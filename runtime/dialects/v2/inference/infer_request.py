@@ -187,7 +187,7 @@ def _tensor(
     """One input, and where the next one's binary data begin."""
     if type(said) is not dict:
         raise InvalidInput(f"{where}: expected an object.")
-    name, datatype, shape = said.get("name"), said.get("datatype"), said.get("shape")
+    name, datatype, shape = said.get("name"), said.get("datatype"), _shape(said)
     if type(name) is not str or not name:
         raise InvalidInput(f"{where}: expected `name` to be a string.")
     if type(datatype) is not str:
@@ -214,6 +214,14 @@ def _tensor(
             f"announced, {len(rest) - start} are left."
         )
     return from_raw(name, datatype, shape, memoryview(rest)[start:stop], memory.model), stop
+
+
+def _shape(said: Mapping[str, Any]) -> Any:
+    """The shape; for texts -1 is as many as there are, as clients of KServe's TorchServe say it."""
+    shape, data = said.get("shape"), said.get("data")
+    if said.get("datatype") != "BYTES" or shape not in (-1, [-1]) or type(data) not in {list, str}:
+        return shape
+    return [len(data) if type(data) is list else 1]
 
 
 def _implied(said: Mapping[str, Any], left: int) -> int | None:

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 import orjson
 
+from ....data.codecs import instances
 from ....data.rows import column, table
 from ....data.rows.fragments import Fragments
 from ....data.rows.predictions import is_numeric
@@ -60,7 +61,7 @@ class ListedRows:
     __slots__ = ("_texts",)
 
     def __init__(self, values: list[Any]) -> None:
-        self._texts = [orjson.dumps(each, option=orjson.OPT_SERIALIZE_NUMPY) for each in values]
+        self._texts = list(map(instances.written, values))
 
     def body(self, start: int, stop: int) -> bytes:
         """The answer's body with the rows `start:stop`."""

@@ -185,3 +185,36 @@ def test_wishes_are_heeded(parameters, is_sooner, priority):
     asked = Asked(b"", deadline=-1e300)
     infer_request.heed(parameters, asked, served)
     assert (asked.deadline, asked.priority) == (-1e300, 1), "nobody gets more time than there is"
+
+
+@pytest.mark.parametrize(
+    ("shape", "data", "values"),
+    [
+        (-1, "one text", [b"one text"]),
+        ([-1], "one text", [b"one text"]),
+        ([-1], ["a", "b"], [b"a", b"b"]),
+        (-1, ["a"], [b"a"]),
+    ],
+)
+def test_texts_without_a_number_of_them_are_as_many_as_there_are(shape, data, values):
+    """As KServe's examples for TorchServe send them."""
+    given = {"name": "x", "datatype": "BYTES", "shape": shape, "data": data}
+    (tensor,) = infer_request.read(Asked(json.dumps({"inputs": [given]}).encode()), SERVED).tensors
+    assert (list(tensor.shape), tensor.data) == ([len(values)], values)
+
+
+@pytest.mark.parametrize(
+    ("datatype", "shape", "data"),
+    [
+        ("INT32", [-1], [1]),
+        ("BYTES", [-1, 1], ["a"]),
+        ("BYTES", [-2], ["a"]),
+        ("BYTES", [-1], None),
+        ("BYTES", [-1], {}),
+        ("BYTES", -2, "a"),
+    ],
+)
+def test_no_other_shape_is_guessed(datatype, shape, data):
+    given = {"name": "x", "datatype": datatype, "shape": shape, "data": data}
+    with pytest.raises(InvalidInput):
+        infer_request.read(Asked(json.dumps({"inputs": [given]}).encode()), SERVED)
