@@ -5,6 +5,8 @@ import socket
 from dataclasses import dataclass
 from typing import Self
 
+from ..system import fd_message
+
 _MESSAGE = 64  # bytes, at most, of the message that carries a connection
 
 
@@ -58,7 +60,7 @@ class CallChannel:
         Raises:
             BlockingIOError: when no process has connected.
         """
-        data, descriptors, _, _ = socket.recv_fds(self.front, _MESSAGE, 1)
+        data, descriptors = fd_message.receive(self.front, _MESSAGE, 1)
         if not data or not descriptors:
             return None
         stream = socket.socket(fileno=descriptors[0])

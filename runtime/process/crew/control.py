@@ -35,12 +35,12 @@ from contextlib import suppress
 from typing import Any
 
 from ...errors import BundleError
+from ...system import fd_message
 
 log = logging.getLogger(__name__)
 
 _PIECE = 1 << 16
 _MOST = 253  # descriptors in one message: Linux's SCM_MAX_FD
-_PRIVATE = getattr(socket, "MSG_CMSG_CLOEXEC", 0)  # no program that is started gets them
 Event = dict[str, Any]
 
 
@@ -132,7 +132,7 @@ class ControlLine:
             BundleError: from a handler; it ends the server.
         """
         try:
-            data, descriptors, _, _ = socket.recv_fds(self._socket, _PIECE, _MOST, _PRIVATE)
+            data, descriptors = fd_message.receive(self._socket, _PIECE, _MOST)
         except BlockingIOError:
             return True
         except OSError:

@@ -17,6 +17,7 @@ from typing import NoReturn
 from ...models.model import LoadedModel
 from ...remote.channel import Channel
 from ...remote.model_process import serve_loaded
+from ...system import fd_message
 from ...system.prctl import end_with_parent
 from ..crew.child import run_child
 from ..crew.crew import UNFIT
@@ -70,7 +71,7 @@ class Template:
 
     def fork(self) -> bool:
         """Wait for a request, and fork; False once the line is closed."""
-        data, descriptors, _, _ = socket.recv_fds(self._line, _PIECE, MOST)
+        data, descriptors = fd_message.receive(self._line, _PIECE, MOST)
         if not data:
             return False
         asked = json.loads(data)

@@ -8,6 +8,8 @@ import pytest
 from modelbundle.runtime.errors import BundleError
 from modelbundle.runtime.process.crew.control import ControlPair
 
+from .few_descriptors import few_descriptors
+
 
 @pytest.fixture
 def control():
@@ -172,3 +174,36 @@ def test_descriptors_come_with_their_events(control):
     assert [os.read(each, 1) for each in (*taken["a"], *taken["b"])] == [b"0", b"1", b"2"]
     for each in (*reads, *writes, *taken["a"], *taken["b"]):
         os.close(each)
+
+
+def test_descriptors_of_an_event_that_goes_out_in_pieces_come_once(control):
+    """A second copy would be taken for that of the next event, and never be closed."""
+    reader, writer = os.pipe()
+    taken = []
+    control.front.on_event = lambda _: taken.extend(control.front.take(1))
+    control.supervisor.send("prepare", [writer], model="a" * (1 << 22))
+    os.close(writer)
+    while not (control.supervisor.flush() and taken):
+        assert control.front.read()
+    os.set_blocking(reader, False)
+    assert not os.get_inheritable(taken[0]), "a program that a model starts must not have it"
+    os.close(taken.pop())
+    assert os.read(reader, 1) == b"", "nobody has another"
+    os.close(reader)
+
+
+def test_who_is_to_flush_is_told_once_when_events_are_queued(control):
+    told = []
+    control.supervisor.on_full = lambda: told.append(len(control.supervisor._kept))
+    while len(control.supervisor._kept) < 3:
+        control.supervisor.send("process_started", number=1)
+    assert told == [1]
+
+
+def test_copies_that_cannot_all_be_made_leave_none(control):
+    while not control.supervisor._kept:
+        control.supervisor.send("process_started", number=1)
+    with few_descriptors(1) as is_unchanged:
+        with pytest.raises(OSError, match="Too many open files"):
+            control.supervisor.send("prepare", [0, 0], model="a")
+        assert is_unchanged()

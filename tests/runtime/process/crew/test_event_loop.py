@@ -27,7 +27,7 @@ def test_a_signal_is_told_once(loop):
 def test_a_noted_signal_does_not_wait(loop):
     late = []
     loop.later(0.2, lambda: late.append(1))
-    loop.note(signal.SIGTERM)
+    loop.add_signal(signal.SIGTERM)
     assert loop.wait() == [signal.SIGTERM]
     assert not late
 
@@ -188,3 +188,45 @@ def test_nothing_is_left_open_at_the_end_and_signals_wake_whom_they_woke_before(
 
 def descriptors():
     return {path.name for path in Path("/proc/self/fd").iterdir()}
+
+
+def test_who_takes_over_the_number_of_one_who_ends_is_heard(loop):
+    """A process that dies is replaced while its last words are read."""
+    reader, writer = os.pipe()
+    successor, heard = [], []
+
+    def end():
+        loop.unregister(reader)
+        os.close(reader)
+        again, other = os.pipe()
+        assert again == reader
+        successor.extend([again, other])
+        loop.register(again, lambda: heard.append(os.read(again, 1)) or True)
+        return False
+
+    loop.register(reader, end)
+    os.write(writer, b"a")
+    loop.wait()
+    os.write(successor[1], b"b")
+    loop.later(0.0, lambda: None)
+    loop.wait()
+    assert heard == [b"b"]
+    loop.unregister(successor[0])
+    for each in (writer, *successor):
+        os.close(each)
+
+
+def test_one_who_ends_while_it_is_written_to_harms_nobody(loop):
+    control = ControlPair()
+    number = control.supervisor.fileno()
+
+    def flush():
+        loop.unregister(number)
+        return True
+
+    loop.register(number, control.supervisor.read)
+    loop.write(number, flush)
+    loop.wait()
+    loop.later(0.0, lambda: None)
+    assert loop.wait() == []
+    control.close()
