@@ -118,8 +118,9 @@ def test_an_endless_body_is_cut_at_the_length(fetch, liar, tmp_path):
 
 @pytest.mark.parametrize("stated", ["", "bytes 5-9/10", "bytes 0-9/10", "nonsense", "bytes */10"])
 def test_another_range_than_asked_for_is_refused(fetch, liar, stated):
-    liar.twist("GET", "blobs", answering(206, b"0123456789", Content_Range=stated))
-    liar.twist("GET", "blobs", breaking(300_000), times=1)
+    wrong, begins = answering(206, b"0123456789", Content_Range=stated), breaking(300_000)
+    # Not by turns: on a busy machine the first answer may be late, and be asked for again.
+    liar.twist("GET", "blobs", lambda here: (wrong if here.headers.get("Range") else begins)(here))
     with pytest.raises(RegistryError, match="from byte 300,000 on"):
         fetch()
 
