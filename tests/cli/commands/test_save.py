@@ -10,8 +10,8 @@ def test_a_model_is_saved_and_the_next_command_is_said(bundle, trained):
     assert "next: bundle serve model:answer:" in done.err
 
 
-def test_an_object_with_nothing_to_call_is_saved_shown_and_not_served(bundle, trained):
-    (trained / "words.py").write_text("words = {'a': 1}\n")
+def test_an_object_with_nothing_to_call_is_saved_shown_and_not_served(bundle, plain):
+    (plain / "words.py").write_text("words = {'a': 1}\n")
 
     done = bundle("save", "words", "words:words")
 
@@ -21,8 +21,8 @@ def test_an_object_with_nothing_to_call_is_saved_shown_and_not_served(bundle, tr
     assert "nothing to call" in bundle("serve", "model:words", code=1).err
 
 
-def test_a_table_is_data_though_it_has_a_method_called_transform(bundle, trained):
-    (trained / "rows.py").write_text("import pandas\n\nframe = pandas.DataFrame({'a': [1]})\n")
+def test_a_table_is_data_though_it_has_a_method_called_transform(bundle, plain):
+    (plain / "rows.py").write_text("import pandas\n\nframe = pandas.DataFrame({'a': [1]})\n")
 
     assert "nothing to call" in bundle("save", "rows", "rows:frame").err
 
@@ -30,7 +30,7 @@ def test_a_table_is_data_though_it_has_a_method_called_transform(bundle, trained
     assert "nothing to call" in refused.err
 
 
-def test_the_json_begins_with_tag_and_digest(bundle, trained):
+def test_the_json_begins_with_tag_and_digest(bundle, plain):
     data = bundle("save", "answer", "train:model", "--json").json
 
     assert list(data)[:2] == ["tag", "digest"]
@@ -38,16 +38,16 @@ def test_the_json_begins_with_tag_and_digest(bundle, trained):
     assert data["tag"] == f"answer:{data['digest'][:12]}"
 
 
-def test_saving_the_same_again_gives_the_same_tag_and_no_new_bytes(bundle, saved):
+def test_saving_the_same_again_gives_the_same_tag_and_no_new_bytes(bundle, double):
     before = bundle("du", "--json").json
 
-    again = bundle("save", "answer", "train:model", "--sample", "sample.json", "--json").json
+    again = bundle("save", "double", "train:model", "--sample", "sample.json", "--json").json
 
-    assert again["tag"] == saved
+    assert again["tag"] == double
     assert bundle("du", "--json").json == before
 
 
-def test_version_labels_metadata_and_aliases_are_kept(bundle, trained):
+def test_version_labels_metadata_and_aliases_are_kept(bundle, plain):
     bundle(
         "save", "answer", "train:model", "--version", "2.1", "--alias", "canary",
         "--label", "team=growth", "--metadata", '{"auc": 0.9}',
@@ -63,9 +63,9 @@ def test_version_labels_metadata_and_aliases_are_kept(bundle, trained):
 
 
 def test_json_that_is_nested_too_deeply_or_says_a_thing_twice_is_an_error_of_one_line(
-    bundle, trained
+    bundle, plain
 ):
-    deep, twice = trained / "deep.json", '{"auc": 0.9, "auc": 0.1}'
+    deep, twice = plain / "deep.json", '{"auc": 0.9, "auc": 0.1}'
     deep.write_text("[" * 200_000)
     for option, given, said in (
         ("--metadata", deep, "nested too deeply"),
@@ -77,9 +77,9 @@ def test_json_that_is_nested_too_deeply_or_says_a_thing_twice_is_an_error_of_one
         assert said in refused.err
 
 
-def test_a_version_is_never_given_to_other_content(bundle, trained):
+def test_a_version_is_never_given_to_other_content(bundle, plain):
     bundle("save", "answer", "train:model", "--version", "1")
-    (trained / "train.py").write_text("def model(rows):\n    return rows\n")
+    (plain / "train.py").write_text("def model(rows):\n    return rows\n")
 
     refused = bundle("save", "answer", "train:model", "--version", "1", code=5)
 
@@ -87,13 +87,13 @@ def test_a_version_is_never_given_to_other_content(bundle, trained):
     assert "hint:" in refused.err
 
 
-def test_a_missing_module_attribute_and_file_each_say_which(bundle, trained):
+def test_a_missing_module_attribute_and_file_each_say_which(bundle, plain):
     assert "trian" in bundle("save", "a", "trian:model", code=1).err
     assert "`modell`" in bundle("save", "a", "train:modell", code=1).err
     assert "gone.onnx" in bundle("save", "a", "gone.onnx", code=1).err
 
 
-def test_a_name_that_cannot_be_one_is_a_usage_error(bundle, trained):
+def test_a_name_that_cannot_be_one_is_a_usage_error(bundle, plain):
     refused = bundle("save", "../../evil", "train:model", code=2)
 
     assert "not a valid name" in refused.err
@@ -135,9 +135,9 @@ def test_what_the_program_of_a_model_prints_is_no_part_of_the_result(bundle, tmp
     assert len(bundle("models", "list", "--json").json["models"]) == 1
 
 
-def test_the_axis_of_the_rows_is_said_where_the_steps_come_first(bundle, trained):
-    (trained / "steps.py").write_text("model = lambda steps: steps.sum(axis=0)\n")
-    np.save(trained / "steps.npy", np.ones((5, 2, 3)))
+def test_the_axis_of_the_rows_is_said_where_the_steps_come_first(bundle, plain):
+    (plain / "steps.py").write_text("model = lambda steps: steps.sum(axis=0)\n")
+    np.save(plain / "steps.npy", np.ones((5, 2, 3)))
 
     bundle("save", "steps", "steps:model", "--sample", "steps.npy", "--batch-axis", "1")
     assert "array(input-0 float64[n,5,3])" in bundle("show", "model:steps").out
