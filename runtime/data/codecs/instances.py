@@ -9,19 +9,14 @@ import orjson
 
 from ...errors import BadPayload, InvalidInput
 from ..depth import too_deep
+from ..json_text import exact, written
+
+__all__ = ["dumps", "exact", "loads", "parse", "written"]
 
 _SHOWN = 64  # characters of a key that an error repeats
 _KEY = re.compile(rb'"[ \t\r\n]*:')
 _NO_NUMBER = re.compile(r".?-?(NaN|nan|Infinity|inf)\b", re.DOTALL)
-_AS_ORJSON: dict[str, Any] = {
-    "ensure_ascii": False,
-    "allow_nan": False,
-    "separators": (",", ":"),
-}
 _CONTAINERS = frozenset({list, dict})
-_DIGITS = bytes(0x39 if each in b"0123456789" else 0x20 for each in range(256))
-_MANY = b"9" * 19  # digits of the shortest whole number that 64 bits may not hold
-_WIDE = re.compile(rb"-[0-9]{19}|(?<![0-9.])[0-9]{20}")
 
 
 def loads(body: bytes) -> list[Any]:
@@ -57,50 +52,6 @@ def parse(body: bytes) -> Any:
         if keys != colons and keys != len(_KEY.findall(body)):  # not even without what strings hold
             _refuse_duplicates(body)
     return value
-
-
-def exact(body: bytes) -> Any:
-    """Any JSON value as orjson reads it, but for whole numbers beyond 64 bits, which it rounds.
-
-    Raises:
-        orjson.JSONDecodeError: when it is no JSON, or has a number beyond all floats.
-        InvalidInput: when it is nested too deeply.
-    """
-    value = orjson.loads(body)
-    if _MANY not in body.translate(_DIGITS) or _WIDE.search(body) is None:
-        return value
-    try:
-        return json.loads(body)
-    except RecursionError:
-        raise too_deep("The body is") from None
-
-
-def written(value: Any) -> bytes:
-    """The JSON of a value, with whole numbers of any length; arrays and JSON may stand in it.
-
-    Raises:
-        TypeError: for what is no JSON.
-    """
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
-    except TypeError as error:
-        try:
-            return json.dumps(value, default=_listed, **_AS_ORJSON).encode()
-        except ValueError:  # half a surrogate pair, for which orjson has the better words
-            raise error from None
-
-
-def _listed(value: Any) -> Any:
-    """An array, a number of NumPy's, or JSON, which orjson knows by itself.
-
-    Raises:
-        TypeError: for anything else, which is no JSON.
-    """
-    if isinstance(value, orjson.Fragment):
-        return exact(orjson.dumps(value))
-    if not hasattr(value, "tolist"):
-        raise TypeError(type(value).__name__)
-    return value.tolist()
 
 
 def _parse(body: bytes) -> Any:

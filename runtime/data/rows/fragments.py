@@ -8,7 +8,7 @@ from typing import Any, Self
 import orjson
 
 from ...errors import PredictionFailed
-from ..codecs.instances import exact
+from ..json_text import exact
 
 
 @dataclass(frozen=True, slots=True)
