@@ -6,6 +6,8 @@ import shutil
 import signal
 import threading
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -45,8 +47,16 @@ SERVE = """serve:
 """
 
 
+def save(shop, canary, name, source):
+    """Save another model; its version and its digest."""
+    (shop.project / "more.py").write_text(f"{TRIPLE}\n\ntriple = model({str(canary)!r})\n")
+    done = shop("save", name, f"more:{source}", "--sample", "sample.json", "--json")
+    canary.unlink(missing_ok=True)
+    return done.json["version"], done.json["digest"]
+
+
 class Counter:
-    """Server, store and management port of one test."""
+    """Server, store and management port, and what `triple` touches where it is loaded."""
 
     def __init__(self, shop, server, port, canary):
         self.shop, self.server, self.port, self.canary = shop, server, port, canary
@@ -77,38 +87,61 @@ class Counter:
             for each in self.ask("/v2/repository/index", {}).json()
         }
 
-    def save(self, name, source="double", **given):
-        """Save another model while the server runs; its version."""
-        code = self.shop.project / "more.py"
-        code.write_text(
-            f"{TRIPLE}\n\ntriple = model({str(self.canary)!r})\nfrom train import model as double\n"
-        )
-        done = self.shop(
-            "save", name, f"more:{source}", "--sample", "sample.json", "--json", **given
-        )
-        self.canary.unlink(missing_ok=True)
-        return done.json["version"], done.json["digest"]
+
+@contextmanager
+def opened(own, canary, *, registration="store", control="none", target="."):
+    """A server of `double`."""
+    port = free_port()
+    path = own.project / "bundlefile.yaml"
+    path.write_text(
+        path.read_text() + SERVE.format(port=port, registration=registration, control=control)
+    )
+    if target != ".":
+        own("build")
+    with own.serving(target, "--env", "current", BUNDLE_MANAGEMENT_TOKEN=TOKEN) as server:
+        yield Counter(own, server, port, canary)
 
 
 @pytest.fixture
 def counter(shop, copy, tmp_path):
-    """A server of `double` beside a store of its own."""
+    """A server beside a store of its own, which has `double` alone."""
+    return partial(opened, copy(shop), tmp_path / "canary")
 
-    @contextmanager
-    def open_(*, registration="store", control="none", target=".", policy=None):
-        own, port = copy(shop), free_port()
-        path = own.project / "bundlefile.yaml"
-        path.write_text(
-            path.read_text() + SERVE.format(port=port, registration=registration, control=control)
-        )
-        if target != ".":
-            own("build")
-        options = () if policy is None else ("--policy", str(policy))
-        serving = own.serving(target, "--env", "current", *options, BUNDLE_MANAGEMENT_TOKEN=TOKEN)
-        with serving as server:
-            yield Counter(own, server, port, tmp_path / "canary")
 
-    return open_
+@pytest.fixture(scope="module")
+def tripled(shop, tmp_path_factory):
+    """A shop that has `triple` as well, its canary, and its version and digest."""
+    place = tmp_path_factory.mktemp("tripled")
+    shutil.copytree(shop.project, place / "project")
+    shutil.copytree(shop.home, place / "home", symlinks=True)
+    own = replace(shop, project=place / "project", home=place / "home")
+    return own, place / "canary", save(own, place / "canary", "triple", "triple")
+
+
+@pytest.fixture
+def richer(tripled, copy):
+    """A server beside a store of its own, which has `triple`, too."""
+    own, canary, _ = tripled
+    canary.unlink(missing_ok=True)
+    return partial(opened, copy(own), canary)
+
+
+@pytest.fixture(scope="module")
+def standing(tripled, tmp_path_factory):
+    """One server for several tests."""
+    own, canary, _ = tripled
+    project = shutil.copytree(own.project, tmp_path_factory.mktemp("standing") / "project")
+    with opened(replace(own, project=project), canary) as here:
+        yield here
+
+
+@pytest.fixture
+def here(standing):
+    """The server of several tests, without `triple`: neither loaded nor under a policy."""
+    standing.canary.unlink(missing_ok=True)
+    yield standing
+    (standing.shop.home / "policy.yaml").unlink(missing_ok=True)
+    standing.manage("DELETE", "/models/triple")
 
 
 class Traffic:
@@ -122,7 +155,7 @@ class Traffic:
 
     def _ask(self):
         with httpx.Client(base_url=self._url, timeout=30) as client:
-            while not self._ends.is_set():
+            while not self._ends.wait(0.01):
                 answer = client.post("/predict", json={"instances": [[1.0, 2.0]]})
                 if answer.status_code == 200 and answer.json() == {"predictions": [[2.0, 4.0]]}:
                     self.answered += 1
@@ -141,7 +174,7 @@ class Traffic:
 @pytest.mark.parametrize("target", [".", "twice"])
 def test_a_model_of_the_store_comes_and_goes_under_the_traffic_of_another(counter, target):
     with counter(target=target) as here, Traffic(here.server.url) as traffic:
-        version, _ = here.save("triple", "triple")
+        version, _ = save(here.shop, here.canary, "triple", "triple")
         assert here.infer("/v2/models/triple").status_code == 404
         done = here.register("triple")
         assert done.json() == {
@@ -186,7 +219,7 @@ def test_a_model_of_the_store_comes_and_goes_under_the_traffic_of_another(counte
 def test_a_version_comes_beside_those_that_are_there(counter):
     with counter() as here, Traffic(here.server.url) as traffic:
         old = here.manage("GET", "/models/double").json()[0]["modelVersion"]
-        new, _ = here.save("double", "triple")
+        new, _ = save(here.shop, here.canary, "double", "triple")
         assert here.register(f"double:{new}").status_code == 200
         assert here.index() == {("double", old): "READY", ("double", new): "READY"}
 
@@ -207,9 +240,9 @@ def test_a_version_comes_beside_those_that_are_there(counter):
     assert traffic.failures == []
 
 
-def test_who_may_load_models_over_the_open_port_may_bring_them_too(counter):
-    with counter(control="explicit") as here:
-        version, _ = here.save("triple", "triple")
+def test_who_may_load_models_over_the_open_port_may_bring_them_too(richer, tripled):
+    version, _ = tripled[-1]
+    with richer(control="explicit") as here:
         assert here.ask("/v2/repository/models/triple/load", {}).status_code == 200
         assert here.infer("/v2/models/triple").status_code == 200
         assert here.ask("/v2/repository/models/triple/unload", {}).status_code == 200
@@ -227,9 +260,8 @@ def test_who_may_load_models_over_the_open_port_may_bring_them_too(counter):
         )
 
 
-def test_it_outlives_a_process_of_the_server_but_not_the_server(counter, eventually):
-    with counter(control="explicit") as here:
-        here.save("triple", "triple")
+def test_it_outlives_a_process_of_the_server_but_not_the_server(richer, eventually):
+    with richer(control="explicit") as here:
         assert here.register("triple").status_code == 200
         before = here.manage("GET", "/models/triple").json()[0]["workers"][0]["pid"]
         status = Path(f"/proc/{before}/status").read_text()
@@ -252,9 +284,8 @@ def test_it_outlives_a_process_of_the_server_but_not_the_server(counter, eventua
         assert answers("/v2/models/double")
 
 
-def test_without_a_word_in_the_bundlefile_nothing_comes(counter):
-    with counter(registration="none", control="explicit") as here:
-        here.save("triple", "triple")
+def test_without_a_word_in_the_bundlefile_nothing_comes(richer):
+    with richer(registration="none", control="explicit") as here:
         refused = here.register("triple")
         assert refused.status_code == 403
         assert "is no model of this bundle" in refused.json()["message"]
@@ -262,9 +293,9 @@ def test_without_a_word_in_the_bundlefile_nothing_comes(counter):
         assert not here.canary.exists()
 
 
-def test_the_token_makes_nothing_run_that_this_machine_does_not_trust(counter):
-    with counter() as here, Traffic(here.server.url) as traffic:
-        _, digest = here.save("triple", "triple")
+def test_the_token_makes_nothing_run_that_this_machine_does_not_trust(here, tripled):
+    _, digest = tripled[-1]
+    with Traffic(here.server.url) as traffic:
         trust = here.shop.home / "trust" / digest
         kept = trust.read_bytes()
         trust.unlink()
@@ -282,26 +313,24 @@ def test_the_token_makes_nothing_run_that_this_machine_does_not_trust(counter):
     assert traffic.failures == []
 
 
-def test_a_policy_of_signers_holds_for_what_comes_later(counter, write_key):
-    with counter() as here:
-        here.save("triple", "triple")
-        key = here.shop.project / "ours.pem"
-        write_key(key)
-        rules = [{"name": "*", "signed_by": [{"key": str(key.with_suffix(".pub"))}]}]
-        policy = here.shop.home / "policy.yaml"
-        policy.write_text(json.dumps({"version": 1, "rules": rules}))
-        refused = here.register("triple")
-        assert refused.status_code == 403
-        assert "it is not signed as that asks" in refused.json()["message"]
-        assert str(here.shop.home) not in refused.text
-        assert not here.canary.exists()
-        here.shop("sign", "model:triple", "--key", str(key))
-        assert here.register("triple").status_code == 200
+def test_a_policy_of_signers_holds_for_what_comes_later(here, write_key):
+    key = here.shop.project / "ours.pem"
+    write_key(key)
+    rules = [{"name": "*", "signed_by": [{"key": str(key.with_suffix(".pub"))}]}]
+    policy = here.shop.home / "policy.yaml"
+    policy.write_text(json.dumps({"version": 1, "rules": rules}))
+    refused = here.register("triple")
+    assert refused.status_code == 403
+    assert "it is not signed as that asks" in refused.json()["message"]
+    assert str(here.shop.home) not in refused.text
+    assert not here.canary.exists()
+    here.shop("sign", "model:triple", "--key", str(key))
+    assert here.register("triple").status_code == 200
 
 
-def test_a_damaged_model_is_refused_and_nobody_else_notices(counter):
-    with counter() as here, Traffic(here.server.url) as traffic:
-        _, digest = here.save("triple", "triple")
+def test_a_damaged_model_is_refused_and_nobody_else_notices(here, tripled):
+    _, digest = tripled[-1]
+    with Traffic(here.server.url) as traffic:
         listed = json.loads((here.shop.home / "blobs" / "sha256" / digest).read_bytes())
         files = listed["io.modelbundle.model.v1"]["files"]
         [weights] = [each for each in files if each["path"].endswith(".pkl")]
@@ -323,23 +352,7 @@ def test_a_damaged_model_is_refused_and_nobody_else_notices(counter):
 @pytest.mark.parametrize(
     "name", ["../double", "--help", "https://example.com/a.mar", "a b", "x" * 300, "a:b:c", "é"]
 )
-def test_what_is_no_name_is_never_asked_for(counter_once, name):
-    refused = counter_once.register(name)
+def test_what_is_no_name_is_never_asked_for(here, name):
+    refused = here.register(name)
     assert refused.status_code == 403
     assert "it is not the name of a model in a store" in refused.json()["message"]
-
-
-@pytest.fixture(scope="module")
-def counter_once(shop, tmp_path_factory):
-    """One server for requests that change nothing."""
-    place, port = tmp_path_factory.mktemp("once"), free_port()
-    shutil.copytree(shop.project, place / "project")
-    path = place / "project" / "bundlefile.yaml"
-    path.write_text(
-        path.read_text() + SERVE.format(port=port, registration="store", control="none")
-    )
-    import dataclasses
-
-    own = dataclasses.replace(shop, project=place / "project")
-    with own.serving(".", "--env", "current", BUNDLE_MANAGEMENT_TOKEN=TOKEN) as server:
-        yield Counter(own, server, port, place / "canary")
