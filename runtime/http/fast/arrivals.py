@@ -9,11 +9,11 @@ from .requests.fast_request import FastRequest
 from .requests.request_tracker import RequestTracker
 
 AT_ONCE = 1 << 17  # bytes of bodies that are read before the loop has another turn
-TOGETHER = 64  # requests that are begun with before it is seen whether a model has answered
+TOGETHER = 64  # requests that are taken before the batcher is polled again
 
 
 class Arrivals(ABC):
-    """Collects requests until the turn is over, and keeps the tasks of those that have one."""
+    """Collects the requests of one turn of the event loop, and keeps the tasks of some of them."""
 
     def __init__(self, tracker: RequestTracker) -> None:
         self.tracker = tracker
@@ -22,20 +22,20 @@ class Arrivals(ABC):
 
     @abstractmethod
     def _take(self, arrived: Sequence[FastRequest]) -> None:
-        """Begin with these requests."""
+        """Start to handle these requests."""
 
     @abstractmethod
     def _poll(self) -> None:
-        """Go on with the batches of these requests' models."""
+        """Let the batchers of these requests form and finish batches."""
 
     def arrived(self, request: FastRequest) -> None:
-        """Take a request, whose body is complete, with the others of this turn."""
+        """Add a request whose body is complete to the others of this turn."""
         if not self._arrived:
             asyncio.get_running_loop().call_soon(self._turn)
         self._arrived.append(request)
 
     def forget(self, request: FastRequest) -> None:
-        """Do nothing more for a client that has left."""
+        """Cancel the task of a request whose client has gone."""
         if request in self._tasks:
             self._tasks[request].cancel()
 
@@ -45,14 +45,14 @@ class Arrivals(ABC):
         if len(arrived) <= TOGETHER:
             self._take(arrived)
             return
-        # Of thousands of clients thousands may ask in one turn. A model that had only one batch in
-        # each would have next to nothing to do, the longer the turn, the less.
+        # Thousands of requests may arrive in one turn. The batcher is polled in between, so that
+        # the model is not idle until all of them are decoded.
         for start in range(0, len(arrived), TOGETHER):
             self._take(arrived[start : start + TOGETHER])
             self._poll()
 
     def _some(self) -> list[FastRequest]:
-        """What came, or as much of it as is read without keeping the loop for long."""
+        """The requests of this turn, as far as their bodies are not too large for one turn."""
         arrived, self._arrived = self._arrived, []
         size = 0
         for position, request in enumerate(arrived):
@@ -64,7 +64,7 @@ class Arrivals(ABC):
         return arrived
 
     def _begin(self, request: FastRequest, work: Coroutine[Any, Any, None]) -> None:
-        """Work for a request in a task of its own."""
+        """Start a task for one request."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks[request] = task
         task.add_done_callback(lambda _: self._tasks.pop(request))

@@ -8,12 +8,12 @@ from .dialect_intake import DialectIntake
 from .intake import Intake
 from .requests.request_tracker import RequestTracker
 
-_PLAIN = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,;=:@/-]+")  # nothing that could be written otherwise
-_MOST = 1024  # targets of dialects that need not be looked for again
+_PLAIN = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,;=:@/-]+")  # no path that has other spellings
+_MOST = 1024  # cached targets of dialects
 
 
 class Destinations:
-    """The bundle's own routes, and paths of dialects, each added when it is first asked for."""
+    """The routes of the bundle, and paths of dialects, each added at its first request."""
 
     def __init__(
         self, tracker: RequestTracker, router: DialectRouter | None, own: Container[str]
@@ -25,11 +25,11 @@ class Destinations:
         self._others: dict[bytes, DialectIntake] = {}
 
     def add(self, path: str, intake: Intake) -> None:
-        """The route at `path` is there."""
+        """Add the route at `path`."""
         self._routes[path.encode()] = intake
 
     def get(self, target: bytes) -> Intake | DialectIntake | None:
-        """Who takes a POST; None where only the standard way knows."""
+        """The route of a POST; None if only the ASGI application may know it."""
         found = self._routes.get(target)
         if found is not None or self._router is None:
             return found

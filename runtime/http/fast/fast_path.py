@@ -21,7 +21,7 @@ from .requests.queued_reply import Calendar
 class FastPath:
     """The routes of the fast path, and the state of the requests there.
 
-    `own` are all paths of the bundle's own, which are not asked of a dialect.
+    own   all paths of the bundle itself; no dialect answers them
     """
 
     def __init__(
@@ -43,20 +43,20 @@ class FastPath:
         self.date = Calendar()
         self._access = access
         self._tracing = tracing
-        self.open = 0  # requests that have come whole and have no answer
+        self.open = 0  # complete requests without an answer
         self._drained: asyncio.Future[None] | None = None
 
     def add(self, path: str, operation: ModelOperation) -> None:
-        """Take requests for the route at `path`, unless each is a call of its own."""
+        """Add the route at `path`, if its requests are batched."""
         if operation.queue.batcher.limits.mergeable:
             self._destinations.add(path, Intake(path, operation, self))
 
     def began(self, requests: int) -> None:
-        """So many requests have come in."""
+        """Count `requests` that have arrived."""
         self.shared.metrics.began(requests)
 
     def ended(self, requests: Sequence[FastRequest], status: int, now: float) -> None:
-        """These, of one route, were answered, or their clients have gone."""
+        """Record the end of requests of one route: answered, or given up by their clients."""
         received = rows = 0
         seconds = []
         for request in requests:

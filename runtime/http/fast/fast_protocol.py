@@ -26,17 +26,16 @@ if TYPE_CHECKING:
 
 _END = b"\r\n\r\n"
 _BLANK = (b"\r", b"\n")
-_MUCH = 1 << 12  # bytes behind a head that are kept from the parser until that is understood
+_MUCH = 1 << 12  # bytes after a head that the parser gets together with it
 
 
 class FastProtocol(LimitedProtocol):
     """One connection, at any time either on the fast path or in ASGI.
 
-    The fast way: requests for predictions are a `Pipeline`, which to uvicorn looks like the
-    cycle of one request. The standard way: uvicorn's own, for everything that is not plain.
-    Requests of the standard way wait, as pipelined ones always do, until all are answered; while
-    one of them is unanswered, predictions behind it take the standard way, too. So answers come
-    in the order of their requests without being held together by anything else.
+    On the fast path, predictions are queued in a `Pipeline`, which looks to uvicorn like the cycle
+    of one request. All other requests go through uvicorn's own cycles to the ASGI application.
+    They wait until the pipeline is empty, and while one of them is unanswered, predictions after
+    it go through ASGI, too. So answers always keep the order of their requests.
     """
 
     __slots__ = (
@@ -71,18 +70,18 @@ class FastProtocol(LimitedProtocol):
         self._known = self._memo.get
         self._budget = self.fast_path.budget
         self._readiness = self.fast_path.readiness
-        self._is_fast = True  # no request of the standard way is unanswered
-        self._raw_head = b""  # of the request that begins the piece that is being parsed
-        self._coming: FastRequest | None = None  # its head has come, its body is coming
-        self._parts: list[bytes] = []  # of that body
-        self._claimed = 0  # bytes of the budget that they take
-        self._is_beyond = False  # there was no room for all of them
-        self._rested = 0.0  # when all was answered, on the monotonic clock
+        self._is_fast = True  # no request in ASGI is unanswered
+        self._raw_head = b""  # of the request at the start of the data that is parsed
+        self._coming: FastRequest | None = None  # the request whose body is incomplete
+        self._parts: list[bytes] = []  # parts of that body
+        self._claimed = 0  # bytes of the memory budget that these parts use
+        self._is_beyond = False  # the budget had no room for the whole body
+        self._rested = 0.0  # when the last request was answered, on the monotonic clock
 
     # --- the connection ---
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Drop the pending requests of a client that has gone, before a model runs for them."""
+        """Give up the pending requests of a client that has gone."""
         pipeline = self._pipeline
         gone = [request for request in pipeline.waiting if request.reply is None]
         if self._coming is not None:
@@ -101,7 +100,7 @@ class FastProtocol(LimitedProtocol):
             self.fast_path.ended([request], ClientGone.status, now)
 
     def data_received(self, data: bytes) -> None:
-        """Take whole requests with known heads out of a piece; the parser gets the others."""
+        """Take complete requests with known heads directly; the parser gets the rest."""
         if self._is_receiving or self._is_deaf or not self._is_fast:
             super().data_received(data)
             return
@@ -125,11 +124,11 @@ class FastProtocol(LimitedProtocol):
                 return
 
     def _has_room(self, head: PlainHead) -> bool:
-        """Whether the body may be in memory."""
+        """Whether the memory budget has room for the body."""
         return self._budget.used + head.length <= self._budget.limit
 
     def _take(self, head: PlainHead, body: bytes, own: Identity) -> None:
-        """A request has come whole."""
+        """Queue a complete request."""
         self._budget.used += head.length
         if self._deadline is not None:
             self._disarm()
@@ -147,7 +146,7 @@ class FastProtocol(LimitedProtocol):
         request.head.intake.arrived(request)
 
     def _parse(self, data: bytes) -> None:
-        # Blank lines in front of a request are no head: one by one they would exhaust the stack.
+        # Blank lines are not a head; handled one by one, they would exhaust the stack.
         end = data.find(_END) if data[:1] not in _BLANK else -1
         self._raw_head = data[:end] if end > 0 else b""
         begin = end + len(_END) if 0 < end < len(data) - _MUCH else len(data)
@@ -163,22 +162,22 @@ class FastProtocol(LimitedProtocol):
     # --- large bodies ---
 
     def _receive(self, head: PlainHead, data: memoryview) -> None:
-        """A body of numbers is beginning to come."""
+        """Start to receive a body of numbers."""
         assert head.numbers_at is not None
-        self.parser = self._fresh_parser()  # that which was told of the body is told no more
+        self.parser = self._fresh_parser()  # one without the state of this request
         room = self.fast_path.spares.take(head.length, head.numbers_at)
         LargeBody(self, room).begin(data[: head.length])
         if len(data) > head.length:
             self.data_received(bytes(data[head.length :]))
 
     def _fresh_parser(self) -> httptools.HttpRequestParser:
-        """As uvicorn makes it."""
+        """A parser, configured as uvicorn does it."""
         parser = httptools.HttpRequestParser(self)
         parser.set_dangerous_leniencies(lenient_data_after_close=True)
         return parser
 
     def listen(self, instead: asyncio.BufferedProtocol | None) -> None:
-        """Have another one told what comes; how it is read is only chosen when reading begins."""
+        """Pass received data to `instead`; the kind of reads is chosen when reading resumes."""
         transport = self.transport
         transport.pause_reading()
         transport.set_protocol(instead or self)
@@ -186,12 +185,12 @@ class FastProtocol(LimitedProtocol):
             transport.resume_reading()
 
     def take_part(self, size: int) -> bool:
-        """So many bytes more of a large body have come; whether they are to be kept."""
+        """Count `size` received bytes of a large body; returns whether to keep them."""
         self._body += size
         return self._coming is not None and self._claim(size)
 
     def take_body(self, body: memoryview) -> None:
-        """A large body is complete; unless its request was refused meanwhile."""
+        """Handle a complete large body, unless its request was refused meanwhile."""
         if self._coming is not None:
             self._finish(self._coming, body)
             self._disarm()
@@ -204,7 +203,7 @@ class FastProtocol(LimitedProtocol):
                 self.backlog.note(self.transport)
 
     def on_all_answered(self, now: float) -> None:
-        """All is answered: go on with ASGI, or start the keep-alive deadline."""
+        """Continue with ASGI when all is answered, or start the keep-alive timeout."""
         self._rested = now
         if self._pipeline.is_closing:
             self.transport.close()
@@ -222,33 +221,33 @@ class FastProtocol(LimitedProtocol):
         )
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close, unless it was busy meanwhile: there is one timer for many requests."""
+        """Close the connection if it was idle: one timer serves many requests."""
         self.timeout_keep_alive_task = None
         left = self._rested + self.timeout_keep_alive - time.monotonic()
         if self._is_receiving or not self.cycle.response_complete:
-            return  # the next answer begins it anew
+            return  # the next answer starts it again
         if left > 0.0:
             self._await_next(left)
         else:
             super().timeout_keep_alive_handler()
 
     def pause_writing(self) -> None:
-        """Take no more requests of a client that does not read their answers."""
+        """Stop reading from a client that does not read its answers."""
         super().pause_writing()
         self.flow.pause_reading()
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """Read again."""
         super().resume_writing()
         self._read_on()
 
     def _read_on(self) -> None:
-        """Read what comes next, unless the client does not read, or many of its requests wait."""
+        """Resume reading, unless the client does not read or many of its requests wait."""
         if len(self._pipeline.waiting) < MOST_WAITING:
             super()._read_on()
 
     def give_up(self) -> None:
-        """Answer what is still open: the server ends."""
+        """Answer the pending requests with 503, because the server ends."""
         for request in [each for each in self._pipeline.waiting if each.reply is None]:
             request.abandon()
             error = Overloaded("The server is shutting down.", retry_after=1)
@@ -257,7 +256,7 @@ class FastProtocol(LimitedProtocol):
     # --- the parser's callbacks ---
 
     def on_headers_complete(self) -> None:
-        """Choose the way."""
+        """Choose between the fast path and ASGI."""
         self._check_head()
         raw, self._raw_head = self._raw_head, b""
         head = self._plain_head() if self._is_fast and not self._pipeline.is_closing else None
@@ -275,7 +274,7 @@ class FastProtocol(LimitedProtocol):
         self._coming = FastRequest(self._pipeline, head, b"", head.own)
 
     def _plain_head(self) -> PlainHead | None:
-        """What the head says, where it can be answered below ASGI."""
+        """The parsed head, if the fast path can answer the request; else None."""
         if self.parser.get_method() != b"POST" or not self._readiness.takes_requests:
             return None
         if self.keeps_old():
@@ -288,7 +287,7 @@ class FastProtocol(LimitedProtocol):
         return self.fast_path.reader.read(self.url, self.headers, is_last=is_last)
 
     def on_body(self, body: bytes) -> None:
-        """A part of the body."""
+        """Receive a part of the body."""
         if self._coming is None:
             super().on_body(body)
         else:
@@ -303,7 +302,7 @@ class FastProtocol(LimitedProtocol):
             self._parts.clear()
 
     def _claim(self, size: int) -> bool:
-        """Take so much more of the budget; False where it is not there for all of the body."""
+        """Reserve `size` bytes of the budget; False if it has no room for the whole body."""
         if self._is_beyond:
             return False
         if self._budget.used + size > self._budget.limit:
@@ -316,12 +315,12 @@ class FastProtocol(LimitedProtocol):
         return True
 
     def _claim_rest(self, head: PlainHead) -> None:
-        """What is given back with the request's end is all of its body."""
+        """Reserve the rest of the body, because all of it is released with the request."""
         self._budget.used += head.length - self._claimed
         self._claimed = 0
 
     def on_message_complete(self) -> None:
-        """A request has come in whole."""
+        """Queue a request that is complete."""
         if self._coming is None:
             super().on_message_complete()
             return
@@ -333,7 +332,7 @@ class FastProtocol(LimitedProtocol):
         self._coming = None
         self._end_body()
         self._pipeline.more_body = False
-        request.body = cast("bytes", body)  # who said where its numbers begin takes a view, too
+        request.body = cast("bytes", body)  # a memoryview if `numbers_at` is set
         self._claim_rest(request.head)
         if self._is_beyond:
             self._refuse(request)
@@ -349,7 +348,7 @@ class FastProtocol(LimitedProtocol):
         request.head.intake.answers.refuse([request], beyond())
 
     def _is_behind(self, cycle: "RequestResponseCycle") -> bool:
-        """Whether earlier requests than the one that is refused wait for their answers."""
+        """Whether earlier requests wait for their answers before this one can be refused."""
         if self._coming is None:
             return super()._is_behind(cycle)
         if not self._pipeline.waiting:
@@ -362,7 +361,7 @@ class FastProtocol(LimitedProtocol):
         return True
 
     def on_response_complete(self) -> None:
-        """A request of the standard way was answered."""
+        """Handle the end of a request in ASGI."""
         super().on_response_complete()
         self._rested = time.monotonic()
         self._is_fast = self.cycle.response_complete

@@ -18,16 +18,16 @@ from .requests.answers import Answers
 from .requests.fast_request import FastRequest
 from .requests.request_tracker import RequestTracker
 
-_PLAIN = frozenset({"", media.JSON, media.NPY, media.CSV})  # bodies; others may need an import
+_PLAIN = frozenset({"", media.JSON, media.NPY, media.CSV})  # others may import a library
 _ANY_JSON = frozenset({"", "*/*", media.JSON})
-_ALIKE = frozenset("fib")  # families whose lists are converted alike, in whatever company
+_ALIKE = frozenset("fib")  # dtype families whose values convert alike, whatever else is in the list
 
 
 class Intake(Arrivals):
     """Decodes the requests of one turn together, and gives each its rows.
 
-    Rows that cannot be taken together are taken request by request, so that whoever is wrong is
-    told of it in the words for its own body, and nobody else is.
+    If the rows of several requests cannot be decoded together, each body is decoded alone, so
+    that only the wrong one is refused, with a message about its own values.
     """
 
     def __init__(self, path: str, operation: ModelOperation, tracker: RequestTracker) -> None:
@@ -46,11 +46,11 @@ class Intake(Arrivals):
         self._has_kinds = _has_kinds(self.codec.inputs)
 
     def wanted(self, content_type: str, accept: str, coding: bytes) -> str | None:  # noqa: ARG002
-        """What the client takes: "" for JSON; None for what needs the standard way."""
+        """The accepted media types: "" for JSON; None if the ASGI application must answer."""
         return _wanted(accept) if media.essence(content_type) in _PLAIN else None
 
     def numbers_at(self, headers: Mapping[bytes, bytes]) -> int | None:  # noqa: ARG002
-        """What is large goes to another process as it is."""
+        """None: another process decodes large bodies as a whole."""
         return None
 
     def _take(self, arrived: Sequence[FastRequest]) -> None:
@@ -86,7 +86,7 @@ class Intake(Arrivals):
             self.answers.refuse(requests, error)
 
     def _read(self, request: FastRequest, numbers: "_Together", listed: "_Together") -> None:
-        """Put the rows of a body with those of its kind."""
+        """Parse a body, and add its rows to those of the same kind."""
         if self._numbers is not None:
             read = self._numbers.read(request.body, self.codec.max_rows)
             if read is not None:
@@ -99,10 +99,10 @@ class Intake(Arrivals):
             listed.add(request, len(rows), rows)
 
     def _rows(self, request: FastRequest) -> list[Any] | None:
-        """The rows in a body that is as it should be; None leaves it to the codec."""
+        """The rows of a body with nothing but `instances`; None leaves it to the codec."""
         body = request.body
         try:
-            # One colon is one key, so nothing can be there twice.
+            # One colon means one key, so no key is repeated.
             found = (
                 self._parse(body)["instances"] if body.count(b":") == 1 else instances.loads(body)
             )
@@ -116,7 +116,7 @@ class Intake(Arrivals):
         codec = self.codec
         try:
             batch = gather(those.parts)
-        except Exception:  # noqa: BLE001 - whoever it is of is told so, and only they
+        except Exception:  # noqa: BLE001 - each is decoded alone, and the wrong one is refused
             for request in those.requests:
                 self._take_alone(request)
             return
@@ -133,7 +133,7 @@ class Intake(Arrivals):
             self._enqueue(request, key)
 
     def _share(self, those: "_Together", batch: Any) -> None:
-        """Give each its rows of the batch, for which its body is not needed any more."""
+        """Give each request its rows of the batch, and drop its body."""
         is_array = isinstance(batch, np.ndarray)
         start = 0
         for request, stop in zip(those.requests, those.bounds[1:], strict=True):
@@ -156,11 +156,11 @@ class Intake(Arrivals):
             self.answers.fail(request, error)
 
     def _take_large(self, request: FastRequest) -> None:
-        """Have a large body read elsewhere; others go on meanwhile."""
+        """Have another process decode a large body."""
         self._begin(request, self._read_large(request))
 
     async def _take_late(self, request: FastRequest) -> None:
-        """Take a request once its model has been loaded for it."""
+        """Handle a request once its model is loaded."""
         try:
             await self._presence.arrival(request.deadline)
         except RequestError as error:
@@ -190,7 +190,7 @@ class Intake(Arrivals):
         self._tell_refused()
 
     async def _take_read(self, request: FastRequest, batch: Any) -> None:
-        """Queue what was read; the model may have gone meanwhile."""
+        """Queue a decoded batch; the model may have been unloaded meanwhile."""
         try:
             if not self._presence.is_here:
                 await self._presence.arrival(request.deadline)
@@ -217,7 +217,7 @@ class Intake(Arrivals):
             self._refuse(request, error)
 
     def _refuse(self, request: FastRequest, error: RequestError) -> None:
-        """Have it told so at the end of the turn, with all who are told the same."""
+        """Refuse a request at the end of the turn, together with others of the same error."""
         request.is_over = True
         after = error.retry_after
         told = (error.detail, None if after is None else -(-after // 1))
@@ -225,7 +225,7 @@ class Intake(Arrivals):
 
 
 class _Together:
-    """Requests whose rows become arrays at once: request i has `bounds[i]:bounds[i + 1]`."""
+    """Requests that are decoded together: request i has the rows `bounds[i]:bounds[i + 1]`."""
 
     __slots__ = ("bounds", "parts", "requests")
 
@@ -235,30 +235,30 @@ class _Together:
         self.bounds = [0]
 
     def add(self, request: FastRequest, rows: int, part: Any) -> None:
-        """So many rows of a request."""
+        """Add a request with its number of rows."""
         self.requests.append(request)
         self.parts.append(part)
         self.bounds.append(self.bounds[-1] + rows)
 
 
 def _is_uniform(side: Side) -> bool:
-    """Whether rows of any requests make the same arrays together as they do alone."""
+    """Whether rows convert to the same arrays together as they do alone."""
     return side.layout != "objects" and all(map(_is_alike, side.fields))
 
 
 def _is_of_floats(side: Side) -> bool:
-    """Whether every number becomes a float, so that the longest ones may be read as such."""
+    """Whether all fields are floats, so that long integers may be parsed as floats."""
     return all(field.dtype.startswith("float") for field in side.fields)
 
 
 def _has_kinds(side: Side) -> bool:
-    """Whether the values of a request decide what it may share a call with."""
+    """Whether the types of the values decide which requests may share a batch."""
     return side.layout == "columns" and any(field.dtype == "object" for field in side.fields)
 
 
 def _is_alike(field: Field) -> bool:
     if field.shape == (None,):
-        return True  # one value a row, each of which is converted for itself
+        return True  # one value per row, converted by itself
     rows, *sizes = field.shape
     return rows is None and None not in sizes and column.family(field.dtype) in _ALIKE
 

@@ -71,19 +71,19 @@ class Spares:
 
 
 class LargeBodyConnection(Protocol):
-    """The connection that a `LargeBody` stands in for."""
+    """The connection whose data a `LargeBody` receives."""
 
     def listen(self, instead: asyncio.BufferedProtocol | None, /) -> None:
-        """Pass what the client sends to `instead`; None = to the connection again."""
+        """Pass received data to `instead`; None = to the connection itself again."""
 
     def take_part(self, size: int, /) -> bool:
         """Count `size` received bytes of the body; returns whether they are still wanted."""
 
     def take_body(self, body: memoryview, /) -> None:
-        """Take the complete body."""
+        """Handle the complete body."""
 
     def data_received(self, data: bytes, /) -> None:
-        """Take data that is no part of a large body."""
+        """Handle data that is not part of a large body."""
 
     def connection_lost(self, exc: Exception | None, /) -> None:
         """The client has closed the connection."""
@@ -115,7 +115,7 @@ class _ConnectionProxy(asyncio.BufferedProtocol):
 
 
 class LargeBody(_ConnectionProxy):
-    """Receives the rest of one body, and no byte of what follows it.
+    """Receives the rest of one body into `room`, and no byte after it.
 
     `room` is where the body goes.
     """

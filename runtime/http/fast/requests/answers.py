@@ -27,7 +27,7 @@ class Answers(RouteResponder):
         self._codec = operation.codec
 
     def answer(self, requests: "list[FastRequest]", output: Any, bounds: list[int]) -> None:
-        """Send the rows `bounds[i]:bounds[i + 1]` of `output` to request i."""
+        """Encode and send rows `bounds[i]:bounds[i + 1]` of `output` as the answer to request `i`."""
         if self._answer_much(requests, output, bounds):
             return
         rows = self._encoded(output)
@@ -66,7 +66,7 @@ class Answers(RouteResponder):
         bounds: list[int],
         rows: EncodedRows | None,
     ) -> None:
-        """As `answer`, where their heads differ or the output cannot be encoded as a whole."""
+        """As `answer`, if the answers have different heads or `output` cannot be encoded as a whole."""
         now = time.monotonic()
         date = self._tracker.date.at(now)
         answered = []
@@ -81,7 +81,7 @@ class Answers(RouteResponder):
             self._tracker.ended(answered, OK, now)
 
     def answer_nothing(self, request: "FastRequest") -> None:
-        """No rows, no predictions."""
+        """Answer a request without rows."""
         request.is_over = True
         self._send([request], Reply(self._codec.encode([]).body))
 

@@ -13,7 +13,7 @@ from ....errors import RequestError
 
 
 class EncodedRows(Protocol):
-    """Writes the bodies of answers."""
+    """The encoded rows of a batch."""
 
     def body(self, start: int, stop: int) -> bytes:
         """The answer's body with the rows `start:stop`."""
@@ -22,7 +22,7 @@ class EncodedRows(Protocol):
 class NumericRows:
     """Rows of numbers, cut out of the JSON of the whole batch.
 
-    What lies between two rows of such an array lies nowhere else in its JSON.
+    The separator of two rows occurs nowhere else in the JSON of such an array.
     """
 
     __slots__ = ("_between", "_body", "_texts")
@@ -43,7 +43,7 @@ class NumericRows:
 
 
 class FragmentRows:
-    """Rows that are JSON already."""
+    """Rows that are encoded already."""
 
     __slots__ = ("_fragments",)
 
@@ -56,7 +56,7 @@ class FragmentRows:
 
 
 class ListedRows:
-    """Rows of any JSON: texts, records, lists; raises TypeError for what is none in the end."""
+    """Rows of any JSON: strings, records, lists. Raises TypeError for values that are not JSON."""
 
     __slots__ = ("_texts",)
 
@@ -69,9 +69,9 @@ class ListedRows:
 
 
 def encoded_rows(output: Any, *, nan_as_null: bool) -> EncodedRows | None:
-    """The rows of a model's `output`; None where something is wrong with one of them.
+    """The rows of a model's `output`; None if one of them cannot be encoded.
 
-    Whose row that is, and what to say of it, is found out by reading each part alone.
+    Encoding each answer alone then shows which one.
     """
     if isinstance(output, np.ndarray) and is_numeric(output):
         is_fit = nan_as_null or output.dtype.kind != "f" or column.is_finite(output)

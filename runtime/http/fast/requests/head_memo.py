@@ -15,7 +15,7 @@ _CUT = 10  # lines of a head, at most
 
 _REQUEST_LINE = b"POST %b HTTP/1.1"
 _ID = b"x-request-id"
-# What proxies and tracers say anew with each request; it changes nothing of what the rest means.
+# Headers that proxies and tracers change in each request; no other header depends on them.
 _OWN = re.compile(
     rb"\r\n(?:(?:x-request-id|traceparent|b3|x-b3-\w+|x-amzn-trace-id|x-cloud-trace-context"
     rb"|x-datadog-[a-z-]+|uber-trace-id|sentry-trace):[ \t]*[!-~]*"
@@ -28,30 +28,30 @@ _READ = re.compile(
 
 
 class HeadMemo:
-    """A cache of parsed heads: most clients send the same few.
+    """A cache of parsed heads, because most clients send the same few.
 
-    A head comes in only when the parser and all checks have passed these very bytes, and when
-    they read the same to a parser of three lines. It is remembered the second time that it comes,
-    so that heads which never come twice push nothing out. Lines that name a single request are
-    cut out first: a head is known if what is left of it is.
+    A head is added only after the parser and all checks have accepted these bytes, and if a
+    trivial parser reads them in the same way. It is added the second time that it is seen, so
+    that heads which are seen once remove nothing. Headers of a single request, such as its id,
+    are cut out before the lookup.
     """
 
     __slots__ = ("_known", "_largest", "_most_headers", "_seen", "get")
 
     def __init__(self, limits: LimitSettings) -> None:
         self._known: dict[bytes, PlainHead] = {}
-        self._seen: set[int] = set()  # hashes of heads that came once
+        self._seen: set[int] = set()  # hashes of heads that were seen once
         self._largest = min(LARGEST, limits.max_header_bytes)
         self._most_headers = limits.max_headers - _CUT
         self.get = self._known.get
-        """What the head, without the blank line that ends it, means; None if it is not known."""
+        """The parsed head for its bytes, without the final blank line; None if it is not cached."""
 
     def __len__(self) -> int:
-        """How many heads are known."""
+        """The number of cached heads."""
         return len(self._known)
 
     def find(self, raw: bytes) -> tuple[PlainHead | None, Identity]:
-        """As `get`, for a head with lines of its own; and what is in them."""
+        """As `get`, for a head with headers of its own; also returns their values."""
         if len(raw) > self._largest:
             return None, NOTHING
         rest, cut = _OWN.subn(b"", raw)
@@ -61,7 +61,7 @@ class HeadMemo:
         return head, NOTHING if head is None else _own(raw)
 
     def learn(self, raw: bytes, plain: PlainHead, target: bytes, headers: Headers) -> None:
-        """Remember what `raw`, which the parser read as `target` and `headers`, means."""
+        """Add a head: its bytes, and what the parser has made of them."""
         if len(raw) > self._largest or len(headers) > self._most_headers:
             return
         rest = _OWN.sub(b"", raw)
@@ -77,13 +77,13 @@ class HeadMemo:
         if not _is_read_alike(raw, target, headers):
             return
         if len(self._known) >= MOST:
-            # The oldest makes room; what is still in use is back the next time but one.
+            # Remove the oldest; if it is still in use, it is soon added again.
             del self._known[next(iter(self._known))]
         self._known[rest] = replace(plain, own=NOTHING)
 
 
 def _own(raw: bytes) -> Identity:
-    """What `Identity.of` says where the parser has read the head."""
+    """The values of the headers of one request, as `Identity.of` reads them."""
     request_id: bytes | None = None
     parents: list[bytes] = []
     states: list[bytes] = []
@@ -98,7 +98,7 @@ def _own(raw: bytes) -> Identity:
 
 
 def _is_read_alike(raw: bytes, target: bytes, headers: Headers) -> bool:
-    """Whether `raw`, cut at its line ends and first colons, says what the parser made of it."""
+    """Whether splitting `raw` at line ends and first colons gives what the parser has read."""
     first, *lines = raw.split(b"\r\n")
     if first != _REQUEST_LINE % target or raw.count(b"\n") != len(lines):
         return False

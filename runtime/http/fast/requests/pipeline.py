@@ -22,14 +22,14 @@ class Pipelined(Protocol):
     reply: QueuedReply | None
 
     def abandon(self) -> None:
-        """The client has gone: give the request up."""
+        """Give the request up, because the client has gone."""
 
 
 class _Nobody:
     """An event without waiters."""
 
     def set(self) -> None:
-        """Nothing happens."""
+        """Do nothing."""
 
 
 _NOBODY = _Nobody()
@@ -39,7 +39,7 @@ P = TypeVar("P", bound=Pipelined)
 class Pipeline(Generic[P]):
     """Replaces uvicorn's request cycle while a connection is on the fast path.
 
-    Answers may be ready in any order; they are written in that of their requests.
+    Answers may be ready in any order; they are written in the order of the requests.
     """
 
     __slots__ = ("disconnected", "is_closing", "more_body", "protocol", "waiting")
@@ -49,19 +49,19 @@ class Pipeline(Generic[P]):
 
     def __init__(self, protocol: PipelineConnection) -> None:
         self.protocol = protocol
-        self.waiting: list[P] = []  # a few at most, and mostly one: a deque has 64 places
-        self.more_body = False  # a request's head has come, and not yet all of its body
-        self.is_closing = False  # the connection ends with the last of those that wait
+        self.waiting: list[P] = []  # a few at most, mostly one: smaller than a deque
+        self.more_body = False  # a head has arrived, and its body is incomplete
+        self.is_closing = False  # the connection is closed after the last waiting request
         self.disconnected = False
 
     @property
     def response_complete(self) -> bool:
-        """Whether nothing is left to be answered."""
+        """Whether all requests are answered."""
         return not self.waiting and not self.more_body
 
     @property
     def keep_alive(self) -> bool:
-        """Whether the connection lives on after the last answer."""
+        """Whether the connection stays open after the last answer."""
         return not self.is_closing
 
     @keep_alive.setter
@@ -70,7 +70,7 @@ class Pipeline(Generic[P]):
             self.is_closing = True
 
     def answered(self, now: float) -> None:
-        """Write the replies that are there, as far as it is their turn."""
+        """Write the replies that are ready, in the order of their requests."""
         waiting = self.waiting
         parts = []
         while waiting and (reply := waiting[0].reply) is not None:

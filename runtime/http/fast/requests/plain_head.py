@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Headers = list[tuple[bytes, bytes]]
 
-_MOST_DIGITS = 18  # of Content-Length; more is beyond any memory
+_MOST_DIGITS = 18  # of Content-Length; more bytes would not fit into memory
 _UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
 
 
@@ -33,47 +33,47 @@ class Destination(Protocol):
 
     @property
     def answers(self) -> "Responder":
-        """Who tells clients whose requests have no other group yet."""
+        """The responder for requests that are in no group yet."""
 
     def arrived(self, request: Any, /) -> None:
-        """Take a request whose body is complete."""
+        """Handle a request whose body is complete."""
 
     def forget(self, request: Any, /) -> None:
-        """Do nothing more for a client that has left."""
+        """Cancel the work for a request whose client has gone."""
 
     def is_large(self, size: int, content_type: str, /) -> bool:
-        """Whether a body of `size` bytes is read elsewhere."""
+        """Whether a body of `size` bytes is decoded by another process."""
 
     def wanted(self, content_type: str, accept: str, coding: bytes, /) -> str | None:
-        """What the client takes, given `Accept` and `Accept-Encoding`; None: the standard way."""
+        """The accepted media types, "" for JSON; None if the ASGI application must answer."""
 
     def numbers_at(self, headers: Mapping[bytes, bytes], /) -> int | None:
-        """Where numbers begin in a body that is mostly that, and is taken as a view; else None."""
+        """The offset of the numbers in a binary body, which is then passed as a view; else None."""
 
 
 class DestinationLookup(Protocol):
     """Finds the route of a POST by its target."""
 
     def get(self, target: bytes, /) -> Destination | None:
-        """None where only the standard way knows."""
+        """The route, or None if only the ASGI application may know it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlainHead:
-    """What a head says; kept, so that equal bytes are parsed once.
+    """A parsed head; cached, so that equal bytes are parsed once.
 
     length         bytes of the body
-    is_large       whether the body is read elsewhere, for the sake of the others
-    numbers_at     where numbers begin in a body that is large and mostly that, else None
-    seconds        that the request has
-    content_type   for a body that is not JSON
-    accept         what the client takes, or "" for JSON
-    own            what it says of this request alone
-    is_last        the connection ends with the answer
+    is_large       whether another process decodes the body
+    numbers_at     offset of the numbers in a large binary body, else None
+    seconds        the time limit of the request
+    content_type   of the body
+    accept         the accepted media types, or "" for JSON
+    own            the values of headers that belong to this request alone
+    is_last        the connection is closed after the answer
     priority       0 for the most urgent
-    client         whose share it counts against
-    is_timed       the answer says how long its parts took
-    said           all headers; what is in `own` may be another request's
+    client         whose share of the queue it counts against
+    is_timed       the answer has a Server-Timing header
+    said           all headers; those in `own` may be another request's
     """
 
     intake: Destination
@@ -91,14 +91,14 @@ class PlainHead:
     numbers_at: int | None = None
     said: Mapping[bytes, bytes] = field(default_factory=dict, compare=False)
     is_odd: bool = field(init=False)
-    """Whether the answer, if all goes well, has another head than most."""
+    """Whether a successful answer has another head than most."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "is_odd", bool(self.accept) or self.is_timed)
 
 
 class HeadReader:
-    """Tells heads for the fast path from those for the standard one."""
+    """Recognizes the heads of requests that the fast path can answer."""
 
     def __init__(self, settings: ServeSettings, destinations: DestinationLookup) -> None:
         self._settings = settings
@@ -107,14 +107,14 @@ class HeadReader:
         self._unusual = _UNUSUAL | {ORIGIN} if settings.cors else _UNUSUAL
 
     def read(self, target: bytes, headers: Headers, *, is_last: bool) -> PlainHead | None:
-        """What the head of a POST says; None where anything about it is out of the ordinary.
+        """Parse the head of a POST; None if anything in it is unusual.
 
-        Whatever would be refused is left to the standard way too, which knows the words for it.
+        None also if the request is to be refused: the ASGI application words the refusal.
         """
         intake = self._destinations.get(target)
         if intake is None:
             return None
-        said = dict(headers)  # of equal names the last counts, as everywhere here
+        said = dict(headers)  # the last of several with one name, as everywhere in this server
         length = self._length(said.get(b"content-length", b""))
         if not length or not self._unusual.isdisjoint(said) or self._queue_headers.is_by_address:
             return None
@@ -149,7 +149,7 @@ class HeadReader:
         )
 
     def _length(self, value: bytes) -> int:
-        """Bytes of the body; 0 where there is none, or too much of it."""
+        """The length of the body in bytes; 0 if it is missing or too large."""
         if not value.isdigit() or len(value) > _MOST_DIGITS:
             return 0
         length = int(value)

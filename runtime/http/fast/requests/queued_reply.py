@@ -11,9 +11,9 @@ OK = 200
 
 
 class Date:
-    """The Date header of one second.
+    """The Date header of one second, and an answer with it.
 
-    `template` is an answer with 200 and JSON; it wants its length, the request's id and the body.
+    template   an answer with 200 and JSON; formatted with its length, the request id and the body
     """
 
     __slots__ = ("line", "template")
@@ -28,7 +28,7 @@ class Date:
 
 
 class Calendar:
-    """Knows the date, and writes it anew once a second."""
+    """Caches the date, and formats it anew once a second."""
 
     __slots__ = ("_date", "_until")
 
@@ -56,7 +56,7 @@ class QueuedReply:
         self.body = reply.body if isinstance(reply.body, bytes) else b""
 
     def encode(self, request_id: bytes, *, is_last: bool) -> bytes:
-        """All of it; `is_last` says that the connection ends here."""
+        """The bytes of the answer; `is_last`: the connection is closed after it."""
         reply = self._reply
         more = b"".join([b"%b: %b\r\n" % header for header in reply.headers])
         if is_last:

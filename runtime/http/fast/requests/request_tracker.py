@@ -14,7 +14,7 @@ class RequestTracker(Protocol):
     date: Calendar
 
     def began(self, requests: int) -> None:
-        """So many requests have come in."""
+        """Count `requests` that have arrived."""
 
     def ended(self, requests: Sequence[Any], status: int, now: float) -> None:
-        """These, of one route, were answered, or their clients have gone."""
+        """Record the end of requests of one route: answered, or given up by their clients."""

@@ -8,13 +8,13 @@ from ....errors import RequestError
 
 
 class Responder(Group, Protocol):
-    """A Group that also knows how to refuse; `RouteResponder` is one."""
+    """A Group that can also refuse requests; `RouteResponder` is one."""
 
     def left(self, rows: int) -> None:
-        """So many rows that were queued wait no more."""
+        """Count `rows` that are no longer queued."""
 
     def refuse(self, requests: Sequence[Any], error: RequestError) -> None:
-        """Tell all of them what went wrong."""
+        """Answer all of them with an error."""
 
     def fail(self, request: Any, error: Exception) -> None:
-        """Log an unexpected error; its client is only told that the prediction failed."""
+        """Log an unexpected error, and answer 500 without its details."""

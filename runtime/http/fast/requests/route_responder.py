@@ -28,7 +28,7 @@ class RouteResponder(ABC):
     """A Group that answers the clients of one route.
 
     route     for the metrics and the log
-    metrics   of the queue that its requests wait in; None where they have not come so far
+    metrics   of the queue of its requests; None for requests that are not queued
     """
 
     def __init__(self, route: str, tracker: RequestTracker, metrics: QueueMetrics | None) -> None:
@@ -39,10 +39,10 @@ class RouteResponder(ABC):
 
     @abstractmethod
     def answer(self, requests: "list[FastRequest]", output: Any, bounds: list[int]) -> None:
-        """Send what a model says to rows `bounds[i]:bounds[i + 1]` to request i."""
+        """Encode and send rows `bounds[i]:bounds[i + 1]` of `output` as the answer to request `i`."""
 
     def _answer_alone(self, request: "FastRequest", output: Any) -> None:
-        """Send what a model says to all rows of a request."""
+        """Encode and send the answer to one request, whose rows are all of `output`."""
         try:
             reply = self._said(request, output)
         except RequestError as error:
@@ -54,22 +54,22 @@ class RouteResponder(ABC):
 
     @abstractmethod
     def _said(self, request: "FastRequest", output: Any) -> Reply:
-        """The answer to one request.
+        """Encode the answer to one request.
 
         Raises:
-            Exception: where there is none.
+            Exception: when it cannot be encoded.
         """
 
     @abstractmethod
     async def _said_elsewhere(self, request: "FastRequest", output: Any) -> Reply:
-        """As `_said`, by another process where it is much.
+        """As `_said`; a large output is encoded by another process.
 
         Raises:
-            Exception: where there is none.
+            Exception: when it cannot be encoded.
         """
 
     def _answer_much(self, requests: "list[FastRequest]", output: Any, bounds: list[int]) -> bool:
-        """Whether `output` is so much that it is sent later, while others have their turns."""
+        """Answer in tasks if `output` is large, so that others are served meanwhile; else False."""
         whole = bulk.size(output)
         if whole < bulk.LARGE:
             return False
@@ -108,23 +108,23 @@ class RouteResponder(ABC):
                 self._send([request], answer)
 
     def left(self, rows: int) -> None:
-        """So many rows that were queued wait no more."""
+        """Count `rows` that are no longer queued."""
         if self._metrics is not None:
             self._metrics.pending(-rows)
 
     def refuse(self, requests: "Sequence[FastRequest]", error: RequestError) -> None:
-        """Tell all of them what went wrong."""
+        """Answer all of them with an error."""
         for request in requests:
             request.is_over = True
         self._send(requests, self._refusal(error))
 
     def fail(self, request: "FastRequest", error: Exception) -> None:
-        """Log an unexpected error; its client is only told that the prediction failed."""
+        """Log an unexpected error, and answer 500 without its details."""
         log.error("%s failed.", self.route, exc_info=error, extra=named(request))
         self.refuse([request], PredictionFailed())
 
     def _refusal(self, error: RequestError) -> Reply:
-        """How clients are told of an error."""
+        """The answer for an error."""
         return refusal(error)
 
     def _send(self, requests: "Sequence[FastRequest]", reply: Reply) -> None:
@@ -144,5 +144,5 @@ class RouteResponder(ABC):
 
 
 def _is_gone(request: "FastRequest") -> bool:
-    """Whether its client has left since the model answered, or was told that the server ends."""
+    """Whether the client has gone, or was answered because the server ends."""
     return request.reply is not None or request.pipeline.disconnected
