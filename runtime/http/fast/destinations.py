@@ -5,7 +5,7 @@ from collections.abc import Container
 
 from ..dialect_endpoint import DialectRouter
 from .dialect_intake import DialectIntake
-from .intake import Intake
+from .native_intake import NativeIntake
 from .requests.request_tracker import RequestTracker
 
 _PLAIN = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,;=:@/-]+")  # no path that has other spellings
@@ -21,14 +21,14 @@ class Destinations:
         self._tracker = tracker
         self._router = router
         self._own = own  # paths that are no dialect's
-        self._routes: dict[bytes, Intake] = {}
+        self._routes: dict[bytes, NativeIntake] = {}
         self._others: dict[bytes, DialectIntake] = {}
 
-    def add(self, path: str, intake: Intake) -> None:
+    def add(self, path: str, intake: NativeIntake) -> None:
         """Add the route at `path`."""
         self._routes[path.encode()] = intake
 
-    def get(self, target: bytes) -> Intake | DialectIntake | None:
+    def get(self, target: bytes) -> NativeIntake | DialectIntake | None:
         """The route of a POST; None if only the ASGI application may know it."""
         found = self._routes.get(target)
         if found is not None or self._router is None:

@@ -14,7 +14,7 @@ from ...errors import RequestError
 from ...models.runner import Queue
 from ..dialect_endpoint import DialectEndpoint
 from ..request.coding import is_coding
-from .arrivals import Arrivals
+from .intake import Intake
 from .requests.fast_request import FastRequest
 from .requests.queued_reply import OK
 from .requests.request_tracker import RequestTracker
@@ -23,7 +23,7 @@ from .requests.route_responder import RouteResponder
 _MOST_GROUPS = 8  # methods of a path's model, of which requests name one or another
 
 
-class DialectIntake(Arrivals):
+class DialectIntake(Intake):
     """Enqueues requests that the `PredictionCodec` of its rule decodes; its handler does the rest.
 
     The answers of a batch are written together.
@@ -41,8 +41,8 @@ class DialectIntake(Arrivals):
         self.route = endpoint.rule.name
         self._endpoint = endpoint
         self._codec = codec
-        self.answers = DialectAnswers(endpoint, codec, tracker, None)
-        self._groups: dict[Served, DialectAnswers] = {}
+        self.answers = DialectResponder(endpoint, codec, tracker, None)
+        self._groups: dict[Served, DialectResponder] = {}
 
     def is_large(self, size: int, content_type: str) -> bool:  # noqa: ARG002
         """What is large is for the dialect to say, which sees the body."""
@@ -94,12 +94,12 @@ class DialectIntake(Arrivals):
         queue.metrics.pending(rows)
         queue.batcher.enqueue(request, table.key(queue.signature.inputs, batch))
 
-    def _group(self, served: Served, queue: Queue) -> "DialectAnswers":
+    def _group(self, served: Served, queue: Queue) -> "DialectResponder":
         group = self._groups.get(served)
         if group is None:
             if len(self._groups) >= _MOST_GROUPS:
                 self._groups.clear()  # of models that came and went few are kept
-            group = self._groups[served] = DialectAnswers(
+            group = self._groups[served] = DialectResponder(
                 self._endpoint, self._codec, self.tracker, queue
             )
         return group
@@ -109,7 +109,7 @@ class DialectIntake(Arrivals):
         return Inquiry(
             request.body, head.content_type, head.accept, request.deadline, request.priority,
             request.client, request.id, request.trace, method=request.method, path=place.path,
-            parts=place.parts, query={}, headers=head.said, route=self.route,
+            parts=place.parts, query={}, headers=head.headers, route=self.route,
         )  # fmt: skip
 
     async def _handle(self, request: FastRequest, inquiry: Inquiry) -> None:
@@ -130,7 +130,7 @@ class DialectIntake(Arrivals):
             self.answers.tell(request, answer)
 
 
-class DialectAnswers(RouteResponder):
+class DialectResponder(RouteResponder):
     """A Group that encodes the output of a batch as a dialect does."""
 
     def __init__(
@@ -181,10 +181,10 @@ class DialectAnswers(RouteResponder):
         except Exception:  # noqa: BLE001 - each is tried by itself, and then it is in the log
             return None
 
-    def _said(self, request: FastRequest, output: Any) -> Reply:
+    def _encode(self, request: FastRequest, output: Any) -> Reply:
         return request.question.reply(output)
 
-    async def _said_elsewhere(self, request: FastRequest, output: Any) -> Reply:
+    async def _encode_offloaded(self, request: FastRequest, output: Any) -> Reply:
         return await request.question.reply_offloaded(output, request.deadline)
 
     def _refusal(self, error: RequestError) -> Reply:

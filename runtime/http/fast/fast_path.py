@@ -10,12 +10,12 @@ from ..dialect_endpoint import DialectRouter
 from ..request.ids import Ids
 from ..shared_state import SharedState
 from .destinations import Destinations
-from .intake import Intake
-from .large_body import Spares
+from .large_body import BufferPool
+from .native_intake import NativeIntake
 from .requests.fast_request import FastRequest
-from .requests.head_memo import HeadMemo
+from .requests.head_cache import HeadCache
 from .requests.plain_head import HeadReader
-from .requests.queued_reply import Calendar
+from .requests.queued_reply import DateCache
 
 
 class FastPath:
@@ -37,10 +37,10 @@ class FastPath:
         self.budget = shared.budget
         self._destinations = Destinations(self, router, own)
         self.reader = HeadReader(shared.settings, self._destinations)
-        self.memo = HeadMemo(shared.settings.limits)
+        self.heads = HeadCache(shared.settings.limits)
         self.ids = Ids()
-        self.spares = Spares()
-        self.date = Calendar()
+        self.buffers = BufferPool()
+        self.date = DateCache()
         self._access = access
         self._tracing = tracing
         self.open = 0  # complete requests without an answer
@@ -49,7 +49,7 @@ class FastPath:
     def add(self, path: str, operation: ModelOperation) -> None:
         """Add the route at `path`, if its requests are batched."""
         if operation.queue.batcher.limits.mergeable:
-            self._destinations.add(path, Intake(path, operation, self))
+            self._destinations.add(path, NativeIntake(path, operation, self))
 
     def began(self, requests: int) -> None:
         """Count `requests` that have arrived."""

@@ -43,10 +43,10 @@ class FastProtocol(LimitedProtocol):
         "_claimed",
         "_coming",
         "_cycle",
+        "_heads",
         "_is_beyond",
         "_is_fast",
         "_known",
-        "_memo",
         "_parts",
         "_pipeline",
         "_raw_head",
@@ -66,8 +66,8 @@ class FastProtocol(LimitedProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._pipeline: Pipeline[FastRequest] = Pipeline(self)
         self._cycle = cast("RequestResponseCycle", self._pipeline)
-        self._memo = self.fast_path.memo
-        self._known = self._memo.get
+        self._heads = self.fast_path.heads
+        self._known = self._heads.get
         self._budget = self.fast_path.budget
         self._readiness = self.fast_path.readiness
         self._is_fast = True  # no request in ASGI is unanswered
@@ -113,7 +113,7 @@ class FastProtocol(LimitedProtocol):
             raw = data[start:end] if end > 0 else b""
             head, own = self._known(raw), NOTHING
             if head is None:
-                head, own = self._memo.find(raw)
+                head, own = self._heads.find(raw)
             begin = end + len(_END)
             if head is None or begin + head.length > size or not self._has_room(head):
                 self._parse(data[start:] if start else data)
@@ -165,7 +165,7 @@ class FastProtocol(LimitedProtocol):
         """Start to receive a body of numbers."""
         assert head.numbers_at is not None
         self.parser = self._fresh_parser()  # one without the state of this request
-        room = self.fast_path.spares.take(head.length, head.numbers_at)
+        room = self.fast_path.buffers.take(head.length, head.numbers_at)
         LargeBody(self, room).begin(data[: head.length])
         if len(data) > head.length:
             self.data_received(bytes(data[head.length :]))
@@ -268,7 +268,7 @@ class FastProtocol(LimitedProtocol):
         self._claimed = 0
         self._is_beyond = False
         if raw and not self._readiness.closes_connections:
-            self._memo.learn(raw, head, self.url, self.headers)
+            self._heads.learn(raw, head, self.url, self.headers)
         self.cycle = self._answering = self._cycle
         self._pipeline.more_body = True
         self._coming = FastRequest(self._pipeline, head, b"", head.own)

@@ -19,7 +19,7 @@ _GRAIN = 1 << 16  # bytes to which sizes of buffers are rounded up
 _PIECE = 1 << 14  # bytes of a small read
 
 
-class Spares:
+class BufferPool:
     """Memory of answered bodies, kept for the next ones."""
 
     def __init__(self) -> None:

@@ -73,7 +73,7 @@ class PlainHead:
     priority       0 for the most urgent
     client         whose share of the queue it counts against
     is_timed       the answer has a Server-Timing header
-    said           all headers; those in `own` may be another request's
+    headers        all headers; those in `own` may be another request's
     """
 
     intake: Destination
@@ -89,7 +89,7 @@ class PlainHead:
     client: Hashable
     is_timed: bool = False
     numbers_at: int | None = None
-    said: Mapping[bytes, bytes] = field(default_factory=dict, compare=False)
+    headers: Mapping[bytes, bytes] = field(default_factory=dict, compare=False)
     is_odd: bool = field(init=False)
     """Whether a successful answer has another head than most."""
 
@@ -114,20 +114,22 @@ class HeadReader:
         intake = self._destinations.get(target)
         if intake is None:
             return None
-        said = dict(headers)  # the last of several with one name, as everywhere in this server
-        length = self._length(said.get(b"content-length", b""))
-        if not length or not self._unusual.isdisjoint(said) or self._queue_headers.is_by_address:
+        by_name = dict(headers)  # the last of several with one name, as everywhere in this server
+        length = self._length(by_name.get(b"content-length", b""))
+        if not length or not self._unusual.isdisjoint(by_name) or self._queue_headers.is_by_address:
             return None
-        if not is_plain(content_coding(said, headers)):
+        if not is_plain(content_coding(by_name, headers)):
             return None
         try:
-            seconds = seconds_allowed(said.get(b"x-request-timeout"), self._settings.timeout)
-            priority = self._queue_headers.priority(said)
+            seconds = seconds_allowed(by_name.get(b"x-request-timeout"), self._settings.timeout)
+            priority = self._queue_headers.priority(by_name)
         except RequestError:
             return None
-        kind = content_type(said.get(b"content-type", b""))
+        kind = content_type(by_name.get(b"content-type", b""))
         accept = intake.wanted(
-            kind, said.get(b"accept", b"").decode("latin-1"), said.get(b"accept-encoding", b"")
+            kind,
+            by_name.get(b"accept", b"").decode("latin-1"),
+            by_name.get(b"accept-encoding", b""),
         )
         if accept is None:
             return None
@@ -139,13 +141,13 @@ class HeadReader:
             content_type=kind,
             is_json=is_json(kind),
             accept=accept,
-            own=Identity.of(said, headers),
+            own=Identity.of(by_name, headers),
             is_last=is_last,
             priority=priority,
-            client=self._queue_headers.client(said, None),
-            is_timed=timing.is_asked(self._settings, said),
-            numbers_at=intake.numbers_at(said) if length >= LARGE else None,
-            said=said,
+            client=self._queue_headers.client(by_name, None),
+            is_timed=timing.is_asked(self._settings, by_name),
+            numbers_at=intake.numbers_at(by_name) if length >= LARGE else None,
+            headers=by_name,
         )
 
     def _length(self, value: bytes) -> int:

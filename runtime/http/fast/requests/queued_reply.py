@@ -27,7 +27,7 @@ class Date:
         )
 
 
-class Calendar:
+class DateCache:
     """Caches the date, and formats it anew once a second."""
 
     __slots__ = ("_date", "_until")

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ...request.ids import Ids
-from .queued_reply import Calendar
+from .queued_reply import DateCache
 
 
 class RequestTracker(Protocol):
     """Records requests when they arrive, and when they are answered."""
 
     ids: Ids
-    date: Calendar
+    date: DateCache
 
     def began(self, requests: int) -> None:
         """Count `requests` that have arrived."""

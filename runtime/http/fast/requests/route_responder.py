@@ -39,12 +39,12 @@ class RouteResponder(ABC):
 
     @abstractmethod
     def answer(self, requests: "list[FastRequest]", output: Any, bounds: list[int]) -> None:
-        """Encode and send rows `bounds[i]:bounds[i + 1]` of `output` as the answer to request `i`."""
+        """Send rows `bounds[i]:bounds[i + 1]` of `output` as the answer to request `i`."""
 
     def _answer_alone(self, request: "FastRequest", output: Any) -> None:
         """Encode and send the answer to one request, whose rows are all of `output`."""
         try:
-            reply = self._said(request, output)
+            reply = self._encode(request, output)
         except RequestError as error:
             self.refuse([request], error)
         except Exception as error:  # noqa: BLE001 - it is in the log, and the client is answered
@@ -53,7 +53,7 @@ class RouteResponder(ABC):
             self._send([request], reply)
 
     @abstractmethod
-    def _said(self, request: "FastRequest", output: Any) -> Reply:
+    def _encode(self, request: "FastRequest", output: Any) -> Reply:
         """Encode the answer to one request.
 
         Raises:
@@ -61,8 +61,8 @@ class RouteResponder(ABC):
         """
 
     @abstractmethod
-    async def _said_elsewhere(self, request: "FastRequest", output: Any) -> Reply:
-        """As `_said`; a large output is encoded by another process.
+    async def _encode_offloaded(self, request: "FastRequest", output: Any) -> Reply:
+        """As `_encode`; a large output is encoded by another process.
 
         Raises:
             Exception: when it cannot be encoded.
@@ -96,7 +96,7 @@ class RouteResponder(ABC):
 
     async def _answer_elsewhere(self, request: "FastRequest", output: Any) -> None:
         try:
-            answer = await self._said_elsewhere(request, output)
+            answer = await self._encode_offloaded(request, output)
         except RequestError as error:
             if not _is_gone(request):
                 self.refuse([request], error)

@@ -1,4 +1,4 @@
-"""The way below ASGI says what the standard way says, in the same order, to the byte."""
+"""The fast path answers what the ASGI path answers, in the same order, to the byte."""
 
 import asyncio
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from modelbundle.runtime.http.fast import large_body
-from modelbundle.runtime.http.fast.large_body import ALIGNMENT, KEPT, LARGE, Spares
+from modelbundle.runtime.http.fast.large_body import ALIGNMENT, KEPT, LARGE, BufferPool
 from modelbundle.runtime.manifests.signature import Field, Side
 
 from ...conftest import write_bundle, write_model
@@ -253,20 +253,20 @@ def in_a_loop(test):
 
 @in_a_loop
 async def test_memory_is_given_to_others_when_nobody_looks_at_it():
-    spares = Spares()
-    first = spares.take(200_000, 77)
+    buffers = BufferPool()
+    first = buffers.take(200_000, 77)
     kept = np.frombuffer(first[77:], np.uint8)
     assert kept.ctypes.data % ALIGNMENT == 0
-    second = spares.take(200_000, 0)
+    second = buffers.take(200_000, 0)
     second[:] = bytes(200_000)
     first[:] = b"x" * 200_000
     address = kept.ctypes.data
     assert not any(second)
     del first
-    third = np.frombuffer(spares.take(160, 77)[77:], np.uint8)
+    third = np.frombuffer(buffers.take(160, 77)[77:], np.uint8)
     assert third.ctypes.data != address
     del kept, third
-    again = np.frombuffer(spares.take(200_000, 77)[77:], np.uint8)
+    again = np.frombuffer(buffers.take(200_000, 77)[77:], np.uint8)
     assert again.ctypes.data == address
     assert set(again.tobytes()) == set(b"x")  # fresh pages could be there, too, and have zeros
 
@@ -274,43 +274,43 @@ async def test_memory_is_given_to_others_when_nobody_looks_at_it():
 @in_a_loop
 async def test_only_so_much_is_kept_and_not_for_ever(monkeypatch):
     monkeypatch.setattr(large_body, "_IDLE", 0.01)
-    spares = Spares()
-    taken = [spares.take(KEPT // 4, 0) for _ in range(6)]
-    assert sum(map(len, spares._arrays)) <= KEPT
+    buffers = BufferPool()
+    taken = [buffers.take(KEPT // 4, 0) for _ in range(6)]
+    assert sum(map(len, buffers._arrays)) <= KEPT
     assert all(len(each) == KEPT // 4 for each in taken)
     del taken
-    giant = spares.take(2 * KEPT, 0)
+    giant = buffers.take(2 * KEPT, 0)
     assert len(giant) == 2 * KEPT
-    assert not spares._arrays
-    spares.take(LARGE, 0)
-    assert spares._arrays
+    assert not buffers._arrays
+    buffers.take(LARGE, 0)
+    assert buffers._arrays
     async with asyncio.timeout(90):
-        while spares._arrays:  # noqa: ASYNC110
+        while buffers._arrays:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
 @in_a_loop
 async def test_what_is_used_from_time_to_time_is_kept_and_goes_as_often_as_it_comes():
-    spares = Spares()
+    buffers = BufferPool()
     for _ in range(2):
-        spares.take(LARGE, 0)
-        timer = spares._timer
+        buffers.take(LARGE, 0)
+        timer = buffers._timer
         assert timer is not None
-        spares._release()  # as the timer does: it was used since that was set
-        assert spares._arrays
-        assert spares._timer is not timer
-        spares.take(LARGE, 0)
-        spares._release()
-        assert spares._arrays
-        spares._release()
-        assert not spares._arrays
-        assert spares._timer is None
+        buffers._release()  # as the timer does: it was used since that was set
+        assert buffers._arrays
+        assert buffers._timer is not timer
+        buffers.take(LARGE, 0)
+        buffers._release()
+        assert buffers._arrays
+        buffers._release()
+        assert not buffers._arrays
+        assert buffers._timer is None
 
 
 @in_a_loop
 async def test_what_is_too_small_makes_room_for_what_is_larger():
-    spares = Spares()
-    spares.take(KEPT // 2, 0)
-    spares.take(KEPT // 2 + LARGE, 0)[:1] = b"x"
-    assert len(spares._arrays) == 1
-    assert spares.take(KEPT // 2 + LARGE, 0)[:1] == b"x"
+    buffers = BufferPool()
+    buffers.take(KEPT // 2, 0)
+    buffers.take(KEPT // 2 + LARGE, 0)[:1] = b"x"
+    assert len(buffers._arrays) == 1
+    assert buffers.take(KEPT // 2 + LARGE, 0)[:1] == b"x"

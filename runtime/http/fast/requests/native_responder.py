@@ -1,4 +1,4 @@
-"""Answers: encodes the output of a batch once, and writes to each client its part."""
+"""NativeResponder: encodes the output of a batch once, and writes to each client its part."""
 
 import time
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .fast_request import FastRequest
 
 
-class Answers(RouteResponder):
+class NativeResponder(RouteResponder):
     """A Group that encodes the output of a batch once, and writes to each connection."""
 
     def __init__(
@@ -27,7 +27,7 @@ class Answers(RouteResponder):
         self._codec = operation.codec
 
     def answer(self, requests: "list[FastRequest]", output: Any, bounds: list[int]) -> None:
-        """Encode and send rows `bounds[i]:bounds[i + 1]` of `output` as the answer to request `i`."""
+        """Send rows `bounds[i]:bounds[i + 1]` of `output` as the answer to request `i`."""
         if self._answer_much(requests, output, bounds):
             return
         rows = self._encoded(output)
@@ -66,7 +66,7 @@ class Answers(RouteResponder):
         bounds: list[int],
         rows: EncodedRows | None,
     ) -> None:
-        """As `answer`, if the answers have different heads or `output` cannot be encoded as a whole."""
+        """As `answer`, if answers have other heads or `output` cannot be encoded as a whole."""
         now = time.monotonic()
         date = self._tracker.date.at(now)
         answered = []
@@ -80,16 +80,16 @@ class Answers(RouteResponder):
         if answered:
             self._tracker.ended(answered, OK, now)
 
-    def answer_nothing(self, request: "FastRequest") -> None:
+    def answer_empty(self, request: "FastRequest") -> None:
         """Answer a request without rows."""
         request.is_over = True
         self._send([request], Reply(self._codec.encode([]).body))
 
-    def _said(self, request: "FastRequest", output: Any) -> Reply:
+    def _encode(self, request: "FastRequest", output: Any) -> Reply:
         payload = self._codec.encode(output, request.head.accept)
         return Reply(payload.body, content_type=payload.content_type)
 
-    async def _said_elsewhere(self, request: "FastRequest", output: Any) -> Reply:
+    async def _encode_offloaded(self, request: "FastRequest", output: Any) -> Reply:
         accept = request.head.accept
         payload = await self._operation.encode(output, accept, request.deadline)
         return Reply(payload.body, content_type=payload.content_type)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbundle.runtime.http.fast.requests.head_memo import LARGEST, MOST, HeadMemo
+from modelbundle.runtime.http.fast.requests.head_cache import LARGEST, MOST, HeadCache
 from modelbundle.runtime.http.fast.requests.plain_head import PlainHead
 from modelbundle.runtime.http.request.identity import NOTHING, Identity
 from modelbundle.runtime.manifests.settings import LimitSettings
@@ -35,13 +35,13 @@ def learn(memo, raw=RAW, target=TARGET, headers=HEADERS, times=2):
 
 
 def test_a_head_is_known_once_it_has_come_twice():
-    memo = HeadMemo(LimitSettings())
+    memo = HeadCache(LimitSettings())
     assert learn(memo, times=1) is None
     assert learn(memo, times=1) == PLAIN
 
 
 def test_other_bytes_are_another_head():
-    memo = HeadMemo(LimitSettings())
+    memo = HeadCache(LimitSettings())
     learn(memo)
     for raw in (RAW.lower(), RAW + b" ", RAW[:-1], RAW.replace(b"23", b"24")):
         assert memo.get(raw) is None
@@ -66,16 +66,16 @@ def test_other_bytes_are_another_head():
     ],
 )
 def test_what_another_parser_could_read_otherwise_is_not_remembered(raw, headers):
-    assert learn(HeadMemo(LimitSettings()), raw, TARGET, headers) is None
+    assert learn(HeadCache(LimitSettings()), raw, TARGET, headers) is None
 
 
 def test_names_in_any_case_and_blanks_around_values_are_remembered():
     raw = b"POST /predict HTTP/1.1\r\nHOST:x\r\ncontent-Length: \t23 "
-    assert learn(HeadMemo(LimitSettings()), raw) == PLAIN
+    assert learn(HeadCache(LimitSettings()), raw) == PLAIN
 
 
 def test_ten_thousand_heads_that_come_once_push_nothing_out():
-    memo = HeadMemo(LimitSettings())
+    memo = HeadCache(LimitSettings())
     learn(memo)
     for number in range(10_000):
         learn(
@@ -86,7 +86,7 @@ def test_ten_thousand_heads_that_come_once_push_nothing_out():
 
 
 def test_ten_thousand_heads_that_come_twice_take_no_more_room():
-    memo = HeadMemo(LimitSettings())
+    memo = HeadCache(LimitSettings())
     for number in range(10_000):
         value = b"%d" % number
         assert learn(memo, RAW + b"\r\nX: " + value, headers=[*HEADERS, (b"x", value)]) == PLAIN
@@ -97,7 +97,7 @@ def test_a_large_head_is_not_remembered():
     value = b"y" * LARGEST
     assert (
         learn(
-            HeadMemo(LimitSettings()), RAW + b"\r\nX: " + value, headers=[*HEADERS, (b"x", value)]
+            HeadCache(LimitSettings()), RAW + b"\r\nX: " + value, headers=[*HEADERS, (b"x", value)]
         )
         is None
     )
@@ -109,7 +109,7 @@ HEADERS_TRACED = [(b"traceparent", PARENT), *HEADERS, (b"x-request-id", b"a.1")]
 
 
 def test_what_names_one_request_does_not_keep_its_head_from_being_known():
-    memo = HeadMemo(LimitSettings())
+    memo = HeadCache(LimitSettings())
     learn(memo, TRACED, headers=HEADERS_TRACED)
     assert memo.get(RAW) == PLAIN
     assert memo.find(TRACED) == (
@@ -140,7 +140,7 @@ OWN = st.sampled_from(
 
 @given(st.lists(OWN, min_size=1, max_size=6))
 def test_what_a_known_head_says_of_one_request_is_what_the_parser_says(lines):
-    memo = HeadMemo(LimitSettings())
+    memo = HeadCache(LimitSettings())
     learn(memo)
     headers = [*HEADERS, *lines]
     head, own = memo.find(RAW + b"".join(b"\r\n%b: %b" % line for line in lines))
@@ -150,7 +150,7 @@ def test_what_a_known_head_says_of_one_request_is_what_the_parser_says(lines):
 
 @pytest.mark.parametrize("line", [b"traceparent : x", b"traceparent: x y", b"x-request-id: x y"])
 def test_a_head_with_an_odd_line_of_its_own_is_not_remembered(line):
-    memo = HeadMemo(LimitSettings())
+    memo = HeadCache(LimitSettings())
     name, _, value = line.partition(b":")
     assert learn(memo, RAW + b"\r\n" + line, headers=[*HEADERS, (name, value.strip())]) is None
 
@@ -175,19 +175,19 @@ def test_a_head_with_an_odd_line_of_its_own_is_not_remembered(line):
     ],
 )
 def test_only_well_formed_lines_are_cut_out(raw):
-    memo = HeadMemo(LimitSettings())
+    memo = HeadCache(LimitSettings())
     learn(memo)
     assert memo.find(raw)[0] is None
 
 
 def test_a_head_is_not_known_where_more_lines_would_be_too_many():
-    assert learn(HeadMemo(LimitSettings(max_headers=11))) is None
+    assert learn(HeadCache(LimitSettings(max_headers=11))) is None
 
 
 @given(st.binary(max_size=60), st.integers(0, len(RAW)), st.integers(0, len(RAW)))
 def test_nothing_is_remembered_that_does_not_say_what_the_parser_read(noise, start, stop):
     raw = RAW[:start] + noise + RAW[max(start, stop) :]
-    if learn(HeadMemo(LimitSettings()), raw) == PLAIN:
+    if learn(HeadCache(LimitSettings()), raw) == PLAIN:
         lines = raw.split(b"\r\n")
         assert lines[0] == b"POST /predict HTTP/1.1"
         read = [
@@ -197,7 +197,7 @@ def test_nothing_is_remembered_that_does_not_say_what_the_parser_read(noise, sta
 
 
 def test_heads_that_never_come_again_take_little_memory_and_push_nothing_out():
-    memo = HeadMemo(LimitSettings())
+    memo = HeadCache(LimitSettings())
     learn(memo)
     for number in range(2 * MOST + 1):
         raw = b"POST /predict HTTP/1.1\r\nHost: x%d\r\nContent-Length: 23" % number

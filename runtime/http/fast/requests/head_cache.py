@@ -1,4 +1,4 @@
-"""HeadMemo: parsed heads by their bytes, so that equal heads are parsed once."""
+"""HeadCache: parsed heads by their bytes, so that equal heads are parsed once."""
 
 import re
 from dataclasses import replace
@@ -27,7 +27,7 @@ _READ = re.compile(
 )
 
 
-class HeadMemo:
+class HeadCache:
     """A cache of parsed heads, because most clients send the same few.
 
     A head is added only after the parser and all checks have accepted these bytes, and if a

@@ -1,0 +1,272 @@
+"""NativeIntake: decodes requests of a native route that arrive in one turn as one batch."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import orjson
+
+from ...data import media
+from ...data.codecs import instances
+from ...data.rows import column, number_rows, table
+from ...errors import RequestError
+from ...manifests.signature import Field, Side
+from ...models.operation import ModelOperation
+from .intake import Intake
+from .requests.fast_request import FastRequest
+from .requests.native_responder import NativeResponder
+from .requests.request_tracker import RequestTracker
+
+_PLAIN = frozenset({"", media.JSON, media.NPY, media.CSV})  # others may import a library
+_ANY_JSON = frozenset({"", "*/*", media.JSON})
+_ALIKE = frozenset("fib")  # dtype families whose values convert alike, whatever else is in the list
+
+
+class NativeIntake(Intake):
+    """Decodes the requests of one turn together, and gives each its rows.
+
+    If the rows of several requests cannot be decoded together, each body is decoded alone, so
+    that only the wrong one is refused, with a message about its own values.
+    """
+
+    def __init__(self, path: str, operation: ModelOperation, tracker: RequestTracker) -> None:
+        super().__init__(tracker)
+        self.path = self.route = path
+        self.is_large = operation.is_large
+        self._decode_large = operation.decode
+        self.codec = operation.codec
+        self.queue = operation.queue
+        self._presence = operation.presence
+        self.answers = NativeResponder(path, operation, tracker, self.queue.metrics)
+        self._refused: dict[tuple[str, float | None], tuple[RequestError, list[FastRequest]]] = {}
+        self._is_uniform = _is_uniform(self.codec.inputs)
+        self._numbers = number_rows.of(self.codec.inputs)
+        self._parse = orjson.loads if _is_of_floats(self.codec.inputs) else instances.exact
+        self._has_kinds = _has_kinds(self.codec.inputs)
+
+    def wanted(self, content_type: str, accept: str, coding: bytes) -> str | None:  # noqa: ARG002
+        """The accepted media types: "" for JSON; None if the ASGI application must answer."""
+        return _wanted(accept) if media.essence(content_type) in _PLAIN else None
+
+    def numbers_at(self, headers: Mapping[bytes, bytes]) -> int | None:  # noqa: ARG002
+        """None: another process decodes large bodies as a whole."""
+        return None
+
+    def _take(self, arrived: Sequence[FastRequest]) -> None:
+        listed, numbers = _SharedBatch(), _SharedBatch()
+        is_here = self._presence.is_here
+        for request in arrived:
+            if request.is_over:
+                continue
+            if not is_here:
+                self._begin(request, self._take_late(request))
+                continue
+            refusal = self.queue.batcher.refusal()
+            if refusal is not None:
+                self._refuse(request, refusal)
+            elif request.head.is_large:
+                self._take_large(request)
+            elif not request.head.is_json or not self._is_uniform:
+                self._take_alone(request)
+            else:
+                self._read(request, numbers, listed)
+        if numbers.requests and self._numbers is not None:
+            self._take_together(numbers, self._numbers.array)
+        if listed.requests:
+            self._take_together(listed, self._gather)
+        self._answer_refused()
+
+    def _poll(self) -> None:
+        self.queue.batcher.poll()
+
+    def _answer_refused(self) -> None:
+        refused, self._refused = self._refused, {}
+        for error, requests in refused.values():
+            self.answers.refuse(requests, error)
+
+    def _read(self, request: FastRequest, numbers: "_SharedBatch", listed: "_SharedBatch") -> None:
+        """Parse a body, and add its rows to shared of the same kind."""
+        if self._numbers is not None:
+            read = self._numbers.read(request.body, self.codec.max_rows)
+            if read is not None:
+                numbers.add(request, *read)
+                return
+        rows = self._rows(request)
+        if rows is None:
+            self._take_alone(request)
+        else:
+            listed.add(request, len(rows), rows)
+
+    def _rows(self, request: FastRequest) -> list[Any] | None:
+        """The rows of a body with nothing but `instances`; None leaves it to the codec."""
+        body = request.body
+        try:
+            # One colon means one key, so no key is repeated.
+            found = (
+                self._parse(body)["instances"] if body.count(b":") == 1 else instances.loads(body)
+            )
+        except (ValueError, TypeError, KeyError, RequestError):
+            return None
+        if type(found) is list and 0 < len(found) <= self.codec.max_rows:
+            return found
+        return None
+
+    def _take_together(self, shared: "_SharedBatch", gather: Callable[[list[Any]], Any]) -> None:
+        codec = self.codec
+        try:
+            batch = gather(shared.parts)
+        except Exception:  # noqa: BLE001 - each is decoded alone, and the wrong one is refused
+            for request in shared.requests:
+                self._take_alone(request)
+            return
+        self._split(shared, batch)
+        if self._has_kinds:
+            for request in shared.requests:
+                self._enqueue(request, table.key(codec.inputs, request.batch))
+            return
+        key = table.key(codec.inputs, batch)
+        if self.queue.batcher.enqueue_all(shared.requests, key):
+            self.queue.metrics.pending(shared.bounds[-1])
+            return
+        for request in shared.requests:
+            self._enqueue(request, key)
+
+    def _split(self, shared: "_SharedBatch", batch: Any) -> None:
+        """Give each request its rows of the batch, and drop its body."""
+        is_array = isinstance(batch, np.ndarray)
+        start = 0
+        for request, stop in zip(shared.requests, shared.bounds[1:], strict=True):
+            request.batch = batch[start:stop] if is_array else table.slice(batch, start, stop)
+            request.rows = request.left = stop - start
+            request.body = b""
+            start = stop
+
+    def _gather(self, parts: list[list[Any]]) -> Any:
+        codec = self.codec
+        rows = list(chain.from_iterable(parts))
+        return table.gather(codec.inputs, rows, nan_as_null=codec.nan_as_null)
+
+    def _take_alone(self, request: FastRequest) -> None:
+        try:
+            self._take_batch(request, self.codec.decode(request.body, request.head.content_type))
+        except RequestError as error:
+            self._refuse(request, error)
+        except Exception as error:  # noqa: BLE001 - it is in the log, and the client is answered
+            self.answers.fail(request, error)
+
+    def _take_large(self, request: FastRequest) -> None:
+        """Have another process decode a large body."""
+        self._begin(request, self._read_large(request))
+
+    async def _take_late(self, request: FastRequest) -> None:
+        """Handle a request once its model is loaded."""
+        try:
+            await self._presence.arrival(request.deadline)
+        except RequestError as error:
+            if not request.is_over:
+                self._refuse(request, error)
+        else:
+            if request.head.is_large:
+                await self._read_large(request)
+            elif not request.is_over:
+                self._take_alone(request)
+        self._answer_refused()
+
+    async def _read_large(self, request: FastRequest) -> None:
+        try:
+            batch = await self._decode_large(
+                request.body, request.head.content_type, request.deadline
+            )
+        except RequestError as error:
+            if not request.is_over:
+                self._refuse(request, error)
+        except Exception as error:  # noqa: BLE001 - it is in the log, and the client is answered
+            if not request.is_over:
+                self.answers.fail(request, error)
+        else:
+            if not request.is_over:
+                await self._take_read(request, batch)
+        self._answer_refused()
+
+    async def _take_read(self, request: FastRequest, batch: Any) -> None:
+        """Queue a decoded batch; the model may have been unloaded meanwhile."""
+        try:
+            if not self._presence.is_here:
+                await self._presence.arrival(request.deadline)
+            self._take_batch(request, batch)
+        except RequestError as error:
+            if not request.is_over:
+                self._refuse(request, error)
+
+    def _take_batch(self, request: FastRequest, batch: Any) -> None:
+        rows = table.rows(batch)
+        if not rows:
+            self.answers.answer_empty(request)
+            return
+        request.batch = batch
+        request.rows = request.left = rows
+        request.body = b""
+        self._enqueue(request, table.key(self.codec.inputs, batch))
+
+    def _enqueue(self, request: FastRequest, key: Any) -> None:
+        self.queue.metrics.pending(request.rows)
+        try:
+            self.queue.batcher.enqueue(request, key)
+        except RequestError as error:
+            self._refuse(request, error)
+
+    def _refuse(self, request: FastRequest, error: RequestError) -> None:
+        """Refuse a request at the end of the turn, together with others of the same error."""
+        request.is_over = True
+        after = error.retry_after
+        key = (error.detail, None if after is None else -(-after // 1))
+        self._refused.setdefault(key, (error, []))[1].append(request)
+
+
+class _SharedBatch:
+    """Requests that are decoded together: request i has the rows `bounds[i]:bounds[i + 1]`."""
+
+    __slots__ = ("bounds", "parts", "requests")
+
+    def __init__(self) -> None:
+        self.requests: list[FastRequest] = []
+        self.parts: list[Any] = []
+        self.bounds = [0]
+
+    def add(self, request: FastRequest, rows: int, part: Any) -> None:
+        """Add a request with its number of rows."""
+        self.requests.append(request)
+        self.parts.append(part)
+        self.bounds.append(self.bounds[-1] + rows)
+
+
+def _is_uniform(side: Side) -> bool:
+    """Whether rows convert to the same arrays together as they do alone."""
+    return side.layout != "objects" and all(map(_is_alike, side.fields))
+
+
+def _is_of_floats(side: Side) -> bool:
+    """Whether all fields are floats, so that long integers may be parsed as floats."""
+    return all(field.dtype.startswith("float") for field in side.fields)
+
+
+def _has_kinds(side: Side) -> bool:
+    """Whether the types of the values decide which requests may share a batch."""
+    return side.layout == "columns" and any(field.dtype == "object" for field in side.fields)
+
+
+def _is_alike(field: Field) -> bool:
+    if field.shape == (None,):
+        return True  # one value per row, converted by itself
+    rows, *sizes = field.shape
+    return rows is None and None not in sizes and column.family(field.dtype) in _ALIKE
+
+
+def _wanted(accept: str) -> str | None:
+    if accept in _ANY_JSON:
+        return ""
+    first = next(iter(media.ranked(accept, media.ANSWERS)), None)
+    if first == media.JSON:
+        return ""
+    return accept if first == media.NPY else None
