@@ -17,7 +17,7 @@ import time
 from modelbundle.bundler.benching.generator.generator import Generator
 from modelbundle.bundler.benching.generator.load import Load
 from modelbundle.bundler.benching.generator.tally import quantile
-from modelbundle.bundler.benching.subject.question import Question
+from modelbundle.bundler.benching.subject.bench_request import BenchRequest
 
 BODY = b'{"predictions":[[2.0,4.0]]}'
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(
@@ -71,8 +71,8 @@ def measure(port, seconds):
     print("| load | requests/s | p50 us | p99 us | late p99 us | its share | starved |")
     print("|---|---|---|---|---|---|---|")
     with Generator() as generator:
-        question = Question(b'{"instances":[[1.0,2.0]]}', answer=BODY)
-        generator.aim(("127.0.0.1", port), "/predict", [question])
+        bench_request = BenchRequest(b'{"instances":[[1.0,2.0]]}', answer=BODY)
+        generator.aim(("127.0.0.1", port), "/predict", [bench_request])
         for load in loads:
             tally = generator.run(load)
             assert not tally.errors, tally

@@ -23,21 +23,21 @@ from field import add_arguments, bundle, compare, peers
 from modelbundle.bundler.benching.generator.generator import Generator
 from modelbundle.bundler.benching.generator.load import Load
 from modelbundle.bundler.benching.generator.tally import quantile
-from modelbundle.bundler.benching.subject.question import Question
+from modelbundle.bundler.benching.subject.bench_request import BenchRequest
 from modelbundle.tests.runtime.conftest import Servers
 
 PATH = "/v2/models/sums/infer"
 DIALECTS = ["native", "v2"]
 
 
-def question(size, is_binary, outputs):
+def bench_request(size, is_binary, outputs):
     """One row; outputs as the inputs are."""
     row = np.arange(size, dtype=np.float32)
     tensor = {"name": "input", "shape": [1, size], "datatype": "FP32"}
     document = {"inputs": [tensor]}
     if not is_binary:
         tensor["data"] = row.tolist()
-        return Question(json.dumps(document).encode())
+        return BenchRequest(json.dumps(document).encode())
     tensor["parameters"] = {"binary_data_size": row.nbytes}
     document["parameters"] = {"binary_data_output": True}
     if outputs:
@@ -45,7 +45,7 @@ def question(size, is_binary, outputs):
     head = json.dumps(document).encode()
     # The generator knows one header; another stands behind it.
     kind = f"application/octet-stream\r\ninference-header-content-length: {len(head)}"
-    return Question(head + row.tobytes(), kind)
+    return BenchRequest(head + row.tobytes(), kind)
 
 
 def measure(given, asked):
@@ -54,7 +54,7 @@ def measure(given, asked):
 
         def ask(name, port):
             is_binary = not given.json and name != "mlserver"  # it takes JSON alone
-            asks = question(given.size, is_binary, name == "kserve")
+            asks = bench_request(given.size, is_binary, name == "kserve")
             generator.aim(("127.0.0.1", port), PATH, [asks])
             tally = generator.run(Load(clients=given.clients, seconds=given.seconds, warm=0))
             assert not tally.errors, (name, tally.errors)

@@ -44,8 +44,8 @@ class Bench:
         self._generator.close()
 
     def check(self, rows: int, timeout: float) -> Round:
-        """Ask every question once, one after the other."""
-        count = len(self.subject.questions.of(rows))
+        """Ask every request once, one after the other."""
+        count = len(self.subject.requests.of(rows))
         bound = min(3600.0, timeout * count)
         return self.measure(
             Load(rows=rows, seconds=bound, warm=0.0, timeout=timeout, count=count), lambda _: None
@@ -81,7 +81,7 @@ class Bench:
     def _aim(self, rows: int) -> None:
         if rows != self._rows:
             subject = self.subject
-            self._generator.aim(subject.address, subject.path, subject.questions.of(rows))
+            self._generator.aim(subject.address, subject.path, subject.requests.of(rows))
             self._rows = rows
 
 

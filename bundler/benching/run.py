@@ -112,7 +112,7 @@ class Run:
         """Ask with 1, 2, 4, ... rows, one client alone."""
         subject = self._bench.subject
         knobs = subject.knobs
-        if not subject.questions.is_scalable or (knobs and not knobs.is_batchable):
+        if not subject.requests.is_scalable or (knobs and not knobs.is_batchable):
             return None
         most = min(_SIZES, knobs.max_batch_size if knobs else _DEFAULT)
         self._progress.step(f"One client, requests of 1 to {most} rows.")
@@ -147,7 +147,7 @@ def _fastest(points: Sequence[Point]) -> list[Point]:
 
 
 def check(bench: Bench, plan: BenchPlan) -> None:
-    """Ask every question once, before anything is measured.
+    """Ask every request once, before anything is measured.
 
     Raises:
         BundleError: when one is not answered, or wrongly.

@@ -15,8 +15,8 @@ from .contract import Contract, Route
 from .values import Shape
 from .wire import events
 from .wire.failures import WrongInput
-from .wire.question import AGENT, Question
 from .wire.reply import Reply
+from .wire.request import AGENT, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Call:
     """A request, and how its reply is decoded."""
 
     route: Route
-    question: Question
+    request: Request
     shape: Shape
     was_frame: bool
 
@@ -40,7 +40,7 @@ def asked(
     headers: Mapping[str, str],
     shape: Shape = "auto",
 ) -> Call:
-    """The question of a call `name(*given[0], **given[1])`.
+    """The request of a call `name(*given[0], **given[1])`.
 
     Raises:
         NoRoute: when there is no such route.
@@ -57,8 +57,8 @@ def asked(
         body, kind = _parameters(route, arguments, named)
     wanted = events.ACCEPT if route.is_streaming else values.accept(route)
     own = {"content-type": kind, "accept": wanted, "user-agent": AGENT}
-    question = Question("POST", route.path, body, own | dict(headers), route.is_idempotent)
-    return Call(route, question, shape, was_frame)
+    request = Request("POST", route.path, body, own | dict(headers), route.is_idempotent)
+    return Call(route, request, shape, was_frame)
 
 
 def _only(route: Route, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any:

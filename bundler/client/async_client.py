@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from .wire.address import Address
 from .wire.async_wire import AsyncWire
-from .wire.question import CONTRACT, READY, Question, checked
 from .wire.reply import Lost, Reply
+from .wire.request import CONTRACT, READY, Request, checked
 from .wire.retry import Outcome, Pause, RetryPolicy, Send, conversation, failure
 
 if TYPE_CHECKING:  # with the first call, not with the import: numpy and its like take longest
@@ -57,8 +57,8 @@ class AsyncClient:
         from .contract import Contract
 
         if self._contract is None:
-            question = CONTRACT.adding(self._headers)
-            self._contract = Contract.read((await self._ask(question, self._policy)).body)
+            request = CONTRACT.adding(self._headers)
+            self._contract = Contract.read((await self._ask(request, self._policy)).body)
         return self._contract
 
     async def is_ready(self) -> bool:
@@ -81,7 +81,7 @@ class AsyncClient:
             ClientError: see `failures`.
         """
         asked = await self._asked(route, arguments, named, shape)
-        return asked.value(await self._ask(asked.question, self._policy.within(timeout)))
+        return asked.value(await self._ask(asked.request, self._policy.within(timeout)))
 
     async def predict(self, *arguments: Any, **named: Any) -> Any:
         """`call("predict", ...)`."""
@@ -105,7 +105,7 @@ class AsyncClient:
         asked = await self._asked(route, arguments, named, "auto")
         seconds = self._policy.within(timeout).timeout
         try:
-            async with self._wire.opened(asked.question, seconds) as (reply, parts):
+            async with self._wire.opened(asked.request, seconds) as (reply, parts):
                 if not reply.is_ok:
                     body = b"".join([part async for part in parts])
                     raise failure(Reply(reply.status, reply.headers, body))
@@ -141,8 +141,8 @@ class AsyncClient:
 
         return asking.asked(await self.contract(), route, (arguments, named), self._headers, shape)
 
-    async def _ask(self, question: Question, policy: RetryPolicy) -> Reply:
-        steps = conversation(question, policy, time.monotonic)
+    async def _ask(self, request: Request, policy: RetryPolicy) -> Reply:
+        steps = conversation(request, policy, time.monotonic)
         outcome: Outcome = None
         try:
             step: Send | Pause = next(steps)
@@ -151,7 +151,7 @@ class AsyncClient:
                     await asyncio.sleep(step.seconds)
                     outcome = None
                 else:
-                    outcome = await self._wire.send(question.within(step.seconds), step.seconds)
+                    outcome = await self._wire.send(request.within(step.seconds), step.seconds)
                 step = steps.send(outcome)
         except StopIteration as end:
             reply: Reply = end.value

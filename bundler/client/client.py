@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from .wire.address import Address
 from .wire.failures import NoRoute
-from .wire.question import CONTRACT, READY, Question, checked
 from .wire.reply import Lost, Reply
+from .wire.request import CONTRACT, READY, Request, checked
 from .wire.retry import Outcome, Pause, RetryPolicy, Send, conversation, failure
 from .wire.sync_wire import SyncWire
 
@@ -58,8 +58,8 @@ class Client:
         from .contract import Contract
 
         if self._contract is None:
-            question = CONTRACT.adding(self._headers)
-            self._contract = Contract.read(self._ask(question, self._policy).body)
+            request = CONTRACT.adding(self._headers)
+            self._contract = Contract.read(self._ask(request, self._policy).body)
         return self._contract
 
     @property
@@ -83,7 +83,7 @@ class Client:
             ClientError: see `failures`.
         """
         asked = self._asked(route, arguments, named, shape)
-        return asked.value(self._ask(asked.question, self._policy.within(timeout)))
+        return asked.value(self._ask(asked.request, self._policy.within(timeout)))
 
     def predict(self, *arguments: Any, **named: Any) -> Any:
         """`call("predict", ...)`."""
@@ -102,7 +102,7 @@ class Client:
         asked = self._asked(route, arguments, named, "auto")
         seconds = self._policy.within(timeout).timeout
         try:
-            with self._wire.opened(asked.question, seconds) as (reply, parts):
+            with self._wire.opened(asked.request, seconds) as (reply, parts):
                 if not reply.is_ok:
                     raise failure(Reply(reply.status, reply.headers, b"".join(parts)))
                 found = Events(reply.content_type)
@@ -139,8 +139,8 @@ class Client:
 
         return asking.asked(self.contract, route, (arguments, named), self._headers, shape)
 
-    def _ask(self, question: Question, policy: RetryPolicy) -> Reply:
-        steps = conversation(question, policy, time.monotonic)
+    def _ask(self, request: Request, policy: RetryPolicy) -> Reply:
+        steps = conversation(request, policy, time.monotonic)
         outcome: Outcome = None
         try:
             step: Send | Pause = next(steps)
@@ -149,7 +149,7 @@ class Client:
                     time.sleep(step.seconds)
                     outcome = None
                 else:
-                    outcome = self._wire.send(question.within(step.seconds), step.seconds)
+                    outcome = self._wire.send(request.within(step.seconds), step.seconds)
                 step = steps.send(outcome)
         except StopIteration as end:
             reply: Reply = end.value

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ....runtime.data.samples import compare
-from ..subject.question import Question
+from ..subject.bench_request import BenchRequest
 
 SHOWN = 5  # differences told
 _MOST_KNOWN = 4096  # spellings of one answer: a model may round otherwise in every batch
@@ -14,18 +14,18 @@ _MOST_KNOWN = 4096  # spellings of one answer: a model may round otherwise in ev
 class Checker:
     """Compares each answer with the recorded one; the same bytes are compared only once.
 
-    Where nothing was recorded, the first answer to a question is what the others must be.
+    Where nothing was recorded, the first answer to a request is what the others must be.
     """
 
-    def __init__(self, questions: Sequence[Question]) -> None:
+    def __init__(self, requests: Sequence[BenchRequest]) -> None:
         self.wrong = 0
         self.differences: list[str] = []
-        self._questions = questions
-        self._known: list[dict[bytes, bool]] = [{} for _ in questions]
+        self._requests = requests
+        self._known: list[dict[bytes, bool]] = [{} for _ in requests]
         self._first: dict[int, bytes] = {}
 
     def check(self, number: int, body: bytes) -> None:
-        """Count the answer to question `number` if it is wrong."""
+        """Count the answer to request `number` if it is wrong."""
         known = self._known[number]
         is_right = known.get(body)
         if is_right is None:
@@ -41,11 +41,11 @@ class Checker:
         self.differences = []
 
     def _compare(self, number: int, body: bytes) -> bool:
-        question = self._questions[number]
-        expected = question.answer
+        request = self._requests[number]
+        expected = request.answer
         if expected is None:
             expected = self._first.setdefault(number, body)
-        differences = _differences(expected, body, question.rtol, question.atol)
+        differences = _differences(expected, body, request.rtol, request.atol)
         self.differences += differences[: SHOWN - len(self.differences)]
         return not differences
 

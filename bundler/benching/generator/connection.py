@@ -12,7 +12,7 @@ Answer = tuple[Head, bytes]
 class Connection:
     """A socket that never blocks, opened when it is first needed.
 
-    question   number of the question that was sent
+    number     of the request that was sent, in the list of requests
     due        seconds on the monotonic clock since when the answer is waited for
     is_busy    whether somebody waits for an answer
     is_used    whether it has brought an answer before
@@ -20,7 +20,7 @@ class Connection:
 
     __slots__ = (
         "_data", "_family", "_head", "_heads", "_start", "due", "fileno", "is_busy", "is_resent",
-        "is_used", "question", "socket", "unsent",
+        "is_used", "number", "socket", "unsent",
     )  # fmt: skip
 
     def __init__(self, family: int, heads: Heads) -> None:
@@ -28,7 +28,7 @@ class Connection:
         self._heads = heads
         self.socket: socket.socket | None = None
         self.fileno = -1
-        self.question = 0
+        self.number = 0
         self.due = 0.0
         self.unsent: bytes | None = None
         self.is_used = False

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 from ....runtime.errors import BundleError
-from ..subject.question import Question
+from ..subject.bench_request import BenchRequest
 from .load import Load
 from .process import STOP
 from .tally import Tally
@@ -48,13 +48,13 @@ class Generator:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def aim(self, address: tuple[str, int], path: str, questions: Sequence[Question]) -> None:
+    def aim(self, address: tuple[str, int], path: str, requests: Sequence[BenchRequest]) -> None:
         """Say whom to ask what from now on."""
         self._say(
             {
                 "target": list(address),
                 "path": path,
-                "questions": [question.to_json() for question in questions],
+                "requests": [request.to_json() for request in requests],
             }
         )
 

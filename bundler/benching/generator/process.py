@@ -1,6 +1,6 @@
 """The load generator's process: orders come as JSON lines on stdin, tallies go to stdout.
 
-    {"target": [host, port], "path": "/predict", "questions": [...]}    what to ask from now on
+    {"target": [host, port], "path": "/predict", "requests": [...]}    what to ask from now on
     {"load": {...}}                                                     one round; answered
 
 A line that comes during a round ends it. So does the end of stdin: without its parent the
@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from ..subject.question import Question
+from ..subject.bench_request import BenchRequest
 from .checker import Checker
 from .load import Load
 from .traffic import Traffic
@@ -33,14 +33,12 @@ def main() -> None:
     address: tuple[str, int] = ("127.0.0.1", 0)
     requests, checker = [b""], Checker([])
     for order in _orders():
-        if "questions" in order:
+        if "requests" in order:
             address = (str(order["target"][0]), int(order["target"][1]))
-            questions = [Question.from_json(one) for one in order["questions"]]
             host = f"[{address[0]}]" if ":" in address[0] else address[0]
-            requests = [
-                question.request(f"{host}:{address[1]}", order["path"]) for question in questions
-            ]
-            checker = Checker(questions)
+            parsed = [BenchRequest.from_json(one) for one in order["requests"]]
+            requests = [one.encode(f"{host}:{address[1]}", order["path"]) for one in parsed]
+            checker = Checker(parsed)
             continue
         load = Load.from_json(order["load"])
         tally = Traffic(address, requests, checker, load, _STDIN).run()

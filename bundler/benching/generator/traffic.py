@@ -135,7 +135,7 @@ class Traffic:
                 self._ask(self._free.pop(), time.monotonic())
 
     def _ask(self, client: Connection, due: float) -> None:
-        client.question = self._begun % len(self._requests)
+        client.number = self._begun % len(self._requests)
         client.due = due
         client.is_resent = False
         client.is_busy = True
@@ -143,7 +143,7 @@ class Traffic:
         self._put(client)
 
     def _put(self, client: Connection) -> None:
-        request = self._requests[client.question]
+        request = self._requests[client.number]
         try:
             if client.socket is None:
                 client.open(self._address, request)
@@ -173,7 +173,7 @@ class Traffic:
             self._closed(client)
 
     def _answered(self, client: Connection, head: Head, body: bytes, now: float) -> None:
-        question, due = client.question, client.due
+        request, due = client.number, client.due
         client.is_used = True
         if head.is_last or client.unsent is not None:
             self._drop(client)
@@ -190,7 +190,7 @@ class Traffic:
         if is_ok:
             if self._measured <= now < self._end:
                 tally.finished += 1
-            self._checker.check(question, body)
+            self._checker.check(request, body)
         elif str(status) not in tally.notes:
             tally.notes[str(status)] = body[:_NOTE].decode("utf-8", "replace").strip()
 

@@ -4,14 +4,18 @@ from dataclasses import replace
 
 from ....runtime.plan import Plan
 from ...serving.serving import Launch
+from .bench_request import BenchRequest, BenchRequests
 from .process_tree import ProcessTree
-from .question import Question, Questions
 from .running_server import choose, nothing_to_ask
 from .subject import Knobs, Subject
 
 
 def subject(
-    name: str, launch: Launch, route: str | None, body: Question | None, workers: str | None = None
+    name: str,
+    launch: Launch,
+    route: str | None,
+    body: BenchRequest | None,
+    workers: str | None = None,
 ) -> Subject:
     """What `launch` will serve, as far as its bundle says; `at` adds where.
 
@@ -31,7 +35,7 @@ def subject(
         name,
         "",
         path,
-        Questions(given=body) if body else Questions(found),
+        BenchRequests(given=body) if body else BenchRequests(found),
         knobs=Knobs.of(plan.manifest.serve, chosen, (workers or "").rpartition("=")[2]),
         tag=launch.tag,
         digest=launch.digest,

@@ -10,8 +10,8 @@ from ....runtime.data.samples import Samples
 from ....runtime.errors import BundleError
 from ...errors import Refused
 from ...http_opener import opened
+from .bench_request import BenchRequest, BenchRequests
 from .process_tree import listening
-from .question import Question, Questions
 from .subject import Subject
 
 _PATIENCE = 10.0  # seconds
@@ -19,7 +19,7 @@ _JSON = "application/json"
 _Examples = dict[str, Samples | None]
 
 
-def subject(url: str, route: str | None, body: Question | None, *, remote: bool) -> Subject:
+def subject(url: str, route: str | None, body: BenchRequest | None, *, remote: bool) -> Subject:
     """The server at `url`, which must be of this machine unless `remote` says otherwise.
 
     A path in the URL is the route. The samples are the examples in its `/openapi.json`.
@@ -41,9 +41,9 @@ def subject(url: str, route: str | None, body: Question | None, *, remote: bool)
     samples = examples.get(path)
     if body is None and samples is None:
         raise nothing_to_ask(url, path)
-    questions = Questions(given=body) if body else Questions(samples)
+    requests = BenchRequests(given=body) if body else BenchRequests(samples)
     tree = listening(parts.port or 80) if _is_here(parts) else None
-    return Subject(url, base, path, questions, tree)
+    return Subject(url, base, path, requests, tree)
 
 
 def choose(examples: _Examples, wanted: str | None) -> str:

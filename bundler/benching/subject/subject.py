@@ -1,4 +1,4 @@
-"""Subject: the server to measure, its questions, and its settings."""
+"""Subject: the server to measure, its requests, and its settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from ....runtime.manifests.route import Route
 from ....runtime.manifests.settings import MOST_BATCH_SIZE, ServeSettings
+from .bench_request import BenchRequests
 from .process_tree import ProcessTree
-from .question import Questions
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Subject:
     name: str
     url: str
     path: str
-    questions: Questions
+    requests: BenchRequests
     tree: ProcessTree | None = None
     knobs: Knobs | None = None
     tag: str | None = None

@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from .address import Address
-from .question import Question
 from .reply import Lost, Reply
+from .request import Request
 
 if TYPE_CHECKING:
     import ssl
@@ -30,11 +30,11 @@ class AsyncWire:
         self._tls = tls
         self._idle: list[_Connection] = []
 
-    async def send(self, question: Question, seconds: float) -> Reply | Lost:
+    async def send(self, request: Request, seconds: float) -> Reply | Lost:
         """The reply with all of its body, or why there is none."""
         try:
             async with asyncio.timeout(seconds):
-                async with self.opened(question, seconds) as (reply, parts):
+                async with self.opened(request, seconds) as (reply, parts):
                     body = b"".join([part async for part in parts])
                     return Reply(reply.status, reply.headers, body)
         except TimeoutError:
@@ -45,7 +45,7 @@ class AsyncWire:
 
     @asynccontextmanager
     async def opened(
-        self, question: Question, seconds: float
+        self, request: Request, seconds: float
     ) -> AsyncIterator[tuple[Reply, AsyncIterator[bytes]]]:
         """The head of the reply, and its body as it comes; each part within `seconds`.
 
@@ -54,7 +54,7 @@ class AsyncWire:
         """
         connection = self._take() or await self._connect(seconds)
         try:
-            reply = await self._timely(connection.ask(self._request(question)), seconds)
+            reply = await self._timely(connection.ask(self._request(request)), seconds)
             yield reply, self._parts(connection, seconds)
         finally:
             if connection.is_reusable and len(self._idle) < _KEPT:
@@ -105,15 +105,15 @@ class AsyncWire:
             late = f"{self._where} did not answer in time."
             raise Lost(late, was_sent=True, is_late=True) from error
 
-    def _request(self, question: Question) -> bytes:
+    def _request(self, request: Request) -> bytes:
         headers = {
             "host": self._address.authority,
             "accept-encoding": "identity",
-            "content-length": str(len(question.body)),
-        } | {name.lower(): value for name, value in question.headers.items()}
+            "content-length": str(len(request.body)),
+        } | {name.lower(): value for name, value in request.headers.items()}
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        first = f"{question.method} {self._address.prefix}{question.path} HTTP/1.1\r\n"
-        return f"{first}{lines}\r\n".encode("latin-1", "replace") + question.body
+        first = f"{request.method} {self._address.prefix}{request.path} HTTP/1.1\r\n"
+        return f"{first}{lines}\r\n".encode("latin-1", "replace") + request.body
 
     @property
     def _where(self) -> str:
@@ -144,7 +144,7 @@ class _Connection:
 
     @property
     def is_reusable(self) -> bool:
-        """Whether another question may follow."""
+        """Whether another request may follow."""
         is_done = self._is_whole and not self._is_broken and not self._parts
         return is_done and self._stays and self.is_open
 

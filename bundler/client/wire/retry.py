@@ -1,6 +1,6 @@
 """RetryPolicy: when a request is sent again, without sockets and without sleeping.
 
-    steps = conversation(question, policy, clock)
+    steps = conversation(request, policy, clock)
     step = next(steps)              # a Send: send it in so many seconds; or a Pause: wait
     step = steps.send(outcome)      # a Reply or what was Lost for a Send, None for a Pause
     ...                             # StopIteration has the reply
@@ -13,8 +13,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
 from .failures import ClientError, OutOfTime, Refused, Unreachable, WrongInput
-from .question import Question
 from .reply import Lost, Reply
+from .request import Request
 
 FULL, TOO_MANY, BAD_GATEWAY = 503, 429, 502
 _CLIENTS = range(400, 500)
@@ -24,7 +24,7 @@ _TIMED_OUT = 504
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send the question; the reply must come within `seconds`."""
+    """Send the request; the reply must come within `seconds`."""
 
     seconds: float
 
@@ -41,7 +41,7 @@ class RetryPolicy:
     """How long and how often.
 
     timeout   seconds for all of it, pauses included
-    retries   times that a question is asked again
+    retries   times that a request is asked again
     """
 
     timeout: float = 30.0
@@ -56,7 +56,7 @@ Outcome = Reply | Lost | None
 Steps = Generator[Send | Pause, Outcome, Reply]
 
 
-def conversation(question: Question, policy: RetryPolicy, clock: Callable[[], float]) -> Steps:
+def conversation(request: Request, policy: RetryPolicy, clock: Callable[[], float]) -> Steps:
     """Ask until there is a reply that is none of "later", or it makes no sense to go on.
 
     Raises:
@@ -73,20 +73,20 @@ def conversation(question: Question, policy: RetryPolicy, clock: Callable[[], fl
             return outcome
         wait = _pause(outcome, attempt)
         is_over = attempt == policy.retries or clock() + wait >= deadline
-        if is_over or not _may_ask_again(question, outcome):
+        if is_over or not _may_ask_again(request, outcome):
             raise failure(outcome)
         yield Pause(wait)
     raise OutOfTime(f"No answer came within {policy.timeout:g} s.")
 
 
-def _may_ask_again(question: Question, outcome: Reply | Lost) -> bool:
-    """Whether the question cannot have run, or may run twice."""
+def _may_ask_again(request: Request, outcome: Reply | Lost) -> bool:
+    """Whether the request cannot have run, or may run twice."""
     if isinstance(outcome, Lost):
-        return not outcome.is_late and (question.is_idempotent or not outcome.was_sent)
+        return not outcome.is_late and (request.is_idempotent or not outcome.was_sent)
     if outcome.status == TOO_MANY:
         return True
-    # A 503 may be of a service that ended while it worked on this very question.
-    return question.is_idempotent and outcome.status in {FULL, BAD_GATEWAY}
+    # A 503 may be of a service that ended while it worked on this very request.
+    return request.is_idempotent and outcome.status in {FULL, BAD_GATEWAY}
 
 
 def _pause(outcome: Reply | Lost, attempt: int) -> float:

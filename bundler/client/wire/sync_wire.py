@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .address import Address
-from .question import Question
 from .reply import Lost, Reply
+from .request import Request
 
 if TYPE_CHECKING:
     import ssl
@@ -28,24 +28,24 @@ class SyncWire:
         self._lock = threading.Lock()
         self._made: Any = None
 
-    def send(self, question: Question, seconds: float) -> Reply | Lost:
+    def send(self, request: Request, seconds: float) -> Reply | Lost:
         """The reply with all of its body, or why there is none."""
         deadline = time.monotonic() + seconds
         try:
-            with self.opened(question, seconds) as (reply, parts):
+            with self.opened(request, seconds) as (reply, parts):
                 body = b"".join(self._before(deadline, parts))
                 return Reply(reply.status, reply.headers, body)
         except Lost as lost:
             return lost
 
     @contextmanager
-    def opened(self, question: Question, seconds: float) -> Iterator[tuple[Reply, Iterator[bytes]]]:
+    def opened(self, request: Request, seconds: float) -> Iterator[tuple[Reply, Iterator[bytes]]]:
         """The head of the reply, and its body as it comes.
 
         Raises:
             Lost: when there is none, or it breaks off.
         """
-        response = self._begin(question, seconds)
+        response = self._begin(request, seconds)
         try:
             headers = {name.lower(): value for name, value in response.headers.items()}
             yield Reply(response.status, headers), self._parts(response)
@@ -60,17 +60,17 @@ class SyncWire:
         if self._made is not None:
             self._made.close()
 
-    def _begin(self, question: Question, seconds: float) -> Any:
+    def _begin(self, request: Request, seconds: float) -> Any:
         import urllib3
         from urllib3 import exceptions
 
         connect = min(_CONNECT, seconds)
         try:
             return self._pool().urlopen(
-                question.method,
-                self._address.prefix + question.path,
-                body=question.body or None,
-                headers={"Accept-Encoding": "identity"} | dict(question.headers),
+                request.method,
+                self._address.prefix + request.path,
+                body=request.body or None,
+                headers={"Accept-Encoding": "identity"} | dict(request.headers),
                 redirect=False,
                 retries=False,
                 preload_content=False,

@@ -62,7 +62,7 @@ def bench(
     """
     from ....bundler.benching.bench_plan import BenchPlan
     from ....bundler.serving.serving import LaunchOptions
-    from .bench_session import BenchSession, question
+    from .bench_session import BenchSession, request
 
     console = Console(json=json, quiet=quiet)
     is_pair = _is_pair(targets)
@@ -71,7 +71,7 @@ def bench(
     plan = BenchPlan.parse(clients, rates, rows=rows, seconds=each, timeout=timeout, rounds=rounds)
     options = given(workers=workers, isolation=isolation, http=http, gpu=gpu)
     where = LaunchOptions(env, trust=trust, offline=offline, on_gpu=gpu is not None)
-    body = question(data, console) if data else None
+    body = request(data, console) if data else None
     session = BenchSession(console, where, options, route=route, body=body, remote=remote)
     session.measure(targets, plan)
 

@@ -41,7 +41,7 @@ def _page(subject: Subject, report: Report) -> Iterator[str]:
         yield from _parts(report.peak)
     yield from _generator(report.rounds)
     yield from _others(report.rounds)
-    if not subject.questions.is_recorded:
+    if not subject.requests.is_recorded:
         yield "Nothing is recorded for this body: each answer was compared with the first one."
     yield ""
     for one in report.advice:

@@ -12,7 +12,7 @@ from ....bundler.benching.bench_plan import BenchPlan
 from ....bundler.benching.paired_run import PairedReport, PairedRun
 from ....bundler.benching.run import Report, Run
 from ....bundler.benching.subject import launched_server, running_server
-from ....bundler.benching.subject.question import Question
+from ....bundler.benching.subject.bench_request import BenchRequest
 from ....bundler.benching.subject.subject import Subject
 from ....bundler.serving.serving import LaunchOptions, prepare
 from ....bundler.store import Store
@@ -34,7 +34,7 @@ class BenchSession:
     where: LaunchOptions
     options: Sequence[str]
     route: str | None = None
-    body: Question | None = None
+    body: BenchRequest | None = None
     remote: bool = False
 
     def measure(self, targets: Sequence[str], plan: BenchPlan) -> None:
@@ -46,7 +46,7 @@ class BenchSession:
         """
         with ExitStack() as stack:
             benches = [stack.enter_context(self._bench(target)) for target in targets]
-            rows = {bench.subject.questions.rows(plan.rows) for bench in benches}
+            rows = {bench.subject.requests.rows(plan.rows) for bench in benches}
             if len(rows) == 1:
                 plan = replace(plan, rows=rows.pop())
             if len(benches) == 1:
@@ -115,14 +115,14 @@ class BenchSession:
                 yield launched_server.at(found, server.url, server.pid)
 
 
-def question(data: str, console: Console) -> Question:
+def request(data: str, console: Console) -> BenchRequest:
     """The body in the file `data`, or on stdin where that is `-`.
 
     Raises:
         BundleError: when it cannot be read.
     """
     body = Body.read(data, None, console)
-    return Question(body.content, body.content_type)
+    return BenchRequest(body.content, body.content_type)
 
 
 def _went(work: Run | PairedRun) -> int | None:

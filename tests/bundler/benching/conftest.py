@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from modelbundle.bundler.benching.subject.question import Question
+from modelbundle.bundler.benching.subject.bench_request import BenchRequest
 
 RIGHT = b'{"predictions":[1]}'
 
@@ -94,8 +94,8 @@ def peer_here():
 
 
 @pytest.fixture
-def question():
-    return Question(b'{"instances":[[0]]}', answer=RIGHT)
+def bench_request():
+    return BenchRequest(b'{"instances":[[0]]}', answer=RIGHT)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from modelbundle.bundler.benching.bench_plan import BenchPlan
 from modelbundle.bundler.benching.paired_run import PairedRun
 from modelbundle.bundler.benching.rate import Rate
 from modelbundle.bundler.benching.run import Run
-from modelbundle.bundler.benching.subject.question import Questions
+from modelbundle.bundler.benching.subject.bench_request import BenchRequests
 from modelbundle.bundler.benching.subject.subject import Knobs, Subject
 from modelbundle.bundler.progress import NullProgress
 from modelbundle.runtime.data.samples import Samples
@@ -44,7 +44,7 @@ def transport_body(transport, number):
 
 def subject(server, name="it"):
     url = f"http://127.0.0.1:{server.port}"
-    return Subject(name, url, "/predict", Questions(SAMPLES), knobs=Knobs(4, 0.05, 1))
+    return Subject(name, url, "/predict", BenchRequests(SAMPLES), knobs=Knobs(4, 0.05, 1))
 
 
 def run(server, plan=WISH):

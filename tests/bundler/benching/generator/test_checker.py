@@ -1,11 +1,11 @@
 """Each answer is compared, and the same bytes only once."""
 
 from modelbundle.bundler.benching.generator.checker import Checker
-from modelbundle.bundler.benching.subject.question import Question
+from modelbundle.bundler.benching.subject.bench_request import BenchRequest
 
 
 def checker(answer, **tolerance):
-    return Checker([Question(b"", answer=answer, **tolerance)])
+    return Checker([BenchRequest(b"", answer=answer, **tolerance)])
 
 
 def test_answers_within_the_tolerance_are_right_and_others_are_told():
@@ -31,7 +31,7 @@ def test_another_shape_no_json_and_a_missing_row_are_wrong():
 
 
 def test_without_a_recorded_answer_the_first_one_counts():
-    one = Checker([Question(b"a"), Question(b"b")])
+    one = Checker([BenchRequest(b"a"), BenchRequest(b"b")])
 
     for number, body in ((0, b"x"), (1, b"y"), (0, b"x"), (1, b"x")):
         one.check(number, body)

@@ -12,23 +12,23 @@ from modelbundle.bundler.benching.generator.load import Load
 from modelbundle.runtime.errors import BundleError
 
 
-def test_one_process_runs_round_after_round(peer, say, question):
+def test_one_process_runs_round_after_round(peer, say, bench_request):
     with peer(lambda *_: say()) as server, Generator() as generator:
-        generator.aim(("127.0.0.1", server.port), "/predict", [question])
+        generator.aim(("127.0.0.1", server.port), "/predict", [bench_request])
         for count in (3, 5):
             tally = generator.run(Load(clients=2, seconds=60, warm=0.0, count=count))
             assert tally.statuses == {200: count}
             assert tally.wall > 0
 
 
-def test_a_ctrl_c_ends_the_round_and_keeps_what_came(peer, say, question):
+def test_a_ctrl_c_ends_the_round_and_keeps_what_came(peer, say, bench_request):
     def behave(number, _):
         if number == 10:
             _thread.interrupt_main()
         return say()
 
     with peer(behave) as server, Generator() as generator:
-        generator.aim(("127.0.0.1", server.port), "/predict", [question])
+        generator.aim(("127.0.0.1", server.port), "/predict", [bench_request])
         with pytest.raises(Cut) as cut:
             generator.run(Load(clients=2, seconds=60, warm=0.0))
         assert cut.value.tally.is_cut
@@ -57,10 +57,10 @@ def test_the_end_of_its_parent_ends_it():
         os.kill(pid, 0)
 
 
-def test_the_bar_is_told_of_the_time(peer, say, question):
+def test_the_bar_is_told_of_the_time(peer, say, bench_request):
     told = []
     with peer(lambda *_: say()) as server, Generator() as generator:
-        generator.aim(("127.0.0.1", server.port), "/predict", [question])
+        generator.aim(("127.0.0.1", server.port), "/predict", [bench_request])
         start = time.monotonic()
         generator.run(Load(seconds=0.8, warm=0.0), told.append)
         assert 0 < sum(told) <= time.monotonic() - start

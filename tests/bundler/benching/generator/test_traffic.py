@@ -13,11 +13,11 @@ SHORT = {"warm": 0.0, "timeout": 5.0}
 
 
 @pytest.fixture
-def traffic(question):
+def traffic(bench_request):
     def run(peer, load, stop=None):
         address = ("127.0.0.1", peer.port)
-        request = question.request("127.0.0.1", "/predict")
-        return Traffic(address, [request], Checker([question]), load, stop).run()
+        request = bench_request.encode("127.0.0.1", "/predict")
+        return Traffic(address, [request], Checker([bench_request]), load, stop).run()
 
     return run
 

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
+from modelbundle.bundler.benching.subject.bench_request import BenchRequest
 from modelbundle.bundler.benching.subject.process_tree import ProcessTree
-from modelbundle.bundler.benching.subject.question import Question
 from modelbundle.bundler.benching.subject.running_server import subject
 from modelbundle.bundler.errors import Refused
 from modelbundle.runtime.errors import BundleError
@@ -18,7 +18,7 @@ def test_the_examples_of_its_contract_are_its_samples(peer, openapi):
 
     assert found.address == ("127.0.0.1", server.port)
     assert found.path == "/predict"
-    assert len(found.questions.of(1)) == 2
+    assert len(found.requests.of(1)) == 2
     assert found.tree == ProcessTree(os.getpid())
 
 
@@ -33,19 +33,19 @@ def test_a_route_that_it_has_not_names_those_it_has(peer, openapi):
 
 def test_a_body_and_a_route_need_no_contract(peer, say):
     with peer(lambda *_: say()) as server:
-        body = Question(b"x", "text/plain")
+        body = BenchRequest(b"x", "text/plain")
         found = subject(f"http://127.0.0.1:{server.port}/ask", None, body, remote=False)
 
-    assert (found.path, found.questions.of(1)) == ("/ask", [body])
+    assert (found.path, found.requests.of(1)) == ("/ask", [body])
     assert server.requests == []
 
 
 @pytest.mark.parametrize("url", ["http://192.0.2.1:80", "http://[2001:db8::1]", "http://0.0.0.1"])
 def test_load_on_another_machine_is_refused_until_it_is_said_to_be_ours(url):
     with pytest.raises(Refused, match="not this machine") as refused:
-        subject(url, None, Question(b""), remote=False)
+        subject(url, None, BenchRequest(b""), remote=False)
     assert "--remote" in refused.value.hint
-    assert subject(url, "x", Question(b""), remote=True).tree is None
+    assert subject(url, "x", BenchRequest(b""), remote=True).tree is None
 
 
 @pytest.mark.parametrize(

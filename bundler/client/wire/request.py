@@ -1,4 +1,4 @@
-"""Question: one HTTP request, and whether it may be sent again."""
+"""Request: an HTTP request of the client, and whether it may be sent again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,10 +10,10 @@ AGENT = f"modelbundle/{__version__}"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """One request.
+class Request:
+    """An HTTP request.
 
-    is_idempotent   to run it twice does no harm: it may be sent again after it may have run
+    is_idempotent   it may be sent again although the server may have run it
     """
 
     method: str
@@ -22,20 +22,20 @@ class Question:
     headers: Mapping[str, str] = field(default_factory=dict)
     is_idempotent: bool = True
 
-    def adding(self, headers: Mapping[str, str]) -> "Question":
-        """The same, with further headers, which win."""
+    def adding(self, headers: Mapping[str, str]) -> "Request":
+        """The same with more headers, which replace those of the same names."""
         return replace(self, headers={**self.headers, **headers})
 
-    def within(self, seconds: float) -> "Question":
-        """The same, with the time that the server has for it."""
+    def within(self, seconds: float) -> "Request":
+        """The same with the time limit as a header."""
         return self.adding({"x-request-timeout": f"{max(seconds, 0.001):.3f}"})
 
 
 def checked(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers that stay on their lines.
+    """Check headers that a caller has given; returns them as a dict.
 
     Raises:
-        WrongInput: for a name or value that would be read as more than itself.
+        WrongInput: for a name or value with characters that a header cannot have.
     """
     for name, value in headers.items():
         text = f"{name}{value}"
@@ -44,5 +44,5 @@ def checked(headers: Mapping[str, str]) -> dict[str, str]:
     return dict(headers)
 
 
-CONTRACT = Question("GET", "/openapi.json", headers={"user-agent": AGENT})
-READY = Question("GET", "/readyz", headers={"user-agent": AGENT})
+CONTRACT = Request("GET", "/openapi.json", headers={"user-agent": AGENT})
+READY = Request("GET", "/readyz", headers={"user-agent": AGENT})

@@ -1,4 +1,4 @@
-"""Question: a request of the benchmark, and its right answer."""
+"""BenchRequest: a request of a load test, and its correct answer."""
 
 import base64
 import json
@@ -9,15 +9,15 @@ from typing import Any, Self
 
 from ....runtime.data.samples import ATOL, RTOL, Samples
 
-MOST = 64  # different requests
-MOST_BYTES = 64 << 20  # of all of them
+MOST = 64  # requests, at most
+MOST_BYTES = 64 << 20  # of all of them together
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """The body of a request, and what the answer must be.
+class BenchRequest:
+    """The body of a request, and the correct answer.
 
-    answer   the recorded one, as JSON; None = whatever the first answer is
+    answer   the recorded answer as JSON; None = the first answer counts as correct
     """
 
     body: bytes
@@ -26,8 +26,8 @@ class Question:
     rtol: float = RTOL
     atol: float = ATOL
 
-    def request(self, host: str, path: str) -> bytes:
-        """Every byte of the HTTP request."""
+    def encode(self, host: str, path: str) -> bytes:
+        """The bytes of the HTTP request."""
         head = (
             f"POST {path} HTTP/1.1\r\nhost: {host}\r\naccept: */*\r\n"
             f"content-type: {self.content_type}\r\ncontent-length: {len(self.body)}\r\n\r\n"
@@ -35,7 +35,7 @@ class Question:
         return head.encode("latin-1") + self.body
 
     def to_json(self) -> dict[str, Any]:
-        """For the generator."""
+        """Encode for the load generator."""
         return {
             "body": base64.b64encode(self.body).decode(),
             "content_type": self.content_type,
@@ -58,11 +58,11 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Questions:
-    """The questions for a server: its recorded samples, or one given body."""
+class BenchRequests:
+    """The requests for a server: made of its recorded samples, or one given body."""
 
     samples: Samples | None = None
-    given: Question | None = None
+    given: BenchRequest | None = None
 
     @property
     def is_scalable(self) -> bool:
@@ -71,19 +71,19 @@ class Questions:
 
     @property
     def is_recorded(self) -> bool:
-        """Whether the right answers are known beforehand."""
+        """Whether the correct answers were recorded."""
         return self.given is None
 
     def rows(self, wanted: int) -> int:
-        """How many a request will have."""
+        """The number of rows of each request, if `wanted` is possible."""
         if self.is_scalable:
             return wanted
         if self.samples is not None and self.given is None:
             return len(self.samples.inputs)
         return _rows_of(self.given)
 
-    def of(self, rows: int) -> list[Question]:
-        """Requests of `rows` rows each, where that is for us to say."""
+    def of(self, rows: int) -> list[BenchRequest]:
+        """The requests, of `rows` rows each if that is possible."""
         if self.given is not None:
             return [self.given]
         assert self.samples is not None
@@ -96,31 +96,31 @@ def _is_row_by_row(samples: Samples | None) -> bool:
     )
 
 
-def _rows_of(given: Question | None) -> int:
-    """Rows in a body as `bundle predict` takes it; anything else is one."""
+def _rows_of(given: BenchRequest | None) -> int:
+    """The number of rows in a body with `instances`; 1 for any other body."""
     try:
         return max(1, len(json.loads(given.body if given else b"")["instances"]))
     except (ValueError, KeyError, TypeError, RecursionError):
         return 1
 
 
-def of_samples(samples: Samples, rows: int) -> list[Question]:
-    """Questions of `rows` rows each, one that begins with each recorded row.
+def of_samples(samples: Samples, rows: int) -> list[BenchRequest]:
+    """Requests of `rows` rows each, one that begins with each recorded row.
 
-    Where a recorded answer is not one value a row, the whole recording is one question.
+    If the recorded answers are not one per row, the whole recording is one request.
     """
     if not _is_row_by_row(samples):
-        return [_question(samples, samples.inputs, samples.outputs)]
-    found: list[Question] = []
+        return [_request(samples, samples.inputs, samples.outputs)]
+    found: list[BenchRequest] = []
     size = 0
     for start in range(min(MOST, len(samples.inputs))):
-        question = _question(
+        request = _request(
             samples, _turned(samples.inputs, start, rows), _turned(samples.outputs, start, rows)
         )
-        size += len(question.body)
+        size += len(request.body)
         if found and size > MOST_BYTES:
             break
-        found.append(question)
+        found.append(request)
     return found
 
 
@@ -128,8 +128,8 @@ def _turned(values: list[Any], start: int, count: int) -> list[Any]:
     return list(islice(cycle(values), start, start + count))
 
 
-def _question(samples: Samples, inputs: list[Any], outputs: list[Any]) -> Question:
-    return Question(
+def _request(samples: Samples, inputs: list[Any], outputs: list[Any]) -> BenchRequest:
+    return BenchRequest(
         _dumps({"instances": inputs}),
         answer=_dumps({"predictions": outputs}),
         rtol=samples.rtol,

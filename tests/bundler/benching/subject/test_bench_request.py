@@ -1,11 +1,16 @@
-"""Questions: the recorded samples as requests, with the answers that are right."""
+"""BenchRequests: the recorded samples as requests, with the answers that are right."""
 
 import json
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbundle.bundler.benching.subject.question import MOST, Question, Questions, of_samples
+from modelbundle.bundler.benching.subject.bench_request import (
+    MOST,
+    BenchRequest,
+    BenchRequests,
+    of_samples,
+)
 from modelbundle.runtime.data.samples import Samples
 
 
@@ -16,26 +21,26 @@ def test_each_row_stands_beside_its_own_answer(recorded, rows):
     found = of_samples(samples, rows)
 
     assert len(found) == min(MOST, recorded)
-    for number, question in enumerate(found):
-        asked = json.loads(question.body)["instances"]
+    for number, bench_request in enumerate(found):
+        asked = json.loads(bench_request.body)["instances"]
         assert asked[0] == [number]
         assert len(asked) == rows
-        assert json.loads(question.answer)["predictions"] == [row[0] * 10 for row in asked]
+        assert json.loads(bench_request.answer)["predictions"] == [row[0] * 10 for row in asked]
 
 
 def test_answers_that_are_not_one_a_row_are_asked_for_as_a_whole():
-    questions = Questions(Samples("predict", [1, 2, 3], [6]))
+    requests = BenchRequests(Samples("predict", [1, 2, 3], [6]))
 
-    assert not questions.is_scalable
-    assert questions.rows(50) == 3
-    (one,) = questions.of(50)
+    assert not requests.is_scalable
+    assert requests.rows(50) == 3
+    (one,) = requests.of(50)
     assert json.loads(one.body) == {"instances": [1, 2, 3]}
     assert json.loads(one.answer) == {"predictions": [6]}
 
 
 def test_a_given_body_is_sent_as_it_is_and_its_rows_are_counted():
-    text = Questions(given=Question(b"hello", "text/plain"))
-    rows = Questions(given=Question(b'{"instances": [1, 2]}'))
+    text = BenchRequests(given=BenchRequest(b"hello", "text/plain"))
+    rows = BenchRequests(given=BenchRequest(b'{"instances": [1, 2]}'))
 
     assert (text.rows(8), rows.rows(8)) == (1, 2)
     assert not text.is_recorded
@@ -46,6 +51,6 @@ def test_a_given_body_is_sent_as_it_is_and_its_rows_are_counted():
 
 @given(st.binary(), st.none() | st.binary())
 def test_a_question_survives_its_way_to_the_generator(body, answer):
-    question = Question(body, "a/b", answer, 0.5, 0.25)
+    bench_request = BenchRequest(body, "a/b", answer, 0.5, 0.25)
 
-    assert Question.from_json(json.loads(json.dumps(question.to_json()))) == question
+    assert BenchRequest.from_json(json.loads(json.dumps(bench_request.to_json()))) == bench_request
