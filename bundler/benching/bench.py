@@ -17,7 +17,7 @@ Tick = Callable[[float], None]
 
 
 class CutRound(KeyboardInterrupt):
-    """The user wants to stop; `round` is what was measured until then."""
+    """The user has interrupted; `round` is what was measured until then."""
 
     def __init__(self, cut: Round) -> None:
         super().__init__("cut")
@@ -27,7 +27,7 @@ class CutRound(KeyboardInterrupt):
 class Bench:
     """Measures one subject, round by round.
 
-    wrong   wrong answers so far, in rounds that nobody looks at, too; `differences` of the first
+    wrong   wrong answers so far, warm-up rounds included; `differences` of the first
     """
 
     def __init__(self, subject: Subject) -> None:
@@ -35,7 +35,7 @@ class Bench:
         self.wrong = 0
         self.differences: list[str] = []
         self._generator = Generator()
-        self._rows = 0  # that the generator asks for now
+        self._rows = 0  # rows per request of the current requests
 
     def __enter__(self) -> Self:
         return self
@@ -44,7 +44,7 @@ class Bench:
         self._generator.close()
 
     def check(self, rows: int, timeout: float) -> Round:
-        """Ask every request once, one after the other."""
+        """Send each request once, one after the other."""
         count = len(self.subject.requests.of(rows))
         bound = min(3600.0, timeout * count)
         return self.measure(
@@ -91,14 +91,14 @@ def _less(now: float | None, before: float | None) -> float | None:
 
 @dataclass
 class Findings:
-    """What has been found so far with some benches; it is complete unless `is_cut`."""
+    """The results so far of some benches; complete unless `is_cut`."""
 
     benches: tuple[Bench, ...]
     is_cut: bool = False
 
     @property
     def wrong(self) -> int:
-        """Wrong answers, those of warm-up rounds included."""
+        """Wrong answers, warm-up rounds included."""
         return sum(bench.wrong for bench in self.benches)
 
     @property

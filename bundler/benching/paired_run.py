@@ -56,11 +56,11 @@ class PairedRun:
         self._progress = progress
 
     def go(self) -> PairedReport:
-        """Every round of the plan, for both.
+        """Run every round of the plan, for both.
 
         Raises:
             BundleError: when one does not answer its own samples.
-            KeyboardInterrupt: when somebody stops it.
+            KeyboardInterrupt: when the user stops it.
         """
         plan = self._plan
         for bench in self._benches:

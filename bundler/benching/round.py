@@ -16,10 +16,10 @@ BUSY = 0.9  # share of a core from which a load generator measures itself
 class Round:
     """The figures of one round; seconds and bytes throughout.
 
-    cores    that the server used in the whole round; None where its processes are not ours
-    others   cores that neither it nor the generator used, but somebody did
-    usage    at its end
-    counted  what the server's `/metrics` counted in it; None where it has none
+    cores    used by the server in the whole round; None if its processes cannot be observed
+    others   cores used by other processes than the server and the generator
+    usage    of the server, at the end
+    counted  the changes of the server's `/metrics`; None if it has none
     """
 
     load: Load
@@ -53,7 +53,7 @@ class Round:
 
     @property
     def is_bound(self) -> bool:
-        """Whether the generator could not have asked for more: the figure is a lower bound."""
+        """Whether the generator was at its limit, so that the figures are lower bounds."""
         return self.share + self.starved >= BUSY
 
     def to_json(self) -> dict[str, Any]:

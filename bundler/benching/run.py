@@ -17,7 +17,7 @@ from .round import Round
 
 _PATIENCE = 0.25  # seconds for each size, twice; less where the rounds are short, too
 _SIZES = 512  # rows, the largest that is tried
-_DEFAULT = 64  # rows, where nobody says how large a batch may be
+_DEFAULT = 64  # rows, if the largest batch is unknown
 _SLOW = 1.0  # seconds of a lone answer from which no sizes are tried
 WARM_SECONDS = 0.7  # of load before the first round
 _WARM_CLIENTS = 8
@@ -25,7 +25,7 @@ _WARM_CLIENTS = 8
 
 @dataclass
 class Report(Findings):
-    """What a run has found."""
+    """The results of a run."""
 
     rounds: list[Round] = field(default_factory=list)
     fit: Fit | None = None
@@ -68,11 +68,11 @@ class Run:
         self._cpus = cpus
 
     def go(self) -> Report:
-        """Every round of the plan.
+        """Run every round of the plan.
 
         Raises:
             BundleError: when the server does not answer its own samples.
-            KeyboardInterrupt: when somebody stops it.
+            KeyboardInterrupt: when the user stops it.
         """
         try:
             check(self._bench, self._plan)
@@ -109,7 +109,7 @@ class Run:
         report.advice = advice.of_run(report.rounds, report.fit, knobs, self._cpus)
 
     def _fit(self) -> Fit | None:
-        """Ask with 1, 2, 4, ... rows, one client alone."""
+        """Measure calls of 1, 2, 4, ... rows, with one client."""
         subject = self._bench.subject
         knobs = subject.knobs
         if not subject.requests.is_scalable or (knobs and not knobs.is_batchable):
@@ -119,7 +119,7 @@ class Run:
         upward = self._sizes([1 << power for power in range(most.bit_length())])
         both = upward + self._sizes([size for size, _, _ in upward[::-1]])
         batches = [batch for _, _, batch in both if batch]
-        if len(batches) > len(both) // 2:  # a worker that starts or ends may take numbers with it
+        if len(batches) > len(both) // 2:  # counts change when a worker starts or ends
             return cost_fit.fit(_fastest(batches), "batches")
         return cost_fit.fit(_fastest([(size, answer) for size, answer, _ in both]), "answers")
 
@@ -147,10 +147,10 @@ def _fastest(points: Sequence[Point]) -> list[Point]:
 
 
 def check(bench: Bench, plan: BenchPlan) -> None:
-    """Ask every request once, before anything is measured.
+    """Send each request once, before the measurement.
 
     Raises:
-        BundleError: when one is not answered, or wrongly.
+        BundleError: when an answer is missing or wrong.
     """
     found = bench.check(plan.rows, plan.timeout)
     subject = bench.subject

@@ -64,12 +64,12 @@ def read_manifest(data: bytes) -> tuple[Blob, tuple[FileEntry, ...]]:
 
 
 def entries(items: Iterable[Item]) -> dict[str, Any]:
-    """What `index.json` says of items: `models/iris:1.0`, `models/iris@latest` -> descriptor."""
+    """The entries of `index.json`: `models/iris:1.0`, `models/iris@latest` -> descriptor."""
     return {f"{item.kind}s/{name}": _indexed(item, name) for item in items for name in _names(item)}
 
 
 def index(entries: Mapping[str, Any]) -> bytes:
-    """`index.json`: every tag and alias of every item, behind a checksum of its own."""
+    """The bytes of `index.json`: every tag and alias of every item, and a checksum."""
     return _index(list(entries.values()))
 
 
@@ -93,7 +93,7 @@ def is_sound_index(data: bytes) -> bool:
 
 
 def read_index(data: bytes) -> dict[str, Any]:
-    """The entries of an index, as `entries` makes them; raises ValueError for what is none."""
+    """Parse an index to entries, as `entries` makes them; raises ValueError if it is invalid."""
     try:
         return {entry["annotations"][_REF]: entry for entry in orjson.loads(data)["manifests"]}
     except (KeyError, TypeError) as error:
@@ -101,7 +101,7 @@ def read_index(data: bytes) -> dict[str, Any]:
 
 
 def check_paths(files: Sequence[FileEntry]) -> None:
-    """Refuse paths that leave the directory, or that some file system takes for one another.
+    """Refuse paths that leave the directory, or that are the same on some file system.
 
     Raises:
         InvalidBundle: naming the path.
@@ -167,5 +167,5 @@ def _descriptor(media_type: str, digest: str, size: int) -> dict[str, Any]:
 
 
 def checksum(manifests: Any) -> str:
-    """What the annotation `CHECK` of an index of ours says of its manifests."""
+    """The checksum in the annotation `CHECK` of an index that we wrote."""
     return hashlib.sha256(canonical.dumps(manifests)).hexdigest()

@@ -297,7 +297,7 @@ class Store:
         try:
             return self._collector().unreached()
         except Damaged:
-            return 0  # as long as nobody knows, `gc` frees nothing either
+            return 0  # until then, `gc` removes nothing
 
     def settle(self) -> None:
         """Write `index.json` now, within a long loop of saves."""

@@ -11,12 +11,12 @@ from .files.layout import Layout
 from .files.workspace import Workspace
 
 BUILT_HERE = "built here from trusted models"
-"""Why a bundle is trusted whose models were."""
+"""The reason of a bundle that is trusted because its models are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A trusted digest, and who or what decided so; None if unknown."""
+    """A trusted digest, and the reason; None if unknown."""
 
     digest: str
     reason: str | None
@@ -39,14 +39,14 @@ class Trust:
 
     @disk.store_errors("trust it")
     def grant(self, digest: str, reason: str) -> None:
-        """Trust a digest; `reason` is who or what decided so."""
+        """Trust a digest; `reason`: who or what decided it."""
         self._layout.prepare()
         path = self._path(digest)
         data = record.encode({"digest": digest, "reason": reason})
         if not path.exists():
             with self._workspace.file(data) as temporary:
                 temporary.replace(path)
-        disk.sync_directory(self._directory)  # who wrote it may have been killed before this
+        disk.sync_directory(self._directory)  # the process may have been killed before writing it
 
     @disk.store_errors("withdraw the trust")
     def revoke(self, digest: str) -> None:

@@ -1,7 +1,7 @@
 """Turn: lets one process at a time change a file that several machines share, without locks.
 
-On NFS a lock may do nothing, but a file is created by one process alone. It says by which.
-When that one has ended, or is of another machine and silent for a while, the turn passes on.
+On NFS a lock may do nothing, but only one process can create a file. The file names the process.
+When that process has ended, or belongs to another machine and is silent, the turn is passed on.
 """
 
 import random
@@ -32,7 +32,7 @@ def taken(
     Whose turn it is, `progress` hears after a second.
 
     Raises:
-        StoreError: when another process has kept it for `grace` seconds, and may be at work.
+        StoreError: when another process has held it for `grace` seconds, and may be at work.
         OSError: when it cannot be created.
     """
     since, is_told = time.monotonic(), False
@@ -62,7 +62,7 @@ def _is_created(path: Path) -> bool:
 
 
 def _wait(path: Path, grace: float, *, is_late: bool) -> None:
-    """End a turn whose process cannot end it; else wait a little."""
+    """Remove the file of a process that has ended; else wait a little."""
     try:
         text = disk.read(path)
     except FileNotFoundError:
@@ -91,7 +91,7 @@ def _who(path: Path) -> str:
 
 
 def _holder(text: bytes) -> Process | None:
-    """Whose turn it is; None if that is just being written, or never will be."""
+    """The process that holds the turn; None if the file is empty."""
     try:
         return Process.parse(text.decode())
     except ValueError:

@@ -11,9 +11,9 @@ TURNS = 2  # of the loop: in one sockets are read, in the next their rows are qu
 class ArrivalWait:
     """Calls `end` when a few turns of the loop have brought no more rows, or after a time limit.
 
-    No timer is that fine. While rows are coming the loop has work to do, so nothing is lost by it
-    where the loop and the model have one core between them. With `is_busy`, the loop polls on after
-    the end; see `BusyPoll`.
+    Timers are too coarse for this. While rows arrive, the loop has work anyway, so nothing is lost
+    if the loop and the model share a core. With `is_busy`, the loop keeps polling after the end;
+    see `BusyPoll`.
     """
 
     __slots__ = ("_answered", "_busy_poll", "_clock", "_end", "_loop", "_rows", "_until")

@@ -31,13 +31,14 @@ from .return_wait import ReturnWait
 class Batcher:
     """Runs requests in batches, one call of the model each; no executor idles while requests wait.
 
-    A batch stays open until an executor is free and is then made of what has come, oldest first.
-    Requests share a batch only within their `key` (shapes, dtypes, parameters: whatever must be
-    equal). Each of the `executors` runs one batch at a time and must answer as many rows in the
-    same order; `ops` joins and cuts them.
+    A batch stays open until an executor is free, and then takes the queued requests, oldest first.
+    Only requests of equal `key` (shapes, dtypes, parameters) share a batch.
 
-    All methods are for the event loop's thread. `clock` counts seconds, monotonically; deadlines
-    are on it.
+    executors   each runs one batch at a time, and returns as many rows in the same order
+    ops         concatenates and slices rows
+    clock       monotonic, in seconds; deadlines are on it
+
+    All methods are called on the event loop's thread.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Batcher:
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_accepting = False
-        self._drained = asyncio.Event()  # set by the turn that finds nothing left to do
+        self._drained = asyncio.Event()  # set once the queue and all executors are empty
         self._slots = Slots(executors if isinstance(executors, Sequence) else [executors])
         is_ranked = self.limits.priorities or self.limits.fairness
         self._takes_many = self.limits.mergeable and not is_ranked
@@ -93,7 +94,7 @@ class Batcher:
         """
         self._is_accepting = False
         if drain and self._loop is not None and self._is_busy():
-            self._schedule()  # what is held back goes now
+            self._schedule()  # held-back requests are released now
             await self._drained.wait()
         self._abandon()
         self._timer.cancel()
@@ -142,23 +143,22 @@ class Batcher:
     ) -> None:
         """Queue `request`, which gets the model's answer for exactly its rows.
 
-        `is_trickling` says that what comes at the same time takes a few turns of the loop to get
-        here, as calls do that a library hands over one by one: then a batch waits for those turns.
+        is_trickling   requests of one moment arrive over a few turns of the loop, as from a library
+                       that passes them on one by one: the batch waits for those turns
 
         Raises:
-            Overloaded: the queue is full, or by prediction its turn comes too late, or the
-                batcher is not running. The request may get it too, as well as DeadlineExceeded,
-                ModelDied, PredictionFailed, and any RequestError that the model raises for it
-                alone.
-            DeadlineExceeded: it is too late already.
-            InvalidInput: there is no row.
+            Overloaded: the queue is full, its turn is predicted to come too late, or the batcher
+                is not running. The request itself may also fail with this, DeadlineExceeded,
+                ModelDied, PredictionFailed, or a RequestError that the model raises for it alone.
+            DeadlineExceeded: its deadline has passed.
+            InvalidInput: it has no row.
         """
         if not self._is_accepting:
             raise self._admission.refused("stopped", "The server is not accepting requests.", 1.0)
         if request.rows < 1:
             raise InvalidInput("At least one row is needed.")
         if not self.limits.mergeable:
-            request.rows = request.left = 1  # everything is counted in calls then
+            request.rows = request.left = 1  # without merging, each request counts as one row
         now = request.arrived = self._clock()
         lane = self._lanes[key]
         if not self._admission.has_room(request.rows, request.size):
@@ -168,9 +168,9 @@ class Batcher:
         self._queued(lane, request.rows, now, request.deadline, is_trickling=is_trickling)
 
     def enqueue_all(self, requests: Sequence[Request], key: Hashable = None) -> bool:
-        """Queue requests that came together, as `enqueue` would one by one, for less than half.
+        """Queue requests that arrived together: as `enqueue` for each, in less than half the time.
 
-        False, and none is queued, where one of them might be refused, or not all are alike.
+        Returns False, with none queued, if one of them needs the checks of `enqueue`.
         """
         if not self._is_accepting or not self._takes_many:
             return False
@@ -205,16 +205,16 @@ class Batcher:
             self._schedule()
 
     def refusal(self) -> Overloaded | None:
-        """The error with which any request would be refused now, or None; needs no decoded rows."""
+        """The error that any request would get now, or None; needs no decoded rows."""
         if self._admission.has_room(1, 0) or self.limits.priorities or self.limits.fairness:
-            return None  # or it may take the place of another
+            return None  # a more urgent request may displace another
         now = self._clock()
         self._eviction.prune(now)
         return None if self._admission.has_room(1, 0) else self._admission.refuse_full(1, now)
 
     @property
     def is_full(self) -> bool:
-        """Whether there is no room for another row, as things stand."""
+        """Whether the queue has no room for another row."""
         return not self._admission.has_room(1, 0)
 
     @property
@@ -224,7 +224,7 @@ class Batcher:
 
     @property
     def cost(self) -> CostModel:
-        """What the batches of late were measured to take."""
+        """The measured cost of recent batches."""
         return self._lanes.cost
 
     @property
@@ -233,7 +233,7 @@ class Batcher:
         return self._admission.wait(self._clock())
 
     def poll(self) -> None:
-        """Go on with batches in the middle of a turn of the loop, where that is a long one."""
+        """Start and finish batches during a long turn of the loop."""
         if self._is_scheduled:
             self._turn()
         self._slots.poll()
@@ -379,7 +379,7 @@ class Batcher:
                 yield from batch.requests
 
     def _abandon(self) -> None:
-        """Answer 503 to everything that is left."""
+        """Answer 503 to all remaining requests."""
         left = [*self._in_flight(), *self._lanes.requests()]
         self._recovery.clear()
         self._lanes.clear()
@@ -393,7 +393,7 @@ class Batcher:
         return bool(self._recovery) or self._lanes.backlog.rows > 0
 
     def _is_resting(self) -> bool:
-        """Whether nothing waits to be run, and no `stop` waits for that."""
+        """Whether the queue is empty, and no `stop` waits for that."""
         return self._is_accepting and not self._lanes and not self._recovery
 
     def _is_busy(self) -> bool:

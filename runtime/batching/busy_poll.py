@@ -3,18 +3,18 @@
 import asyncio
 from collections.abc import Callable
 
-MOST = 0.0001  # seconds: about what a client on the same machine takes to send its next request
+MOST = 0.0001  # seconds: about as long as a local client takes to send its next request
 RARELY = 64  # idle moments of which one is tried while it does not pay
 
 
 class BusyPoll:
-    """Polls for a moment instead of sleeping, where that was worth it more often than not.
+    """Polls for a moment instead of sleeping, if that has paid off in most cases.
 
     Waking a sleeping process takes tens of microseconds, in a virtual machine more, and a single
-    client in a closed loop pays that with each request. A poll that brings a request halves the
-    number of idle moments that are skipped until the next poll, any other doubles it: independent
-    clients cost next to nothing. After an answer to several clients there is no poll, because the
-    first to come back would be served alone.
+    client in a closed loop pays that with each request. A poll that finds a request halves the
+    number of idle moments without a poll, any other doubles it: independent clients cost almost
+    nothing. After an answer to several clients there is no poll, because the first to return would
+    be served alone.
 
     clock     seconds, monotonic
     is_busy   whether there is a request
@@ -30,7 +30,7 @@ class BusyPoll:
         self.pause = 0  # idle moments between two trials
 
     def begin(self, loop: asyncio.AbstractEventLoop, answered: int) -> None:
-        """The loop has nothing to do, `answered` requests after the last batch: keep it turning."""
+        """Start to poll, `answered` requests after the last batch."""
         if answered > 1:
             self.pause = RARELY
             return

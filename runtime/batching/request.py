@@ -1,4 +1,4 @@
-"""Request: the rows of one client, how far they have come, and who gets the answer."""
+"""Request: the rows of one client, their progress, and the receiver of the answer."""
 
 import asyncio
 import logging
@@ -23,17 +23,17 @@ class Run:
 
 
 class Request:
-    """Rows that one client wants answered; a subclass says where the answer goes.
+    """Rows to be answered for one client; subclasses deliver the answer.
 
     A plain object: no future, no callback, no task. The batcher calls `succeed` or `fail`, once,
-    on its loop; `abandon` is for the client that leaves. Neither hook may raise.
+    on its loop; `abandon` is called when the client leaves. Neither hook may raise.
 
     batch      the rows, as the model takes them
-    rows       how many; a batcher whose calls are not merged counts every request as one
-    size       bytes that they weigh in the queue
-    deadline   seconds on the batcher's clock after which nobody wants the answer
-    priority   0 is the most urgent; only where the batcher's limits say so
-    client     whose fair share it counts against; only where the batcher's limits say so
+    rows       their number; a batcher that merges no requests counts each as one
+    size       bytes that they count in the queue
+    deadline   on the batcher's clock, in seconds; the answer is useless after it
+    priority   0 is the most urgent; used with `Limits.priorities`
+    client     whose share it counts against; used with `Limits.fairness`
     """
 
     __slots__ = (
@@ -65,9 +65,9 @@ class Request:
         self.answers: list[tuple[int, Any]] | None = None  # (first row, answer), if it was split
         self.run: Run | None = None  # the last batch that took rows of it
         self.is_over = False  # answered, failed or abandoned
-        self.is_abandoned = False  # and nobody has counted that yet
+        self.is_abandoned = False  # and not counted as such yet
 
-    # --- for whoever wants the answer ---
+    # --- for the receiver of the answer ---
 
     def succeed(self, output: Any) -> None:
         """The model's answer for exactly these rows."""
@@ -92,7 +92,7 @@ class Request:
 
     @property
     def finished(self) -> float:
-        """When that batch came back; 0 before."""
+        """When that batch ended; 0 before."""
         return 0.0 if self.run is None else self.run.finished
 
     # --- for the batcher ---
@@ -113,7 +113,7 @@ class Request:
     def take_part(
         self, start: int, stop: int, output: Any, concat: Callable[[list[Any]], Any]
     ) -> bool:
-        """Take the answer for the rows `start:stop`; whether that answers all of it."""
+        """Store the answer for the rows `start:stop`; returns whether all rows are answered."""
         answers = self.answers
         if answers is None:
             answers = self.answers = []
@@ -140,16 +140,16 @@ def _first_row(part: tuple[int, Any]) -> int:
 class Group(Protocol):
     """Receives the answers of a whole batch in one call, for all its requests.
 
-    Asked where every request of a batch belongs to it, is there with all its rows, and still
-    wants them; `succeed` is not called then. Must not raise.
+    Called if all requests of a batch belong to it, have all of their rows in it, and are not
+    cancelled; `succeed` is not called then. Must not raise.
     """
 
     def answer(self, requests: list[Any], output: Any, bounds: list[int]) -> None:
-        """The model's answer for all; the rows `bounds[i]:bounds[i + 1]` are those of request i."""
+        """Deliver an output; the rows `bounds[i]:bounds[i + 1]` answer request i."""
 
 
 class FutureRequest(Request):
-    """A request whose answer is awaited."""
+    """A request whose answer is awaited as a future."""
 
     __slots__ = ("future",)
 
@@ -176,7 +176,7 @@ class FutureRequest(Request):
             self.future.set_exception(error)
 
     async def answer(self) -> Any:
-        """The answer, once it is there; who stops awaiting it has left."""
+        """Wait for the answer; cancelling this abandons the request."""
         try:
             return await self.future
         except asyncio.CancelledError:

@@ -10,8 +10,7 @@ from .policy.window import TICK
 class ReturnWait:
     """The timer of a delayed batch, which is released when it rings.
 
-    A wait of less than a tick is none for a timer: the loop is kept turning until it is over, which
-    is seldom longer than clients take to come back.
+    A wait shorter than the resolution of timers keeps the loop turning instead.
     """
 
     __slots__ = ("_clock", "_end", "_handle", "_until")
@@ -27,7 +26,7 @@ class ReturnWait:
         return self._handle is not None
 
     def holds(self, loop: asyncio.AbstractEventLoop, lane: Lane, now: float) -> bool:
-        """Whether the next batch of `lane` is to wait; `Window.hold` says for how long."""
+        """Whether the next batch of `lane` waits; `Window.hold` decides for how long."""
         head = lane.head
         if head is None:
             return False
@@ -52,7 +51,7 @@ class ReturnWait:
             self._ring()
 
     def cancel(self) -> None:
-        """The batch goes, or nothing is left of it."""
+        """Stop the timer: the batch is released, or empty."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None

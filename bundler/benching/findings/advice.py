@@ -10,8 +10,8 @@ from .cost_fit import Fit
 from .parts import Batches, batches
 
 _FULL = 0.7  # mean batch as a share of what is allowed, from which it is the limit
-_SHARED = 0.15  # alpha's share in a lone call, below which batching wins next to nothing
-_IDLE = 0.8  # cores that nobody used, from which one more worker has one
+_SHARED = 0.15  # alpha's share in a call of one row, below which batching gains almost nothing
+_IDLE = 0.8  # unused cores, from which another worker is advised
 _BUSY = 0.85  # of its cores, from which a server is out of CPU
 _GAIN = 0.1
 _NOISY = 0.25  # share of the machine that others use, from which its figures lead astray
@@ -33,7 +33,7 @@ class Advice:
 def of_run(
     rounds: Sequence[Round], fit: Fit | None, knobs: Knobs | None, cpus: int
 ) -> list[Advice]:
-    """What the rounds and the cost of a call suggest, the most telling first."""
+    """The advice from the rounds and the cost of a call, the most important first."""
     closed = [one for one in rounds if not one.load.is_open and one.rate]
     if not closed:
         return []

@@ -10,7 +10,7 @@ from ..generator.load import Load
 from ..round import Round
 
 # Student's t for 99 % of both sides, by degrees of freedom; beyond, the normal distribution's.
-# A run tells sixteen ratios: at 95 % every other one would find a difference where there is none.
+# A run reports sixteen ratios: at 95 %, every other run would show a difference by chance.
 _T = (63.7, 9.92, 5.84, 4.60, 4.03, 3.71, 3.50, 3.36, 3.25, 3.17, 3.11, 3.05, 3.01, 2.98, 2.95)
 _NORMAL = 2.58
 _WIDEST = 500.0  # of a logarithm: far beyond any knowledge, and still a number
@@ -20,9 +20,9 @@ FIGURES = ("rate", "p50", "p99", "cpu_a_request")
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """The second's figure over the first's, from rounds that stood side by side.
+    """The ratio of the second subject's figure to the first's, from paired rounds.
 
-    low, high   where it lies in 99 of 100 such runs; of one pair nobody knows, and both are None
+    low, high   99 % confidence interval; None with a single pair
     """
 
     figure: str
@@ -76,7 +76,7 @@ def ratio(figure: str, pairs: Sequence[Pair]) -> Ratio | None:
 
 
 def by_load(pairs: Sequence[Pair]) -> list[tuple[Load, list[Pair]]]:
-    """The pairs of each load, in the order in which the loads came first."""
+    """The pairs of each load, in the order of the loads."""
     found: dict[str, list[Pair]] = {}
     for pair in pairs:
         found.setdefault(pair.load.label, []).append(pair)

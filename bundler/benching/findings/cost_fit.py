@@ -7,7 +7,7 @@ from typing import Literal
 Source = Literal["batches", "answers"]
 Point = tuple[int, float]
 _CREDIBLE = 0.5  # relative distance of the farthest point, up to which a line is one
-_WORTH = 0.1  # share of rows/s that doubling a batch must win to be called worth it
+_WORTH = 0.1  # gain in rows/s from doubling a batch, below which it is not worth it
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +16,9 @@ class Fit:
 
     alpha    seconds a call
     beta     seconds a row
-    points   rows of a call, and the seconds that it took
-    source   whose clock: the server's around its `batches`, or ours around the `answers`, which
-             are parsed and sent as well
+    points   rows of a call, and its seconds
+    source   the clock: the server's around its `batches`, or ours around the `answers`, which
+             includes parsing and sending
     """
 
     alpha: float

@@ -1,4 +1,4 @@
-"""Parts: where the time of a request goes, by the server's own metrics."""
+"""Parts: how the time of a request is divided, by the server's own metrics."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +14,11 @@ _REQUEST, _ROWS = "bundle_request_duration_seconds", "bundle_batch_rows"
 class Parts:
     """Mean seconds of a request in one round.
 
-    queue    until its batch was let go; of the request of each batch that waited longest
+    queue    until its batch began; of each batch the longest
     model    while its batch ran
     server   the rest between its headers and the last byte of its answer: parsing, checking,
-             writing, and waiting for its turn in the event loop
-    outside  the rest of what the client saw: the kernel, the wire, and the client itself
+             writing, and waiting for the event loop
+    outside  the rest of the client's latency: the kernel, the network, and the client itself
     """
 
     queue: float
@@ -54,7 +54,7 @@ class Batches:
 
 
 def of_round(found: Round) -> Parts | None:
-    """Where the time went; None where the server does not say."""
+    """The parts of a round; None if the server has no such metrics."""
     if found.counted is None or not found.mean:
         return None
     request = found.counted.histogram(_REQUEST, route=_route(found.counted))
@@ -68,7 +68,7 @@ def of_round(found: Round) -> Parts | None:
 
 
 def _queue_and_model(counted: Scrape, inside: float) -> tuple[float, float]:
-    """Of all queues one after the other, or of the slowest where they must have run together."""
+    """The sums over all queues; or the slowest queue, if queues must have run in parallel."""
     each = [
         (counted.histogram(_WAIT, queue=name).mean, counted.histogram(_RUN, queue=name).mean)
         for name in _queues(counted)
@@ -87,13 +87,13 @@ def batches(found: Round) -> list[Batches]:
 
 
 def _queues(counted: Scrape) -> list[str]:
-    """Those that ran something."""
+    """The queues that ran batches."""
     names = counted.labels(f"{_ROWS}_count", "queue")
     return [name for name in names if counted.total(f"{_ROWS}_count", queue=name)]
 
 
 def _route(counted: Scrape) -> str:
-    """The one that was driven: our looks at `/metrics` are counted elsewhere."""
+    """The route under load: our requests for `/metrics` count elsewhere."""
     name = f"{_REQUEST}_count"
     routes = counted.labels(name, "route")
     return max(routes, key=lambda route: counted.total(name, route=route), default="")

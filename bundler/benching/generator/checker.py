@@ -7,14 +7,14 @@ from typing import Any
 from ....runtime.data.samples import compare
 from ..subject.bench_request import BenchRequest
 
-SHOWN = 5  # differences told
+SHOWN = 5  # differences reported
 _MOST_KNOWN = 4096  # spellings of one answer: a model may round otherwise in every batch
 
 
 class Checker:
     """Compares each answer with the recorded one; the same bytes are compared only once.
 
-    Where nothing was recorded, the first answer to a request is what the others must be.
+    Without a recorded answer, all answers must equal the first one.
     """
 
     def __init__(self, requests: Sequence[BenchRequest]) -> None:
@@ -36,7 +36,7 @@ class Checker:
             self.wrong += 1
 
     def forget(self) -> None:
-        """Begin to count anew; what was learned stays."""
+        """Reset the count of wrong answers."""
         self.wrong = 0
         self.differences = []
 

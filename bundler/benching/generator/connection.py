@@ -10,12 +10,12 @@ Answer = tuple[Head, bytes]
 
 
 class Connection:
-    """A socket that never blocks, opened when it is first needed.
+    """A non-blocking socket, opened when it is first needed.
 
     number     of the request that was sent, in the list of requests
-    due        seconds on the monotonic clock since when the answer is waited for
-    is_busy    whether somebody waits for an answer
-    is_used    whether it has brought an answer before
+    due        when the request was due, on the monotonic clock in seconds
+    is_busy    whether a request is unanswered
+    is_used    whether it has received an answer before
     """
 
     __slots__ = (
@@ -54,7 +54,7 @@ class Connection:
             raise OSError(code, "refused")
 
     def ask(self, request: bytes) -> None:
-        """Send as much of the request as goes; `unsent` is what is left.
+        """Send the request as far as possible; `unsent` is the rest.
 
         Raises:
             OSError: when the connection is broken.
@@ -69,7 +69,7 @@ class Connection:
         self.unsent = request[sent:] if sent < len(request) else None
 
     def flush(self) -> None:
-        """Send more of what is left; raises OSError when there is no connection."""
+        """Send more of the rest; raises OSError when the connection is broken."""
         assert self.socket is not None
         code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
@@ -77,10 +77,10 @@ class Connection:
         self.ask(self.unsent or b"")
 
     def receive(self) -> Answer | None:
-        """Read what has come; the answer as soon as it is whole.
+        """Read the available data; returns the answer once it is complete.
 
         Raises:
-            NotHttp: when it is none.
+            NotHttp: when it is not HTTP.
             OSError: when the server has closed the connection before.
         """
         assert self.socket is not None
@@ -98,7 +98,7 @@ class Connection:
 
     @property
     def has_begun(self) -> bool:
-        """Whether some of the answer has come."""
+        """Whether a part of the answer has arrived."""
         return bool(self._data)
 
     def close(self) -> None:

@@ -15,12 +15,12 @@ from .process import STOP
 from .tally import Tally
 
 _TICK = 0.25  # seconds between two reports of progress
-_GRACE = 20.0  # seconds that a round may take beyond what it says
+_GRACE = 20.0  # seconds that a round may take longer than planned
 _FAREWELL = 5.0  # seconds until one that does not end is killed
 
 
 class Cut(KeyboardInterrupt):
-    """The user wants to stop; `tally` is what was counted until then."""
+    """The user has interrupted; `tally` is what was counted until then."""
 
     def __init__(self, tally: Tally) -> None:
         super().__init__("cut")
@@ -28,10 +28,10 @@ class Cut(KeyboardInterrupt):
 
 
 class Generator:
-    """A load generator in a process of its own, so that measuring costs the measured nothing.
+    """A load generator in a process of its own, so that it does not disturb what it measures.
 
-    The socket, the parsing and the clock share no interpreter with the progress bar, and what it
-    uses of a core is known: a generator that is busy measures itself.
+    Sockets, parsing and clock share no interpreter with the progress bar, and the processor time of
+    the generator is known: one that is busy all the time measures itself.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Generator:
             [sys.executable, "-P", "-m", f"{__package__}.process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            process_group=0,  # a Ctrl-C is ours; we tell it what to do
+            process_group=0,  # this process handles Ctrl-C, and stops the generator
         )
 
     def __enter__(self) -> Self:
@@ -49,7 +49,7 @@ class Generator:
         self.close()
 
     def aim(self, address: tuple[str, int], path: str, requests: Sequence[BenchRequest]) -> None:
-        """Say whom to ask what from now on."""
+        """Set the target and the requests of the following rounds."""
         self._say(
             {
                 "target": list(address),

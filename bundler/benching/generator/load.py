@@ -9,17 +9,17 @@ MOST_CLIENTS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A closed loop of clients that ask again once answered, or an open loop at a given rate.
+    """A closed loop of clients that send again once answered, or an open loop at a given rate.
 
-    clients   connections, each with one request at a time; of an open loop the most there may be
+    clients   connections, each with one request at a time; in an open loop their maximum
     rate      requests/s of an open loop, with the gaps of a Poisson process; 0 = a closed loop
-    rows      in each request
-    seconds   that are measured
-    warm      seconds before, which are not
-    timeout   seconds after which a client leaves
-    count     requests after which the round is over, whatever the clock says; 0 = no such number
+    rows      per request
+    seconds   measured
+    warm      seconds of warm-up before, not measured
+    timeout   seconds after which a client gives a request up
+    count     requests after which the round ends, before its time; 0 = unlimited
     seed      of the gaps between arrivals
-    share     of the capacity that `rate` is; 0 = it was said outright
+    share     `rate` as a share of the capacity; 0 = `rate` was given directly
     """
 
     clients: int = 1
@@ -34,7 +34,7 @@ class Load:
 
     @property
     def is_open(self) -> bool:
-        """Whether requests come whether or not others have been answered."""
+        """Whether requests are sent at a rate, independent of answers."""
         return self.rate > 0
 
     @property

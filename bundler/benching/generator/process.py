@@ -1,4 +1,4 @@
-"""The load generator's process: orders come as JSON lines on stdin, tallies go to stdout.
+"""The process of the load generator: JSON orders on stdin, tallies on stdout.
 
     {"target": [host, port], "path": "/predict", "requests": [...]}    what to ask from now on
     {"load": {...}}                                                     one round; answered
@@ -28,7 +28,7 @@ _STDIN = 0
 
 def main() -> None:
     """Follow the orders until there are no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when it is over
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
     _prepare()
     address: tuple[str, int] = ("127.0.0.1", 0)
     requests, checker = [b""], Checker([])

@@ -1,8 +1,8 @@
-"""A response as a load generator reads it: its end and its status, nothing else."""
+"""Parses responses as far as a load generator needs it: their end and their status."""
 
 from typing import NamedTuple
 
-_MOST_KNOWN = 4096  # heads; a server that gives each answer an id of its own has no end of them
+_MOST_KNOWN = 4096  # cached heads, at most: some servers send a different id in each answer
 _BREAK = b"\r\n"
 END = b"\r\n\r\n"
 
@@ -12,7 +12,7 @@ class NotHttp(ValueError):
 
 
 class Head(NamedTuple):
-    """What the head of a response says of what follows.
+    """The part of a response's head that describes its body.
 
     length   bytes of the body; -1 = in chunks, -2 = until the connection is closed
     """
@@ -29,7 +29,7 @@ class Heads:
         self._known: dict[bytes, Head] = {}
 
     def get(self, head: bytes) -> Head:
-        """What `head`, without the empty line, says; raises NotHttp when it is none."""
+        """Parse a head without its final blank line; raises NotHttp if it is invalid."""
         found = self._known.get(head)
         if found is None:
             found = parse(head)
@@ -39,10 +39,10 @@ class Heads:
 
 
 def parse(head: bytes) -> Head:
-    """Read the status line and the three headers that say where the body ends.
+    """Parse the status line and the three headers that determine the end of the body.
 
     Raises:
-        NotHttp: when it is no head.
+        NotHttp: when it is invalid.
     """
     first, *lines = head.split(_BREAK)
     if not first.startswith(b"HTTP/1.") or not first[9:12].isdigit():
@@ -68,7 +68,7 @@ def _length(status: int, fields: dict[bytes, bytes]) -> int:
 
 
 def dechunked(data: bytes, start: int) -> bytes | None:
-    """The body whose chunks begin at `start`; None while some are still to come.
+    """The body whose chunks begin at `start`; None while it is incomplete.
 
     Raises:
         NotHttp: when a chunk has no size.

@@ -1,4 +1,4 @@
-"""Tally: what a load generator counted in one round."""
+"""Tally: the counts of one round."""
 
 import base64
 from array import array
@@ -61,19 +61,19 @@ def quantile(ordered: list[float], share: float) -> float:
 
 @dataclass(slots=True)
 class Tally:
-    """What came back.
+    """The results of a round.
 
-    seconds    that were measured
-    answered   requests of the whole round that got an answer, the warm-up among them
-    finished   good answers that came in that time, whenever they were asked for
-    ok         seconds that the good answers took; of an open loop from when they were due
-    refused    seconds that the others took
-    lags       seconds by which requests of an open loop were sent late: the generator's own fault
-    statuses   answers by status; `troubles` requests without one, by why
-    wrong      good answers with other values than the recorded ones, and how they differ
-    notes      what answers that are no good ones said, one a status
-    cpu        seconds that the generator ran in the whole round, and `wall` how long that was
-    starved    seconds that it could have run, but had no core
+    seconds    measured time
+    answered   answered requests of the whole round, warm-up included
+    finished   successful answers within the measured time, whenever they were requested
+    ok         latencies of successful answers in seconds; in an open loop since they were due
+    refused    latencies of the other answers
+    lags       seconds by which the generator sent requests of an open loop late
+    statuses   answers by status; `troubles`: requests without an answer, by reason
+    wrong      successful answers with other values than the recorded ones; `differences` of some
+    notes      the bodies of unsuccessful answers, one per status
+    cpu        processor seconds of the generator in the whole round, whose duration is `wall`
+    starved    seconds that the generator waited for a core
     """
 
     seconds: float = 0.0
@@ -90,7 +90,7 @@ class Tally:
     cpu: float = 0.0
     starved: float = 0.0
     wall: float = 0.0
-    is_cut: bool = False  # somebody asked to stop
+    is_cut: bool = False  # the round was interrupted
 
     @property
     def asked(self) -> int:
@@ -103,7 +103,7 @@ class Tally:
         return self.asked - sum(n for status, n in self.statuses.items() if status in OK)
 
     def to_json(self) -> dict[str, Any]:
-        """For the process that asked."""
+        """Encode for the parent process."""
         lists_too = {"ok", "refused", "lags", "statuses"}
         plain = [name for name in type(self).__dataclass_fields__ if name not in lists_too]
         lists = {name: getattr(self, name).to_text() for name in ("ok", "refused", "lags")}

@@ -16,7 +16,7 @@ from .response import Head, Heads, NotHttp
 from .tally import OK, Tally, Trouble
 
 _LOOK = 0.05  # seconds after which we look at the clock, whatever happens
-_AGAIN = 0.01  # seconds until a client whose connection failed tries again
+_AGAIN = 0.01  # seconds until a client with a failed connection tries again
 _EVENTS = 256  # that are taken at once
 _NOTE = 300  # bytes of an answer that is no good one
 _IN, _OUT = select.EPOLLIN, select.EPOLLOUT
@@ -25,11 +25,11 @@ _IN, _OUT = select.EPOLLIN, select.EPOLLOUT
 class Traffic:
     """One round of load on the server at `address`.
 
-    Of a closed loop each client asks again the moment it is answered. Of an open loop requests
-    come when they are due, whatever became of those before, and what each has waited is counted
-    from that moment: a server that stalls cannot make the clients polite.
+    In a closed loop each client sends again at once when it is answered. In an open loop requests
+    are sent when they are due, and latencies are counted from that moment, even if earlier requests
+    are unanswered: a stalled server does not slow the clients down (coordinated omission).
 
-    `stop` is a file descriptor; as soon as it can be read, the round is over.
+    stop   a file descriptor that ends the round when it becomes readable
     """
 
     def __init__(
@@ -54,11 +54,11 @@ class Traffic:
         self._by_fileno: dict[int, Connection] = {}
         self._due: deque[float] = deque()
         self._begun = 0
-        self._retry = 0.0  # seconds on the clock before which nobody asks
+        self._retry = 0.0  # before this time no client sends
         self._measured = self._end = 0.0
 
     def run(self) -> Tally:
-        """Send, receive and count until the time is over and everybody is answered."""
+        """Send, receive and count until the time is over and all requests are answered."""
         tally, cpu, start = self._tally, time.process_time(), time.monotonic()
         starved = starved_seconds()
         self._checker.forget()
@@ -108,7 +108,7 @@ class Traffic:
         if events:
             return events
         rest = due - time.monotonic() if due < self._end else _LOOK
-        # epoll's own timeout is in whole milliseconds, which would be seen in the latencies.
+        # The timeout of epoll has a resolution of 1 ms, which would show in the latencies.
         select.select([self._poller], [], [], min(max(rest, 0.0), _LOOK))
         return self._poller.poll(0, _EVENTS)
 
@@ -201,7 +201,7 @@ class Traffic:
             return
         is_stale = client.is_used and not client.has_begun and not client.is_resent
         if is_stale and self._load.is_open:
-            # It had been idle, and our request met the server's farewell: every client asks again.
+            # The server closed the idle connection while our request was on its way.
             self._drop(client)
             client.is_resent = True
             self._put(client)
@@ -229,7 +229,7 @@ class Traffic:
         client.close()
 
     def _give_up(self, now: float) -> None:
-        """Clients whose patience is over leave, with a connection or still without one."""
+        """Give up requests that have waited too long, with or without a connection."""
         patience = now - self._load.timeout
         for client in list(self._by_fileno.values()):
             if client.is_busy and client.due < patience:

@@ -17,12 +17,12 @@ def subject(
     body: BenchRequest | None,
     workers: str | None = None,
 ) -> Subject:
-    """What `launch` will serve, as far as its bundle says; `at` adds where.
+    """The subject that `launch` will start, as described by its bundle; `at` adds the address.
 
-    `workers` is what the command line says of them: "--workers=2".
+    workers   the option of the command line, such as "--workers=2"
 
     Raises:
-        BundleError: when there is no such route, or nothing is known to ask.
+        BundleError: when there is no such route, or no samples for requests.
     """
     plan = Plan.read(launch.directory)
     samples = plan.samples()

@@ -13,12 +13,12 @@ _LISTENING = "0A"
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a tree of processes has used.
+    """The resources used by a tree of processes.
 
-    cpu        seconds since they started, those that have ended among them
-    memory     bytes that are theirs: pages that several share count once (PSS), if we may know
-    resident   bytes, RSS: shared pages count in every process
-    processes  how many there are now
+    cpu        seconds, ended processes included
+    memory     bytes; shared pages count once (PSS), if permitted
+    resident   bytes (RSS); shared pages count in every process
+    processes  their number
     """
 
     cpu: float
@@ -39,7 +39,7 @@ class ProcessTree:
         return sum(stats[pid][1] for pid in _family(self.root, stats))
 
     def usage(self) -> Usage:
-        """What they have used until now."""
+        """The usage until now."""
         stats = _stats()
         family = _family(self.root, stats)
         memory = [_memory(pid) for pid in family]
@@ -133,4 +133,4 @@ def _sockets_of(pid: int) -> Iterator[str]:
         for entry in (_PROC / str(pid) / "fd").iterdir():
             yield str(entry.readlink())
     except OSError:
-        return  # another user's, or gone
+        return  # a process of another user, or one that has ended

@@ -20,13 +20,13 @@ _Examples = dict[str, Samples | None]
 
 
 def subject(url: str, route: str | None, body: BenchRequest | None, *, remote: bool) -> Subject:
-    """The server at `url`, which must be of this machine unless `remote` says otherwise.
+    """The server at `url`, which must run on this machine unless `remote` is set.
 
     A path in the URL is the route. The samples are the examples in its `/openapi.json`.
 
     Raises:
-        BundleError: when it is no such URL, nobody answers, or nothing is known to ask.
-        Refused: when it is another machine's.
+        BundleError: when the URL is wrong, no server answers, or there are no samples.
+        Refused: when it runs on another machine.
     """
     parts = _parts(url)
     base = f"http://{parts.netloc}"
@@ -96,7 +96,7 @@ def _is_here(parts: SplitResult) -> bool:
 
 
 def _examples(base: str) -> _Examples:
-    """Every POST route of the server's contract, with its example where it has one."""
+    """The POST routes of the server's OpenAPI document, with their examples."""
     try:
         with opened(f"{base}/openapi.json", _PATIENCE) as answer:
             document: Any = json.loads(answer.read())

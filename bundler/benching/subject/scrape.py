@@ -55,7 +55,7 @@ class Scrape:
 
     @classmethod
     def take(cls, url: str) -> Self | None:
-        """Ask the server at `url` (without a path); None where there are no such numbers."""
+        """Fetch the metrics of the server at `url` (without a path); None if it has none."""
         try:
             with opened(f"{url}/metrics", _PATIENCE) as answer:
                 return cls.of(answer.read().decode())
@@ -63,7 +63,7 @@ class Scrape:
             return None
 
     def since(self, earlier: "Scrape") -> "Scrape":
-        """What was counted after `earlier`; gauges as they are now."""
+        """The differences from `earlier`; gauges are the current ones."""
         return Scrape(
             {
                 series: value - (earlier.values.get(series, 0.0) if _is_counted(series[0]) else 0.0)

@@ -13,7 +13,7 @@ from .process_tree import ProcessTree
 
 @dataclass(frozen=True, slots=True)
 class Knobs:
-    """What a person has set, or left as it is."""
+    """The batching settings of the measured route."""
 
     max_batch_size: int
     latency_budget: float  # seconds
@@ -22,7 +22,7 @@ class Knobs:
 
     @classmethod
     def of(cls, serve: Mapping[str, Any], route: Route, workers: str = "") -> "Knobs":
-        """As `bundle.json` has them for this route; `workers` if the command line says so."""
+        """Read them from `bundle.json` for a route; `workers` as set on the command line."""
         settings = ServeSettings.from_json(serve)
         budget, asked = route.latency_budget, int(workers) if workers.isdecimal() else None
         return cls(
@@ -35,11 +35,11 @@ class Knobs:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A server at `url` (without a path) that is asked at `path`.
+    """A server at `url` (without a path), measured at `path`.
 
-    name   what the person called it
-    tree   its processes, where they are on this machine and ours to look at
-    knobs  None for a server whose bundle we have not got
+    name   as given by the user
+    tree   its processes, if they run on this machine and may be observed
+    knobs  None if the bundle of the server is unknown
     """
 
     name: str
@@ -58,5 +58,5 @@ class Subject:
         return parts.hostname or "127.0.0.1", parts.port or 80
 
     def to_json(self) -> dict[str, Any]:
-        """Who it is, for a program."""
+        """Encode for the report."""
         return {"tag": self.tag, "digest": self.digest, "url": self.url, "route": self.path}

@@ -28,7 +28,7 @@ class Blobs:
         self._workspace = workspace
 
     def path(self, digest: str) -> Path:
-        """Where the blob is, or would be."""
+        """The path of the blob, whether or not it exists."""
         return self.directory / digest.removeprefix("sha256:")
 
     def has(self, digest: str, size: int) -> bool:

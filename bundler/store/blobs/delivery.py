@@ -116,7 +116,7 @@ class Delivery:
 
     def release(self) -> None:
         """Release the held blobs; after a commit they are part of an item."""
-        with suppress(OSError):  # the error that brought us here says more
+        with suppress(OSError):  # the first error is more useful
             self._workspace.release(self._held.elements())
         self._held.clear()
 

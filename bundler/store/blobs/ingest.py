@@ -87,7 +87,7 @@ class Ingest:
             os.close(descriptor)
 
     def _take_small(self, path: Path, descriptor: int, progress: Progress) -> Blob:
-        """Add a small file by reading it whole, which costs as much as looking up its digest."""
+        """Add a small file by reading it whole, which is as fast as looking up its digest."""
         before = os.fstat(descriptor)
         with progress.meter(path.name, before.st_size) as meter:
             data = os.read(descriptor, _SMALL)

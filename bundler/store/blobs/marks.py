@@ -6,7 +6,7 @@ from pathlib import Path
 class Marks:
     """The folder `damaged/`: an empty file for each damaged blob or tree (`<hex>.tree`).
 
-    What cannot be written there (a read-only store, a failing disk), this process knows.
+    Marks that cannot be written (a read-only store, a failing disk) are kept in memory.
     """
 
     def __init__(self, directory: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Self
 
 from . import disk
 
-_FEW = 64  # files that are synced one by one, for all else on the disk may be much
+_FEW = 64  # files that are synced one by one, because syncfs also writes all other data of the disk
 _TELLS = (5, 8)  # Linux since which `syncfs` reports what could not be written
 _WHOLE = {0xEF53, 0x58465342, 0x9123683E, 0x01021994}  # linux/magic.h: ext4, XFS, btrfs, tmpfs
 _LONG = ctypes.sizeof(ctypes.c_long)

@@ -128,7 +128,7 @@ def write(path: Path, data: bytes, mode: int = FILE_MODE, *, durable: bool = Tru
         with named(path):
             write_all(descriptor, data)
             if mode == BLOB_MODE or is_shared(path.parent):
-                os.fchmod(descriptor, mode)  # whatever the umask says
+                os.fchmod(descriptor, mode)  # independent of the umask
             if durable:
                 os.fsync(descriptor)
     finally:
@@ -152,7 +152,7 @@ def read(path: Path | str, limit: int = 1 << 16) -> bytes:
 
 
 def is_shared(directory: Path) -> bool:
-    """Whether the directory is shared by a group, as its mode says."""
+    """Whether the directory is shared by a group, according to its mode."""
     return bool(directory.stat().st_mode & 0o020)
 
 
@@ -184,7 +184,7 @@ def age(path: Path) -> float:
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent)
     except OSError:
-        return 0.0  # nothing can be written there, and so nothing collected either
+        return 0.0  # a read-only store: there is no garbage collection, either
     try:
         return os.fstat(descriptor).st_mtime - path.stat().st_mtime
     finally:

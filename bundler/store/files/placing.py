@@ -1,4 +1,4 @@
-"""Places a stored file elsewhere: reflink, else hard link, else copy."""
+"""Puts a stored file at another path: reflink, else hard link, else copy."""
 
 import errno
 import fcntl

@@ -53,7 +53,7 @@ class Process:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether a signal has stopped it, here, so that it does nothing until it is continued."""
+        """Whether a signal has stopped this process of this machine."""
         return self.is_near and self.is_alive and _state(self.pid)[0] in {b"T", b"t"}
 
 

@@ -35,7 +35,7 @@ class Workspace:
 
     @property
     def path(self) -> Path:
-        """Its path; a forked process gets a workspace of its own."""
+        """The path; a forked process gets a workspace of its own."""
         with self._lock:
             if self._path is None or self._pid != os.getpid():
                 self._path, self._pid = self._make(), os.getpid()
@@ -46,11 +46,11 @@ class Workspace:
     def _make(self) -> Path:
         path = self.parent / f"{Process.current()}.{secrets.token_hex(4)}"
         disk.make_directory(self.parent)  # what copied a store may have left out empty folders
-        disk.make_directory(path)  # readable: another user's collection asks what is held
+        disk.make_directory(path)  # readable, for garbage collection by another user
         try:
             disk.make_directory(path / HELD)
         except OSError:
-            path.rmdir()  # on a full disk it would be missing
+            path.rmdir()  # on a full disk the name would have no file
             raise
         return path
 
@@ -76,7 +76,7 @@ class Workspace:
             disk.write(path, data, mode)
             yield path
         finally:
-            with suppress(OSError):  # whatever was done with it says more
+            with suppress(OSError):  # the error of the block is more useful
                 disk.remove(path)
 
     def hold(self, digest: str) -> None:

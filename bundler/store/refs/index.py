@@ -1,6 +1,6 @@
 """`index.json`: for other OCI tools; derived from the refs, and never read as truth.
 
-Of a ref that is damaged it keeps what it has said before: that is what a repair goes by.
+For a damaged ref, it keeps the previous entry, which a repair uses.
 """
 
 import atexit
@@ -74,7 +74,7 @@ class Index:
         return entries | {name: before[name] for name in sorted(kept)}
 
     def _before(self) -> tuple[bytes, dict[str, Any]]:
-        """What the index says now; nothing where it says nothing."""
+        """The current entries of the index; empty if it cannot be read."""
         try:
             data = self._path.read_bytes()
             return data, oci.read_index(data)

@@ -22,13 +22,13 @@ from ..item import Item
 
 LATEST = "latest"
 UNKNOWN = "?"
-"""The version of what stands for a name whose refs cannot be listed: no version is called so."""
+"""The version of an entry for a name whose refs cannot be listed; never a real version."""
 _UNREADABLE = (errno.EACCES, errno.EPERM, errno.EIO, errno.EUCLEAN, errno.EBADMSG)
 _FIELDS = (
     "kind", "name", "version", "digest", "manifest", "manifest_size", "size", "created",
     "framework", "executes_code", "sequence",
 )  # fmt: skip
-_IMPORTED = "imported"  # stands only in the refs of what was, so that older versions read the rest
+_IMPORTED = "imported"  # only in refs of imported items: older versions read the others
 
 
 class Refs:
@@ -88,7 +88,7 @@ class Refs:
                 except FileNotFoundError:
                     continue  # deleted meanwhile
                 except ValueError:
-                    existing = item  # damaged: what is saved now takes its place
+                    existing = item  # damaged: it is replaced
                 check_same(existing, item)
                 try:
                     item = self._renew(temporary, path, existing, item)
@@ -180,7 +180,7 @@ class Refs:
         while True:
             made = disk.make_directory(path.parent)
             try:
-                # Who finds it empty cannot know whether whoever made it has got so far.
+                # Others that find it empty cannot know whether its writer is still at work.
                 if made or next(path.parent.iterdir(), None) is None:
                     disk.sync_directory(path.parent.parent)
                 path.hardlink_to(temporary)
@@ -188,7 +188,7 @@ class Refs:
                 return False
             except FileNotFoundError:
                 continue  # the last item of the name was deleted meanwhile
-            except PermissionError:  # what a file system without hard links answers
+            except PermissionError:  # the error of a file system without hard links
                 if path.exists():
                     return False
                 temporary.rename(path)
@@ -210,7 +210,7 @@ class Refs:
         by_version: dict[str, list[str]] = {}
         for entry in entries:
             path = f"{self._kind(kind)}/{name}/{entry}"
-            with suppress(OSError, ValueError, KeyError):  # `verify` tells of damaged ones
+            with suppress(OSError, ValueError, KeyError):  # `verify` reports damaged ones
                 data = record.load(path)
                 version = _version_of(name, entry[1:], data).lower()
                 by_version.setdefault(version, []).append(data["alias"])

@@ -21,7 +21,7 @@ from .trash import Trash
 
 @dataclass(frozen=True, slots=True)
 class Reclaimed:
-    """What was removed: blobs, their bytes, trees of links, and leftovers of dead processes."""
+    """The removed blobs, their bytes, trees of links, and leftovers of dead processes."""
 
     blobs: int
     bytes: int
@@ -45,7 +45,7 @@ class Collector:
             for path in leftovers:
                 self._clear(path)
             self.reach.forget()
-        blobs = self._blobs()  # listed before anyone is asked: a newer one is none of our business
+        blobs = self._blobs()  # listed before the refs are read: newer blobs are left alone
         trees = self._trees()
         live = self.reach.live()
         doomed = [path for path in (*blobs, *trees) if _digest(path) not in live]
@@ -80,9 +80,9 @@ class Collector:
         return removed
 
     def _sweep_some(self, own: Trash, doomed: list[Path]) -> tuple[list[Path], list[Path]]:
-        """Remove as much as fits into the trash; returns that, and what is left to do."""
+        """Remove as much as fits into the trash; returns what was removed, and the rest."""
         taken: list[Path] = []
-        needed = taken  # all of it, until everybody has answered
+        needed = taken  # all of it, until refs and processes were read again
         try:
             left = self._fill(own, doomed, taken)
             live = self.reach.live() if taken else set()

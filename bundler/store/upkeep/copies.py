@@ -12,7 +12,7 @@ from ..files.hashing import Read
 from ..item import Blob
 
 Offer = Callable[[Blob, Read], None]
-"""Takes a copy if its bytes have the digest; one that has not is passed over."""
+"""Called with a copy; takes it if its bytes have the digest."""
 
 
 class Copies(Protocol):

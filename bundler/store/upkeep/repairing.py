@@ -1,4 +1,4 @@
-"""Repairing: replaces damaged files by copies whose digest is right."""
+"""Repairing: replaces damaged files by copies with the right digest."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -44,7 +44,7 @@ _ROUNDS = 3  # a manifest, then the model.json that it names, then the files
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """One repair, after a verification, whose marks say which blobs and trees are damaged."""
+    """One repair, after a verification, which has marked damaged blobs and trees."""
 
     refs: Refs
     blobs: Blobs
@@ -81,7 +81,7 @@ class Repair:
         return [item for item in now if wanted is None or _place(item) in wanted]
 
     def _wanted(self, items: Iterable[Item]) -> dict[str, int | None]:
-        """Digests of bad blobs, with their sizes where they are known."""
+        """The digests of damaged blobs, with their sizes if known."""
         found: dict[str, int | None] = {}
         for item in items:
             known: dict[str, int | None] = {item.digest: None, item.manifest: item.manifest_size}
@@ -134,7 +134,7 @@ class _Taking:
 
 
 def _place(item: Item) -> tuple[str, str, str]:
-    return item.kind, item.name, item.version.lower()  # a damaged ref says it in lower case
+    return item.kind, item.name, item.version.lower()  # as in a damaged ref
 
 
 def _files(item: Item, config: bytes) -> tuple[FileEntry, ...]:

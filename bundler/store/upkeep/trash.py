@@ -1,4 +1,4 @@
-"""Trash: what a collection has in hand until everybody has been asked again."""
+"""Trash: what a garbage collection has removed, until refs and processes were read again."""
 
 import errno
 import re
@@ -59,7 +59,7 @@ class Trash:
                 raise
 
     def discard(self, path: Path, *, tree: bool) -> None:
-        """Remove it for good, if it is still in the trash."""
+        """Delete it, if it is still in the trash."""
         _remove(self._place(path, tree=tree))
 
     def close(self) -> None:
@@ -72,9 +72,9 @@ class Trash:
 
 
 def empty(left: Path, blobs: Blobs) -> None:
-    """Put back what a collection that did not finish had in its trash.
+    """Put back the trash of a garbage collection that did not finish.
 
-    `left` is a workspace, or a loose file in `tmp/`. Blobs are put back, trees can be rebuilt.
+    left   a workspace, or a single file in `tmp/`. Blobs are put back; trees can be rebuilt
     """
     name = left.name.rpartition(".")[2]
     if _BLOB.fullmatch(name):

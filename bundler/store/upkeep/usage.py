@@ -14,10 +14,10 @@ from ..refs.refs import Refs
 class Usage:
     """Sizes in bytes.
 
-    models, bundles   how many there are
+    models, bundles   their number
     content           bytes of all items, each counted in full
     stored            bytes on disk: shared content counts once
-    reclaimable       of those, what `gc` would free
+    reclaimable       the part of `stored` that `gc` would free
     environments      made by `serve` and `test` for locked bundles
     """
 
@@ -64,7 +64,7 @@ def tree_size(directory: Path) -> int:
 
 
 def freed_size(path: Path) -> int:
-    """Bytes that removing a file or a tree frees: those without a hard link from elsewhere."""
+    """The bytes that removing a file or tree frees: files without a hard link elsewhere."""
     if not path.is_dir():
         return _own_size(path)
     return sum(

@@ -32,7 +32,7 @@ class Damage:
 
     tag   `kind:name:version` of the item, or "store" if it belongs to none
     path  the file, relative to the item or to the store
-    what  what was expected, and what was found
+    what  the expected and the actual content
     """
 
     tag: str
@@ -78,7 +78,7 @@ class Verification:
         try:
             config, files = oci.read_manifest(disk.read(self.blobs.path(item.manifest), 1 << 28))
         except FileNotFoundError:
-            return None  # told when its blob is checked
+            return None  # reported when its blob is checked
         except (OSError, InvalidBundle) as error:
             self._add(item, "manifest", getattr(error, "strerror", None) or str(error))
             return None

@@ -15,7 +15,7 @@ from .patience import Patience
 class Admission:
     """Refuses requests when the queue is full or their answer would come too late.
 
-    patience   of the clients
+    patience   estimates how long clients wait
     """
 
     __slots__ = ("_lanes", "_limits", "_observer", "_slots", "patience")
@@ -28,7 +28,7 @@ class Admission:
         self.patience = Patience()
 
     def has_room(self, rows: int, size: int) -> bool:
-        """Whether the queue does; an empty one has, whatever comes."""
+        """Whether the queue has room for so many rows; an empty queue always has."""
         backlog, limits = self._lanes.backlog, self._limits
         return not backlog.rows or (
             backlog.rows + rows <= limits.max_queue_rows
@@ -36,9 +36,9 @@ class Admission:
         )
 
     def is_plain(self, lane: Lane, rows: int, size: int, deadline: float, now: float) -> bool:
-        """Whether none of so many rows, the first of them due at `deadline`, would be refused.
+        """Whether `rows` that arrive together, the first due at `deadline`, are surely not refused.
 
-        No prediction: it may be False where they all would be let in.
+        It may be False although none of them would be refused.
         """
         backlog, limits = self._lanes.backlog, self._limits
         waiting = backlog.rows + rows
@@ -52,16 +52,16 @@ class Admission:
         )
 
     def refuse_full(self, rows: int, now: float) -> Overloaded:
-        """What to tell a request for which there is no room."""
+        """The error for a request that finds the queue full."""
         over = self._lanes.backlog.rows + rows > self._limits.max_queue_rows
         return self.refused("rows" if over else "bytes", "The queue is full.", self.wait(now))
 
     def check(self, lane: Lane, request: Request, now: float) -> None:
-        """Refuse it if by prediction its turn comes too late.
+        """Refuse a request whose turn is predicted to come too late.
 
         Raises:
-            Overloaded: it would need more than `HEADROOM` of the time that it has.
-            DeadlineExceeded: that has passed already.
+            Overloaded: it would wait for more than `HEADROOM` of its time.
+            DeadlineExceeded: its deadline has passed.
         """
         slack = request.deadline - now
         if slack == self.patience.limit(now) == inf:

@@ -1,4 +1,4 @@
-"""Eviction: removes requests that were cancelled, expired or displaced, and tells them why."""
+"""Eviction: removes requests that were cancelled, expired or displaced, and fails them."""
 
 from collections.abc import Callable, Iterable
 from math import inf
@@ -42,7 +42,7 @@ class Eviction:
         return True
 
     def drop(self, request: Request) -> None:
-        """It is over, or its deadline has passed: no batch takes it any more."""
+        """Count a removed request as cancelled or expired; an expired one fails with that error."""
         if request.is_abandoned:
             request.is_abandoned = False
             self._observer.refused("cancelled")
@@ -51,7 +51,7 @@ class Eviction:
             request.reject(DeadlineExceeded("The deadline passed before the answer came."))
 
     def prune_front(self, lane: Lane) -> None:
-        """Drop from the front what is over, and what cannot be helped while others can."""
+        """Drop requests at the front that are over, or hopeless while others can be in time."""
         while (request := lane.head) is not None:
             if request.is_over or request.deadline <= self.now:
                 self.drop(lane.pop())
@@ -61,7 +61,7 @@ class Eviction:
             self.give_up(lane.pop())
 
     def is_hopeless(self, lane: Lane, request: Request, queued: int) -> bool:
-        """Whether it would come too late, and with it the others of `queued` rows."""
+        """Whether running it would make it, and the others of `queued` rows, too late."""
         patience = self._admission.patience.limit(self.now)
         slack = min(request.deadline, request.arrived + patience) - self.now
         return not request.taken and lane.window.is_hopeless(queued, request.rows, slack)
@@ -71,7 +71,7 @@ class Eviction:
         request.reject(self._admission.overloaded(self.now))
 
     def prune(self, now: float) -> None:
-        """Drop whatever is over from all queues, at most once a batch."""
+        """Drop all requests that are over or expired, at most once per batch."""
         if not self.is_pruned:
             self.is_pruned = True
             self.now = now
@@ -79,10 +79,10 @@ class Eviction:
             self._observer.queued(self._lanes.backlog.rows)
 
     def make_room(self, request: Request, now: float) -> None:
-        """Drop what is over and what must give way to `request`.
+        """Drop requests that are over, or have a smaller right to their place than `request`.
 
         Raises:
-            Overloaded: that is not room enough.
+            Overloaded: there is still no room.
         """
         self.prune(now)
         while not self._admission.has_room(request.rows, request.size):
@@ -95,7 +95,7 @@ class Eviction:
                 evicted.reject(self._admission.overloaded(now))
 
     def expire(self, now: float) -> float:
-        """Tell those whose deadline has passed, running or not; the next deadline."""
+        """Fail requests whose deadline has passed, running or not; returns the next deadline."""
         self.is_pruned = False
         self.prune(now)
         for request in list(self._in_flight()):
@@ -105,7 +105,7 @@ class Eviction:
         return min((r.deadline for r in waiting if not r.is_over), default=inf)
 
     def close(self, requests: Iterable[Request]) -> None:
-        """The server goes: answer 503."""
+        """Answer 503 to these requests, because the server ends."""
         for request in requests:
             if request.reject(Overloaded("The server is shutting down.", retry_after=1.0)):
                 self._observer.refused("stopped")

@@ -5,8 +5,8 @@ from math import inf
 
 from ..request import Request
 
-RECENT = 1 / 8  # share of a new batch in what is known
-MANY = 0.5  # share of requests whose clients leave while their batch runs, from which it matters
+RECENT = 1 / 8  # weight of a new batch in the averages
+MANY = 0.5  # share of clients that leave during a batch, above which the estimate is used
 LONG = 2.0  # times as long as its batch took, and a request has waited for long
 MEMORY = 60.0  # seconds for which it is remembered
 
@@ -14,9 +14,9 @@ MEMORY = 60.0  # seconds for which it is remembered
 class Patience:
     """Learns from the batches whose clients left while they ran.
 
-    Where the queue is longer than clients wait, each batch is made of those who are about to leave:
-    the model works for nobody, however fast it is. What they had waited when the batch began is
-    what a client can be expected to wait; a queue must be shorter than that.
+    If the queue is longer than clients wait, each batch consists of requests that are about to be
+    cancelled, and its work is wasted. The time that these clients had waited when the batch began
+    is taken as their patience; the queue is kept shorter than that.
     """
 
     __slots__ = ("_lost", "_seconds", "_seen")
@@ -24,7 +24,7 @@ class Patience:
     def __init__(self) -> None:
         self._lost = 0.0  # share of requests that were answered too late for their clients
         self._seconds = inf
-        self._seen = -inf  # seconds, when that was noted last
+        self._seen = -inf  # when that was updated last
 
     def note(self, requests: Sequence[Request], began: float, now: float) -> None:
         """A batch of `requests` that `began` then has been run."""

@@ -9,12 +9,12 @@ from ..observer import Release
 from ..policy.window import Window
 from ..request import Request, Run
 
-HALVING_CALLS = 1.5  # mean number of calls to split a batch with one guilty request
+HALVING_CALLS = 1.5  # mean number of calls to find one guilty request by halving
 MOST_HALVINGS = 2  # times that both halves have failed; then requests are run one by one
 
 
 class Piece(NamedTuple):
-    """The rows `start:stop` of a request, as they stand in one batch."""
+    """The rows `start:stop` of a request that are in one batch."""
 
     request: Request
     start: int
@@ -22,9 +22,9 @@ class Piece(NamedTuple):
 
 
 class Family:
-    """The two halves of a failed batch, and what is known of them.
+    """The two halves of a failed batch, and which of them failed.
 
-    Where both fail, more than one request is guilty. Where that happens twice in a line, most of
+    If both fail, more than one request is guilty. If that happens twice in a row, most of
     them seem to be, and halving costs more calls than trying them one by one.
     """
 
@@ -69,9 +69,9 @@ class Batch:
         self.starts = starts
         self.rows = bounds[-1]
         self.run: Run | None = None
-        self.sibling: Batch | None = None  # the other half, which is guilty if this one succeeds
+        self.sibling: Batch | None = None  # the other half, which must fail if this one succeeds
         self.family: Family | None = None  # the two of them
-        self.is_guilty = False  # known to fail as a whole: not worth a call
+        self.is_guilty = False  # known to fail: it is split without a call
         self.is_suspect = False  # the only request of one that the model died of: its last try
 
     @classmethod
@@ -93,17 +93,17 @@ class Batch:
 
     @property
     def size(self) -> int:
-        """Bytes that its requests have, those of all their rows."""
+        """The size of its requests in bytes, all of their rows included."""
         return sum([request.size for request in self.requests])
 
     def begin(self, now: float) -> None:
-        """It goes to an executor."""
+        """Mark it as running in an executor."""
         self.run = run = Run(self.rows, now)
         for request in self.requests:
             request.run = run
 
     def inputs(self, ops: RowOps) -> list[Any]:
-        """What is to be put under one another."""
+        """The inputs to concatenate."""
         if self.starts is None:
             return [request.batch for request in self.requests]
         return [
@@ -135,25 +135,25 @@ class Batch:
         pieces = [piece for piece in self.pieces() if not is_over(piece.request)]
         if len(pieces) == len(self.requests):
             return self
-        # What is known of the whole is not known of a part: neither sibling nor guilt.
+        # What is known of the whole batch does not hold for its parts.
         rest = Batch.of(self.window, self.reason, pieces)
         rest.is_suspect = self.is_suspect
         return rest
 
     def parts(self, error: BaseException) -> "Sequence[Batch]":
-        """Smaller batches to try instead, after `error`; none if it is a request's own.
+        """Smaller batches to try after `error`; none if a single request is to blame.
 
-        Less than a batch fits into memory: half the rows each. Else somebody is guilty.
+        After an out-of-memory error: half the rows each. Else: as `suspects`.
         """
         if is_out_of_memory(error) and self.rows > 1:
             return self.half_rows()
         return self.suspects()
 
     def suspects(self) -> "Sequence[Batch]":
-        """Smaller batches to try instead, to find the guilty; none of a single request.
+        """Smaller batches to find the guilty request; none of a single request.
 
-        Halves, unless one by one is done sooner: the fixed cost of a call is small, or most of
-        them seem to be guilty.
+        Halves; single requests if that takes less: the fixed cost of a call is small, or most of
+        the requests seem to be guilty.
         """
         if len(self.requests) == 1:
             return ()
@@ -163,7 +163,7 @@ class Batch:
         return self.halves()
 
     def _is_cheap_alone(self) -> bool:
-        """Whether one by one takes no longer than halving does, with one of them guilty."""
+        """Whether calling them one by one is no slower than halving, if one of them is guilty."""
         mean, count, rows = self.window.cost.mean, len(self.requests), self.rows
         alone = count * mean(max(1, rows // count))
         halving = 0.0

@@ -12,8 +12,8 @@ from .nan_check import NanCheck
 class Delivery:
     """Cuts outputs into answers, with `ops`.
 
-    is_whole    whether those of a group may be handed over uncut
-    may_repeat  whether a batch may run again because it was spoiled
+    is_whole    whether all answers of a group may be delivered in one call
+    may_repeat  whether a batch may run again if all of its answers are NaN
     """
 
     __slots__ = ("_is_whole", "_nan_check", "_ops")
@@ -24,10 +24,10 @@ class Delivery:
         self._nan_check = NanCheck(ops) if may_repeat else None
 
     def of(self, batch: Batch, output: Any) -> tuple[int, Callable[[], None]]:
-        """How many rows are answered for good, and what hands over the answers of `batch`.
+        """Prepare the answers of `batch`: the number of final rows, and a function to deliver them.
 
         Raises:
-            Exception: whatever `ops` raises for an output that has not that many rows.
+            Exception: from `ops`, if the output has another number of rows.
             NoFiniteAnswer: see `NanCheck`.
         """
         if self._nan_check is not None:

@@ -19,15 +19,15 @@ CHECK_INTERVAL = 0.1  # seconds between two checks of an overdue batch
 
 
 class HangWatch:
-    """Checks a batch only once it is late; as long as batches end in time no timer fires.
+    """Checks a batch once it is late; while batches end in time, no timer runs.
 
     A batch is ended
     - after `Limits.hang`, in any case;
-    - when it is overdue and nobody wants any of its answers;
+    - when it is overdue and all of its requests are cancelled;
     - when it is overdue, a sixth of `Limits.hang` has passed, and it has more than one request or
-      others wait: one of them may be to blame, and the others are innocent.
+      others wait: only one of them may have caused it.
 
-    Where nothing is known yet of what a batch takes, only the first holds.
+    Before any batch was measured, only the first rule applies.
     """
 
     __slots__ = ("_is_needed", "_limits", "_slots", "_timer")
@@ -92,7 +92,7 @@ class HangWatch:
 
     @staticmethod
     def _overdue(batch: Batch | None) -> float:
-        """Seconds after which `batch` is not just slow; infinite while nothing is known."""
+        """Seconds after which `batch` counts as overdue; infinite before any was measured."""
         if batch is None or not batch.window.cost.count:
             return inf
         return OVERDUE_FACTOR * batch.window.cost.upper(batch.rows)

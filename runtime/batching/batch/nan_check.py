@@ -5,21 +5,21 @@ from typing import Any
 from ..execution.executor import RowOps
 from .batch import Batch
 
-MOST_RETRIES = 8  # batches in a row that were tried again for nothing
+MOST_RETRIES = 8  # consecutive batches that were retried without success
 RETRY_EVERY = 64  # of so many more batches, one is tried again
 
 
 class NoFiniteAnswer(Exception):
-    """Nothing that the model answered to a batch is a finite number."""
+    """The output of a batch has no finite number."""
 
 
 class NanCheck:
-    """Finds batches in which no request has an answer that is finite.
+    """Finds batches whose outputs have no finite number at all.
 
     In a model that uses the mean or the maximum of a batch, one row of NaN makes all answers NaN.
-    Run again in parts, the other requests get their answers. Where retries have not helped for
-    `MOST_RETRIES` batches, each request has NaN of its own, and only one batch in `RETRY_EVERY` is
-    run again.
+    When the batch is run again in parts, the other requests get their answers. After
+    `MOST_RETRIES` retries in a row without success, the requests have NaN of their own, and only
+    one batch in `RETRY_EVERY` is run again.
     """
 
     __slots__ = ("_fruitless", "_ops")

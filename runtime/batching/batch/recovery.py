@@ -15,10 +15,9 @@ log = logging.getLogger(__name__)
 class Recovery:
     """Runs failed batches again in parts, and fails the requests that are guilty.
 
-    A batch that raised runs again in halves until the guilty request stands alone. After one
-    that the model died of, each request is tried alone, one after the other and once: a request
-    that kills a model never does so a third time. They are tried where it happened, so that the
-    other executors go on.
+    A batch that raised is halved and run again until the guilty request is alone. If the model
+    died, each request is tried once more, alone, in the same executor, so that the other executors
+    are not disturbed; a request that crashes the model does so at most twice.
     """
 
     __slots__ = ("_idempotent", "_is_over", "_parts", "_suspects")
@@ -34,7 +33,7 @@ class Recovery:
         return bool(self._parts or any(self._suspects.values()))
 
     def batches(self) -> Iterator[Batch]:
-        """What is to be tried again."""
+        """The batches to try again."""
         yield from self._parts
         for suspects in self._suspects.values():
             yield from suspects
@@ -60,7 +59,7 @@ class Recovery:
         return None
 
     def succeeded(self, batch: Batch) -> None:
-        """`batch` has succeeded, so its sibling is to blame for the failure of both."""
+        """`batch` has succeeded, so its other half caused the failure of both."""
         if batch.sibling is not None:
             batch.sibling.is_guilty = True
 
@@ -74,9 +73,9 @@ class Recovery:
             log.warning("Out of memory with %d rows: going on with fewer.", batch.rows)
         rest = batch.without(self._is_over)
         if self._idempotent:
-            # If somebody has left, it may have been the guilty one.
+            # If a request was cancelled meanwhile, it may have been the guilty one.
             parts = batch.parts(error) if rest is batch else (rest,)
-            # Behind the others: a half that is innocent is not kept waiting for the guilty.
+            # At the end, so that innocent requests do not wait for guilty ones.
             self._parts.extend(part for part in parts if part.requests)
             if parts:
                 return

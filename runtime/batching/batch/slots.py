@@ -17,8 +17,8 @@ class ExecutorSlot:
         self.executor = executor
         self.batch: Batch | None = None
         self.started = 0.0  # seconds, when the batch was
-        self.predicted = 0.0  # seconds that it should take
-        self.is_cut = False  # its executor has been told to end it
+        self.predicted = 0.0  # predicted duration in seconds
+        self.is_cut = False  # the executor was asked to end it
 
     def begin(self, batch: Batch, now: float) -> None:
         """Run `batch` from `now` on."""
@@ -48,7 +48,7 @@ class Slots:
 
     @property
     def width(self) -> int:
-        """How many batches can run at once; of what has no executor yet, as if it had one."""
+        """The number of batches that can run at once; 1 if no executor is ready yet."""
         return len(self._all) or 1
 
     def start(self, loop: asyncio.AbstractEventLoop, on_ready: Callable[[], None]) -> None:
@@ -57,7 +57,7 @@ class Slots:
             slot.executor.start(loop, on_ready)
 
     def poll(self) -> None:
-        """See what has been run."""
+        """Poll the executors for finished batches."""
         for slot in self._all:
             if slot.batch is not None:
                 slot.executor.poll()
@@ -70,7 +70,7 @@ class Slots:
         self.idle, self.until = self._all[::-1], 0.0
 
     def free(self) -> list[ExecutorSlot]:
-        """Those that can take a batch now, the one to use first before the others."""
+        """The slots that can take a batch now, the preferred one first."""
         return [slot for slot in reversed(self.idle) if slot.executor.is_ready]
 
     def begin(self, slot: ExecutorSlot, batch: Batch, now: float) -> None:
@@ -81,7 +81,7 @@ class Slots:
             self.until = min(slot.started + slot.predicted for slot in self._all)
 
     def end(self, slot: ExecutorSlot) -> None:
-        """`slot` has nothing to run."""
+        """Mark `slot` as free."""
         slot.batch = None
         self.idle.append(slot)
         self.until = 0.0

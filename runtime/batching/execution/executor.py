@@ -19,14 +19,14 @@ class RowOps(Protocol):
         """Their rows under one another."""
 
     def slice(self, batch: Any, start: int, stop: int, /) -> Any:
-        """The rows `start:stop`, as a view where that is possible."""
+        """The rows `start:stop`, as a view if possible."""
 
     def is_finite(self, output: Any, /) -> bool:
         """Whether no number in an answer is NaN or infinite."""
 
 
 class WrongLength(ValueError):
-    """The model answered with more or fewer rows than it was asked for."""
+    """The output has another number of rows than the input."""
 
     def __init__(self, rows: int, got: int) -> None:
         super().__init__(f"The model was given {rows} rows and answered {got}.")
@@ -35,7 +35,7 @@ class WrongLength(ValueError):
 class Executor(Protocol):
     """Runs one batch at a time of one method. All calls are made on the event loop's thread.
 
-    Ends a batch with `ModelDied` when whatever ran it is gone, whether by itself or by `kill`.
+    A batch ends with `ModelDied` if the process that runs it dies, by itself or by `kill`.
     """
 
     @property
@@ -43,28 +43,28 @@ class Executor(Protocol):
         """Whether it can run a batch now; not while its process is being started."""
 
     def start(self, loop: "asyncio.AbstractEventLoop", on_ready: Callable[[], None]) -> None:
-        """Take batches on `loop`; call `on_ready` there whenever it has become ready."""
+        """Start to accept batches; `on_ready` is called on `loop` whenever it becomes ready."""
 
     def submit(self, inputs: list[Any], rows: int, done: Done) -> None:
-        """Run `inputs`, put under one another, as one batch.
+        """Run the concatenated `inputs` as one batch.
 
-        Then call, exactly once and on the loop, `done(output, None)` or `done(None, error)`.
-        `rows` is how many there are and how many the answer must have, else the error is
-        `WrongLength`; 0 where one input runs as it came and the answer may have any length.
+        Then calls, exactly once and on the loop, `done(output, None)` or `done(None, error)`.
+        rows   the number of rows of the inputs, which the output must have, else the error is
+               `WrongLength`; 0 = one input runs as it is, and its output may have any length
         """
 
     def poll(self) -> None:
-        """See at once whether the running batch has come to its end, where the loop is late."""
+        """Check for the end of the running batch, without waiting for an event."""
 
     def kill(self, why: str) -> None:
-        """The running batch will not end by itself: end it, with `ModelDied`.
+        """End the running batch, which hangs, with `ModelDied`.
 
-        Does nothing where that cannot be done, or while the batch has not begun because whatever
-        would run it is busy with another method's. It may be said more than once.
+        Does nothing if that is impossible, or while the process is still busy with a batch of
+        another method. May be called more than once.
         """
 
     def stop(self) -> None:
-        """Take no more batches."""
+        """Accept no more batches."""
 
 
 class ThreadExecutor:
@@ -105,7 +105,7 @@ class ThreadExecutor:
         return output
 
     def poll(self) -> None:
-        """The thread tells the loop by itself."""
+        """Nothing: the thread notifies the loop."""
 
     def kill(self, why: str) -> None:
         """Call `on_hang`, as a thread cannot be ended; only its process can."""

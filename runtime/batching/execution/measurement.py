@@ -10,7 +10,7 @@ from .executor import Executor, RowOps
 from .out_of_memory import is_out_of_memory
 from .worker import settle
 
-STRIDE = 8  # times as many rows in the next batch, where that is sure to be within the budget
+STRIDE = 8  # factor to the next batch size, if that is surely within the budget
 
 
 class Measurement:
@@ -25,13 +25,13 @@ class Measurement:
         self._clock = clock
 
     async def run(self, sample: Any, window: Window, seconds: float) -> list[tuple[int, float]]:
-        """Let `window` learn from 1, 8, 64, ... rows like those of `sample`.
+        """Let `window` learn the cost of 1, 8, 64, ... rows like those of `sample`.
 
-        A few points tell the line; what lies between them is learned while it serves. Where a call
-        of 8 times as many rows could take longer than the latency budget, it is 2 times as many.
-        Ends at the largest batch, after about `seconds`, or where a call takes longer than
-        the latency budget. The first call, which pays for what the library does lazily, is not
-        counted. Returns rows and seconds of each that was. Raises what the model raises.
+        A few points give the line; the rest is learned in service. If a call of 8 times as many
+        rows could take longer than the latency budget, the factor is 2. Ends at the largest batch,
+        after about `seconds`, or after a call that takes longer than the budget. The first call,
+        in which a library initializes itself, is not counted. Returns the rows and seconds of each
+        counted call. Raises what the model raises.
         """
         measured: list[tuple[int, float]] = []
         began, rows, stride = self._clock(), 1, STRIDE
@@ -68,7 +68,7 @@ class Measurement:
         return self._ops.slice(many, 0, rows) if times * have > rows else many
 
     async def _timed(self, batch: Any, rows: int) -> float:
-        """Seconds that a call takes, from the event loop and back."""
+        """The duration of a call in seconds, as seen from the event loop."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         began = self._clock()
         rows = rows if self._limits.mergeable else 0

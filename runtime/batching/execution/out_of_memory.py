@@ -1,8 +1,8 @@
-"""Tells out-of-memory errors of a model from others."""
+"""Recognizes the out-of-memory errors of a model."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a smaller batch may succeed; knows the libraries' errors without importing them."""
+    """Whether a smaller batch may succeed. Imports none of the libraries."""
     if isinstance(error, MemoryError):
         return True
     if any(cls.__name__ == "OutOfMemoryError" for cls in type(error).__mro__):

@@ -67,7 +67,7 @@ def _work(jobs: "SimpleQueue[tuple[Work, Done] | None]", loop: "asyncio.Abstract
             result = work()
         except BaseException as caught:  # noqa: BLE001 - the caller is answered with it
             error = caught
-        # A closed loop has nobody left to tell.
+        # A closed loop cannot be notified.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(done, result, error)
         del job, work, done, result, error  # the last batch must not live until the next one

@@ -14,7 +14,7 @@ RECENT = 1 / 8  # share of a batch in what is known of the batches
 class FairQueue:
     """Requests by client, each client's oldest first.
 
-    Where clients are not told apart they are all one, and this is a plain queue.
+    If clients are not distinguished, this is a plain queue.
     """
 
     __slots__ = (
@@ -39,7 +39,7 @@ class FairQueue:
         return (request for queue in self._by_client.values() for request in queue)
 
     def client(self, request: Request) -> Hashable:
-        """Whose share `request` counts against."""
+        """The client whose share `request` counts against."""
         return request.client if self._fair else None
 
     def rows_of(self, client: Hashable) -> int:
@@ -47,7 +47,7 @@ class FairQueue:
         return self._rows[client]
 
     def ahead(self, request: Request) -> int:
-        """About how many rows are answered before `request` would be: its share is one in n."""
+        """The estimated number of rows ahead of `request`; with n clients its share is 1/n."""
         if not self._fair:
             return self.rows
         client = self.client(request)
@@ -68,7 +68,7 @@ class FairQueue:
 
     @property
     def head(self) -> Request | None:
-        """The request whose turn it is."""
+        """The next request."""
         while self._heap:
             spent, _, client = self._heap[0]
             queue = self._by_client.get(client)
@@ -82,14 +82,14 @@ class FairQueue:
         return None
 
     def pop(self) -> Request:
-        """Take the head out, with all its rows that no batch has taken."""
+        """Remove the next request, with all of its rows that are in no batch."""
         queue = self._by_client[self._heap[0][2]]
         request = queue.popleft()
         self._left(request)
         return request
 
     def serve(self, rows: int, seconds: float, now: float) -> None:
-        """A batch takes `rows` of the head, worth `seconds`."""
+        """Count `rows` of the next request, worth `seconds`, to its client."""
         client = self._heap[0][2]
         self._ledger.charge(client, seconds)
         request = self._by_client[client][0]
@@ -102,12 +102,12 @@ class FairQueue:
         self.share += RECENT * (share - self.share)
 
     def largest(self) -> Hashable:
-        """The client with most rows, of those whose last request no batch has begun with."""
+        """The client with the most rows among those whose last request is in no batch."""
         clients = [each for each, queue in self._by_client.items() if queue and not queue[-1].taken]
         return max(clients, key=self.rows_of, default=None)
 
     def evict(self, client: Hashable) -> Request | None:
-        """Take out the newest request of `client`, unless a batch has begun with it."""
+        """Remove the newest request of `client`, unless a batch has some of its rows."""
         queue = self._by_client.get(client)
         if not queue or queue[-1].taken:
             return None
@@ -116,7 +116,7 @@ class FairQueue:
         return request
 
     def prune(self, now: float) -> list[Request]:
-        """Take out every request that is over, or whose deadline has passed."""
+        """Remove all requests that are over or expired."""
         gone: list[Request] = []
         for client, queue in self._by_client.items():
             late = [request for request in queue if request.is_over or request.deadline <= now]

@@ -10,7 +10,7 @@ from ..policy.window import Window
 from ..request import Request
 
 Drop = Callable[[Request], None]
-"""Told of every request that is taken out because it is over, or because its time is."""
+"""Called with each request that is removed because it is over or expired."""
 
 
 class Evictor(Protocol):
@@ -54,11 +54,11 @@ class Lane:
 
     @property
     def head(self) -> Request | None:
-        """The request whose turn it is."""
+        """The next request."""
         return self._queue[0] if self._queue else None
 
     def ahead(self, request: Request) -> int:  # noqa: ARG002  # others are not all alike
-        """How many rows will be answered before those of `request`."""
+        """The number of rows ahead of `request`."""
         return self.rows
 
     def push(self, request: Request) -> None:
@@ -72,13 +72,13 @@ class Lane:
         self._count(rows, size)
 
     def pop(self) -> Request:
-        """Take the head out, with all its rows that no batch has taken."""
+        """Remove the next request, with all of its rows that are in no batch."""
         request = self._queue.popleft()
         self._count(request.taken - request.rows, -request.size)
         return request
 
     def take(self, room: int, reason: Release, now: float, evictor: Evictor) -> Batch:
-        """Up to `room` rows off the front, in order; what is over is dropped."""
+        """Take up to `room` rows from the front, in order, and drop requests that are over."""
         queue, requests, bounds, starts = self._queue, [], [0], []
         rows, size, is_split = 0, 0, False
         while queue and rows < room:
@@ -103,7 +103,7 @@ class Lane:
         return Batch(self.window, reason, requests, bounds, starts if is_split else None)
 
     def prune(self, now: float, drop: Drop) -> None:
-        """Drop every request that is over, or whose deadline has passed, wherever it stands."""
+        """Drop all requests that are over or expired, wherever they are in the queue."""
         kept: deque[Request] = deque()
         gone = []
         for request in self._queue:
@@ -113,7 +113,7 @@ class Lane:
             else:
                 kept.append(request)
         self._queue = kept
-        # Only now: who is told may come back with another request.
+        # At the end, because the callee may enqueue another request.
         for request in gone:
             drop(request)
 

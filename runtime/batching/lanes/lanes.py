@@ -1,4 +1,4 @@
-"""Lanes: all requests that wait for one model, by lane, and how long they will take."""
+"""Lanes: the queued requests of a model by lane, and the predicted time to run them."""
 
 from collections.abc import Hashable, Iterator
 from heapq import heappop, heappush
@@ -9,7 +9,7 @@ from ..policy.window import Limits, Window
 from ..request import Request
 from .lane import Backlog, Drop, Lane
 
-KNOWN = 64  # lanes whose costs are remembered while nothing waits in them
+KNOWN = 64  # empty lanes whose costs are remembered
 
 
 class Lanes:
@@ -24,10 +24,10 @@ class Lanes:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._by_key: dict[Hashable, Lane] = {}
-        self._order: list[tuple[float, int, Lane]] = []  # a heap of those that are listed
+        self._order: list[tuple[float, int, Lane]] = []  # a heap of the lanes with requests
         self._tie = count()
         self.backlog = Backlog()
-        self.cost = CostModel()  # what a new lane starts from
+        self.cost = CostModel()  # the cost with which a new lane starts
 
     def __len__(self) -> int:
         """How many lanes have, or just had, something waiting."""
@@ -54,15 +54,15 @@ class Lanes:
             heappush(self._order, (head.arrived, next(self._tie), lane))
 
     def first(self, now: float) -> Lane:  # noqa: ARG002  # others are not all as patient
-        """The lane whose turn it is: the one with the oldest request."""
+        """The next lane: the one with the oldest request."""
         return self._order[0][2]
 
     def delist_first(self) -> None:
-        """Take that lane out of the order."""
+        """Remove the next lane from the order."""
         heappop(self._order)[2].is_listed = False
 
     def evict_for(self, request: Request) -> Request | None:  # noqa: ARG002  # all are alike
-        """Take out a request that has less right to its place than `request`, if there is one."""
+        """Remove a request with a smaller right to its place than `request`, if there is one."""
         return None
 
     def others(self, lane: Lane, request: Request) -> float:  # noqa: ARG002
@@ -88,12 +88,12 @@ class Lanes:
         return (request for _, _, lane in self._order for request in lane)
 
     def prune(self, now: float, drop: Drop) -> None:
-        """Drop every request that is over, or whose deadline has passed."""
+        """Drop all requests that are over or expired."""
         for _, _, lane in list(self._order):
             lane.prune(now, drop)
 
     def clear(self) -> None:
-        """Forget all requests; what is known of costs stays."""
+        """Remove all requests; the costs are kept."""
         for _, _, lane in self._order:
             lane.clear()
             lane.is_listed = False

@@ -1,4 +1,4 @@
-"""Ledger: how much time of a model each client has used."""
+"""Ledger: the time of a model that each client has used."""
 
 from collections import Counter
 from collections.abc import Hashable
@@ -7,10 +7,10 @@ KNOWN = 4096  # clients that are remembered
 
 
 class Ledger:
-    """Predicted seconds that each client's rows took, counted from when it came.
+    """Predicted seconds of each client's rows, counted from its arrival.
 
-    Whoever comes begins where those are that have had the least: neither is anything owed for the
-    time when nothing was asked, nor does a newcomer begin with a debt.
+    A new client starts with the smallest amount of all: it has no credit for the time before,
+    and no debt.
     """
 
     __slots__ = ("_floor", "_spent", "_waiting")
@@ -18,7 +18,7 @@ class Ledger:
     def __init__(self) -> None:
         self._spent: dict[Hashable, float] = {}
         self._waiting: Counter[Hashable] = Counter()  # requests
-        self._floor = 0.0  # what the client that was served last had had before
+        self._floor = 0.0  # amount of the client that was served last, before that
 
     def __getitem__(self, client: Hashable) -> float:
         """Seconds that `client` has had."""

@@ -19,17 +19,17 @@ class Turn(NamedTuple):
 
     urgency: int  # its priority, less one for each step that it has waited
     priority: int
-    spent: float  # seconds that the client whose turn it is there has had
+    spent: float  # seconds used by its next client
     arrived: float  # seconds, its oldest
 
 
 class RankedLane(Lane):
     """Requests by priority, and by client within one priority.
 
-    A class that waits becomes more urgent by one step for each half latency budget (or each full
-    batch, where that takes longer) since it was served last, and gets up to half of a batch when
-    it comes before one that is more urgent by itself. So no flood of urgent requests starves the
-    others, and no flood of others, however old, keeps an urgent one waiting.
+    A waiting class becomes more urgent by one step for each half latency budget (or each full
+    batch, if that takes longer) since it was served last. If it then precedes a class of higher
+    priority, it gets up to half of a batch. So urgent requests cannot starve the others, and the
+    others, however old, cannot block urgent ones.
     """
 
     __slots__ = ("_classes", "_fair", "_ledger", "_limits", "_order")
@@ -48,7 +48,7 @@ class RankedLane(Lane):
     # --- turns ---
 
     def arrange(self, now: float) -> Turn | None:
-        """Settle whose turn it is; None where nothing waits."""
+        """Choose the next queue; None if all are empty."""
         turns = {}
         for queue in self._classes.values():
             turn = self._turn(queue, now)
@@ -69,7 +69,7 @@ class RankedLane(Lane):
 
     @property
     def head(self) -> Request | None:
-        """The request whose turn it is, as arranged; any, where nothing is."""
+        """The next request as arranged; any request before that."""
         for queue in self._order or self._classes.values():
             head = queue.head
             if head is not None:
@@ -90,7 +90,7 @@ class RankedLane(Lane):
         self._count(request.rows, request.size)
 
     def pop(self) -> Request:
-        """Take the head out, with all its rows that no batch has taken."""
+        """Remove the next request, with all of its rows that are in no batch."""
         queue = next(q for q in self._order or self._classes.values() if q.head is not None)
         return self._pop(queue)
 
@@ -100,7 +100,7 @@ class RankedLane(Lane):
         return request
 
     def take(self, room: int, reason: Release, now: float, evictor: Evictor) -> Batch:
-        """Up to `room` rows by turns; what is over or hopeless is dropped."""
+        """Take up to `room` rows in order of urgency, and drop requests that are over."""
         if not self._order:
             self.arrange(now)
         filling = Filling(self, room, now, evictor)
@@ -120,7 +120,7 @@ class RankedLane(Lane):
                 queue.offered(0.0)
 
     def prune(self, now: float, drop: Drop) -> None:
-        """Drop every request that is over, or whose deadline has passed."""
+        """Drop all requests that are over or expired."""
         gone = [request for queue in self._classes.values() for request in queue.prune(now)]
         for request in gone:
             self._count(request.taken - request.rows, -request.size)
@@ -136,7 +136,7 @@ class RankedLane(Lane):
     # --- room ---
 
     def ahead(self, request: Request) -> int:
-        """About how many rows will be answered before those of `request`."""
+        """The estimated number of rows ahead of `request`."""
         priority = request.priority if self._limits.priorities else 0
         rows = sum(queue.rows for queue in self._classes.values() if queue.priority < priority)
         own = self._classes.get(priority)
@@ -162,7 +162,7 @@ class RankedLane(Lane):
         return iter(self._classes.values())
 
     def evict(self, queue: FairQueue) -> Request | None:
-        """Take out the newest request of the client that has most rows in `queue`."""
+        """Remove the newest request of the client with the most rows in `queue`."""
         request = queue.evict(queue.largest())
         if request is not None:
             self._count(request.taken - request.rows, -request.size)
@@ -210,7 +210,7 @@ class Filling:
         return before - self.room
 
     def batch(self, reason: Release) -> Batch:
-        """What has been taken."""
+        """The rows that were taken."""
         bounds, starts = self._bounds, self._starts
         whole = all(
             bounds[i + 1] - bounds[i] == request.rows for i, request in enumerate(self._requests)

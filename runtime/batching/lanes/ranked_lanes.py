@@ -24,7 +24,7 @@ class RankedLanes(Lanes):
     def __init__(self, limits: Limits) -> None:
         super().__init__(limits)
         self._ledger = Ledger()
-        self._first = 0  # where the lane whose turn it is stands in the order
+        self._first = 0  # index of the next lane in the order
 
     def _new(self, window: Window) -> RankedLane:
         return RankedLane(window, self.backlog, self._limits, self._ledger)
@@ -33,13 +33,13 @@ class RankedLanes(Lanes):
         return (lane for _, _, lane in self._order if isinstance(lane, RankedLane))
 
     def enlist(self, lane: Lane) -> None:
-        """Put a lane among those where something waits, if it does."""
+        """Add a lane to the order, if it has requests."""
         if lane.rows and not lane.is_listed:
             lane.is_listed = True
             self._order.append((0.0, next(self._tie), lane))
 
     def first(self, now: float) -> Lane:
-        """The lane whose turn it is."""
+        """The next lane."""
         turns = {}
         for place, lane in enumerate(self._lanes()):
             turn = lane.arrange(now)
@@ -49,28 +49,28 @@ class RankedLanes(Lanes):
         return self._order[self._first][2]
 
     def delist_first(self) -> None:
-        """Take that lane out."""
+        """Remove the next lane from the order."""
         self._order.pop(self._first)[2].is_listed = False
         for lane in self._lanes():
             lane.miss()
 
     def work(self, lane: Lane, request: Request, executors: int) -> float:
-        """By what waits now, and by what more urgent requests have left of late batches."""
+        """The larger of two estimates: from the queue, and from recent shares of batches."""
         assert isinstance(lane, RankedLane)
         rows = ceil(lane.equivalent(request))
         return max(super().work(lane, request, executors), lane.window.duration(rows, executors))
 
     def others(self, lane: Lane, request: Request) -> float:
-        """About how many seconds of work in other lanes `request` would wait for."""
+        """The estimated seconds of work in other lanes ahead of `request`."""
         cost = lane.window.cost
         rows = [other.ahead(request) for other in self._lanes() if other is not lane]
         return sum(cost.alpha + cost.beta * each for each in rows if each)
 
     def evict_for(self, request: Request) -> Request | None:
-        """Take out a request that has less right to its place than `request`, if there is one.
+        """Remove a request with a smaller right to its place than `request`, if there is one.
 
-        Each priority has a right to a part of the queue. Beyond that the less urgent give way to
-        the more urgent; and whoever has less than its part, to all that have more.
+        Each priority may use a part of the queue. Beyond it, less urgent requests are displaced by
+        more urgent ones, and those of clients with a larger share by those with a smaller one.
         """
         places = [(queue, lane) for lane in self._lanes() for queue in lane.queues() if queue.rows]
         rows: Counter[int] = Counter()
@@ -86,7 +86,7 @@ class RankedLanes(Lanes):
         return self._evict_larger(places, request, own)
 
     def _evict_larger(self, places: Places, request: Request, priority: int) -> Request | None:
-        """From the client that has most, unless that is who asks."""
+        """Remove a request of the client with most rows, unless that is the one of `request`."""
         if not self._limits.fairness:
             return None
         alike = [place for place in places if place[0].priority == priority]

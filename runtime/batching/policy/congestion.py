@@ -9,14 +9,14 @@ from typing import NamedTuple
 from .window import HEADROOM
 
 MEAN = 1 / 32  # share of a new observation in the means
-RECENT = 1 / 16  # the same for the rate of completed calls, and for the patience of clients
+RECENT = 1 / 16  # the same, for the rate of completed calls and the patience of clients
 NOISE = 0.02  # minimum variance of the logarithm of the duration
 ALIKE = 0.2  # logarithms that differ by less count as equal
 MOST = 400.0  # maximum weight of the elasticity: a standard deviation of 0.05
 SURE = 2.0  # standard deviations
 QUEUING = 0.5  # elasticity above which calls wait for one another
 PRESSING = 0.25  # share of the slack; shorter calls need no limit
-MANY = 0.25  # share of abandoned calls above which the server is to blame, not the call
+MANY = 0.25  # share of abandoned calls, above which the server is overloaded
 MEMORY = 60.0  # seconds for which a measured capacity or patience is valid
 BRIEF = 1e-6  # seconds: the minimum duration of a call
 
@@ -124,14 +124,14 @@ class Congestion:
             self._hurry(seconds, now)
 
     def _hurry(self, seconds: float, now: float) -> None:
-        """Update the patience: a client left after so many seconds, before its deadline."""
+        """Update the patience: a client left after `seconds`, before its deadline."""
         if now - self._hurried > MEMORY:
             self._patience = seconds
         self._patience *= (seconds / self._patience) ** RECENT
         self._hurried = now
 
     def refused(self) -> None:
-        """Note an error, whose time says nothing of how busy the server is."""
+        """Note an error; its duration says nothing about the load."""
         self._running -= 1
 
     def _is_limited(self, now: float) -> bool:
@@ -156,7 +156,7 @@ class Congestion:
             noise = max(self._noise, NOISE)
             information = more * more / noise
             # Old information decays only as new arrives: on a full server the concurrency is
-            # constant, and tells nothing about the elasticity.
+            # constant, and says nothing about the elasticity.
             self._weight = max(0.0, 1.0 - information / MOST) * self._weight + information
             if information:
                 self._elasticity += more * missed / noise / self._weight

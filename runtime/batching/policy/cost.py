@@ -3,7 +3,7 @@
 FORGET = 0.98  # weight that the line keeps per observation: it remembers about 50 batches
 FADE = 0.995  # weight that a table entry keeps per observation: about 200 batches
 BLEND = 1 / 8  # share of a new observation in a table entry
-ENOUGH = 8.0  # weight from which a table entry is believed over the line
+ENOUGH = 8.0  # weight from which a table entry is used instead of the line
 TAIL = 0.95  # quantile of the residuals that `upper` adds
 OUTLIER = 3.0  # an observation counts as at most this many times the prediction
 STIFFNESS = 0.01  # pull of the slope to its last value, in squared mean batch sizes
@@ -33,11 +33,11 @@ class _Entry:
 class CostModel:
     """Seconds that a batch of b rows takes, l(b) = alpha + b * beta, with corrections.
 
-    The line is an exponentially forgotten least-squares fit. Accelerators are no lines: where a
-    power-of-two class of sizes has been seen often enough and lately, its own moving average is
-    believed instead. `upper` adds a high quantile of what the predictions missed by. One slow
-    batch (a page fault, a neighbor) moves the model a little; a model that has really become
-    slower is followed within a few dozen batches.
+    The line is an exponentially weighted least-squares fit. Accelerators are not linear: if a
+    power-of-two class of sizes was seen often and recently, its own moving average is used instead.
+    `upper` adds a high quantile of the recent relative errors. One slow batch (a page fault, a
+    neighbor) changes the prediction little; a model that has really become slower is followed
+    within a few dozen batches.
     """
 
     __slots__ = ("_entries", "_spread", "_sums", "alpha", "beta", "count", "tail")
@@ -74,14 +74,14 @@ class CostModel:
         entry.observe(rows, seconds, self.count)
 
     def mean(self, rows: int) -> float:
-        """Seconds that a batch of `rows` takes on average; 0 while nothing is known."""
+        """The mean duration of a batch of `rows` in seconds; 0 while unknown."""
         entry = self._entries.get((rows - 1).bit_length())
         if entry is not None and entry.weight_at(self.count) >= ENOUGH:
             return max(0.0, entry.seconds + self.beta * (rows - entry.rows))
         return self.alpha + self.beta * rows
 
     def upper(self, rows: int) -> float:
-        """Seconds that a batch of `rows` takes at most, 19 times out of 20."""
+        """The 95th percentile of the duration of a batch of `rows`, in seconds."""
         return self.mean(rows) + self.tail
 
     def rows_within(self, seconds: float, most: int) -> int:

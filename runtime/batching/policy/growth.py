@@ -1,4 +1,4 @@
-"""Growth: tries larger batches, and keeps them where they are measured to pay."""
+"""Growth: tries larger batches, and keeps them if they measure faster per row."""
 
 from statistics import median
 
@@ -17,9 +17,9 @@ class Growth:
 
     If most of a call is its fixed cost, as with a forest of trees, more rows are nearly free. If
     each row costs the same, as with most networks, larger batches only delay other requests. A
-    trial decides, with alternating batches of both sizes, because the load of the machine changes
-    over time. After a failed batch the size is the initial one for a while: the larger the batch,
-    the more requests fail with it.
+    trial with alternating batches of both sizes decides, because the load of the machine changes
+    over time. After a failed batch the size is the initial one for a while, so that fewer requests
+    fail together.
 
     size   rows of the next batch
     """
@@ -71,7 +71,7 @@ class Growth:
         if min(len(usual), len(larger)) >= TRIAL_BATCHES:
             pays = median(larger) < KEEP_BELOW * median(usual)
             self._end(self._double if pays else self._kept, 0 if pays else PAUSE_AFTER_TRIAL)
-        elif len(usual) - len(larger) > TRIAL_BATCHES:  # larger ones rarely come
+        elif len(usual) - len(larger) > TRIAL_BATCHES:  # larger batches are rare
             self._end(self._kept, 0)  # which has cost nothing
         else:
             self.size = self._kept if len(larger) > len(usual) else self._double

@@ -9,7 +9,7 @@ from .growth import Growth
 PATIENCE = 5.0  # clients are waited for at most this many mean return times
 QUICK = 3.0  # mean return times that must be shorter than the fixed cost of a batch
 LOSS = 2.0  # weight of a client that misses the batch, and waits for two, over one that waits
-BRIEF = 0.0002  # seconds: a fixed cost that is not worth the turns of the loop
+BRIEF = 0.0002  # seconds; a smaller fixed cost is not worth waiting for
 TICK = 0.001  # seconds: an event loop's timers are no finer
 STEADY = 0.7  # share of answered rows that must come back for waiting to be considered
 MEMORY = 0.9  # weight that the return statistics keep per batch
@@ -25,24 +25,23 @@ class Limits:
     """The settings of a batcher, and the limits that protect the machine.
 
     max_batch_size   rows in one call of the model
-    latency_budget   seconds that one call may take because it is a batch: a batch is the largest
-                     whose predicted time (19 times out of 20) is within the budget, and nothing
-                     is held back for company past it. It never refuses work: where a single row
-                     already takes half the budget or more, a batch may take twice the time of a
-                     single row, and one row is always taken
+    latency_budget   seconds for one call: a batch is the largest whose predicted 95th percentile
+                     is within the budget, and no request is held back for longer. No work is
+                     refused for it: if a single row takes half of the budget or more, a batch may
+                     take twice the time of a row, and one row is always taken
     max_queue_rows   rows that may wait; one more request is refused at once
     max_queue_bytes  bytes that may wait, by the `size` that requests say they have
     idempotent       whether a failed batch may be run again in halves to find the guilty request
     mergeable        whether requests may share a call and be split over several; if not, each is
-                     one call of its own, whatever its rows, and its answer may have any length
+                     one call of its own, and its answer may have any length
     priorities       whether the `priority` of requests counts
     fairness         whether clients have equal shares of the model's time
-    is_crowded       whether the model and the batcher have one core between them: answers are
-                     written before the next batch begins, unless that is full
-    hang             seconds after which a batch that has not come back is ended, where that can
-                     be done; see `HangWatch` for those that are ended earlier
-    initial_batch_size  rows in one call that need no proof; more are taken as `Growth` finds
-                     that they pay. None = `max_batch_size`
+    is_crowded       whether the model and the batcher share one core: answers are written before
+                     the next batch begins, unless that is full
+    hang             seconds after which a running batch is ended, if possible; `HangWatch` may end
+                     it earlier
+    initial_batch_size  rows in one call at first; `Growth` finds out whether more pay. None =
+                     `max_batch_size`
     """
 
     max_batch_size: int = 64
@@ -61,11 +60,11 @@ class Limits:
 class Returns:
     """Estimates whether clients send their next request right after an answer, and how soon.
 
-    Callers in a closed loop (a benchmark, a batch job, a pool of workers) fall into step with the
-    server: one early bird is served alone while all the others wait. They are known by what
+    Callers in a closed loop (a benchmark, a batch job, a pool of workers) synchronize with the
+    server: the first to return is served alone while all others wait. They are recognized by what
     follows a batch: within the horizon, nearly as many rows arrive as were answered. Independent
-    clients cannot look like that, because in a stable queue fewer than half as many come in that
-    time. Nobody is told apart, so it also works behind a proxy.
+    clients do not look like that, because in a stable queue fewer than half as many arrive in that
+    time. Clients are not distinguished, so it also works behind a proxy.
     """
 
     __slots__ = ("_answered", "_answered_sum", "_at", "_back", "_back_sum", "_delay", "_delay_sum")
@@ -74,7 +73,7 @@ class Returns:
         self._at = -inf  # seconds, when the last batch was answered
         self._answered = 0  # rows answered then
         self._back = 0  # rows that arrived since, within the horizon
-        self._delay = 0.0  # row seconds that those took
+        self._delay = 0.0  # sum of their delays, in row seconds
         self._answered_sum = 0.0
         self._back_sum = 0.0
         self._delay_sum = 0.0
@@ -99,16 +98,16 @@ class Returns:
 
     @property
     def share(self) -> float:
-        """Share of the answered rows that came back within the horizon, lately."""
+        """The recent share of answered rows that returned within the horizon."""
         return self._back_sum / self._answered_sum if self._answered_sum else 0.0
 
     @property
     def delay(self) -> float:
-        """Mean seconds that those took."""
+        """Their mean delay in seconds."""
         return self._delay_sum / self._back_sum if self._back_sum else inf
 
     def expected(self) -> int:
-        """Rows of the last batch whose clients have not sent again; 0 if they rarely do."""
+        """The rows of the last batch that are expected to return; 0 if they rarely do."""
         share = self.share
         if share < STEADY:
             return 0
@@ -143,9 +142,9 @@ class Window:
     # --- size ---
 
     def observe(self, rows: int, seconds: float, size: int = 0) -> None:
-        """Learn that a batch of `rows` took `seconds`, if it is worth the arithmetic.
+        """Learn the duration of a batch of `rows`; most are skipped if all are very short.
 
-        `size` is what its requests say that they have, in bytes.
+        size   of the requests, in bytes
         """
         self._batches += 1
         if self._is_quick and self._batches % EACH:
@@ -158,7 +157,7 @@ class Window:
         self._refresh()
 
     def ran_out_of_memory(self, rows: int) -> None:
-        """A batch of `rows` did not fit: take half as many from now on."""
+        """Handle an out-of-memory error at `rows`: limit batches to half as many."""
         self._cap = max(1, min(self._cap, rows) // 2)
         self._batches = 0
         self._growth.restart()
@@ -193,7 +192,7 @@ class Window:
 
     @property
     def row_seconds(self) -> float:
-        """What one row costs in a full batch; some figure while nothing is known."""
+        """The predicted duration of one row in a full batch, in seconds; a guess while unknown."""
         return self._full / self.limit or TICK
 
     def is_soon(self, rows: int, seconds: float) -> bool:
@@ -206,11 +205,11 @@ class Window:
         return wait <= HEADROOM * slack
 
     def is_hopeless(self, queued: int, rows: int, slack: float) -> bool:
-        """Whether the oldest request, of `rows`, should be given up for the sake of the others.
+        """Whether the oldest request, of `rows`, should be dropped in favor of the others.
 
-        With a full queue: when a full batch would answer it too late. Running it anyway would
-        make the next one late as well, and so on for as long as the overload lasts. Otherwise:
-        when even alone it would be late. The last request in a queue is always tried.
+        If the queue holds a full batch: whether that batch would answer it too late. Running it
+        anyway would make the next request late as well, for as long as the overload lasts.
+        Otherwise: whether even alone it would be late. The last request is always tried.
         """
         if queued <= rows:
             return False
@@ -233,8 +232,8 @@ class Window:
         """Seconds to hold back `queued` rows for clients that are on their way back; 0 = go.
 
         `age` and `slack` are the oldest request's time in the queue and to its deadline. Holding
-        pays while it costs the waiting rows less than it saves those that would else wait out a
-        whole batch; never for arrivals that are only probable, nor where a return takes long
+        pays while it costs the waiting rows less than it saves those that would otherwise wait for
+        a whole batch; never for arrivals that are only probable, nor if clients return slowly
         compared with the fixed cost of a batch.
         """
         expected = min(self.returns.expected(), self.limit - queued)
