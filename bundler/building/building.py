@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build made; after a dry run only the plan is there."""
+    """The result of a build; after a dry run only the plan."""
 
     plan: Plan
     item: "Item | None" = None
@@ -52,7 +52,7 @@ class Built:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person should look at, a sentence each."""
+        """Warnings for the user, one sentence each."""
         return self.plan.warnings
 
 
@@ -113,7 +113,7 @@ def _wheelhouse(directory: Path | None) -> "Wheelhouse | None":
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """What the caller of `build` asks for."""
+    """The arguments of `build`."""
 
     project: "Project"
     store: "Store"
@@ -166,14 +166,14 @@ class BuildRequest:
         return locked
 
     def _vendored(self, inputs: LockInputs, old: LockFile | None) -> LockFile | None:
-        """The lock beside the bundlefile where it fits, else the one that was vendored."""
+        """The lock beside the bundlefile if its inputs are unchanged, else the vendored one."""
         if self.house is None or (old is not None and old.has(inputs.accelerator, inputs.digest)):
             return old
         return self.house.lock or old
 
 
 def write(planned: Plan, store: "Store", progress: Progress) -> "Item":
-    """Put the planned files into the store, commit them, and trust what is trusted already."""
+    """Write the planned files to the store, commit them, and trust the bundle if its models are."""
     manifest = planned.manifest
     progress.step("Writing to the store")
     with store.batch() as batch:
@@ -209,10 +209,10 @@ def _check_unchanged(entry: FileEntry, found: str) -> None:
 
 
 def _trust(manifest: BundleManifest, digest: str, store: "Store") -> None:
-    """The code was on this machine already; a bundle is as trusted as the models in it.
+    """Trust a bundle of trusted models: its code was on this machine already.
 
-    One whose models run nothing is vouched for as well: its runtime and its packages are code.
-    But not where a stranger's model chose a package.
+    So is a bundle whose models run no code: the rest are our runtime and the packages of the lock.
+    It is not trusted if an untrusted model has added a package.
     """
     executing = [model.digest for model in manifest.models if model.executes_code]
     is_foreign = libraries.unvouched(manifest, store)

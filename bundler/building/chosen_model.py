@@ -35,7 +35,7 @@ class ChosenModel:
 
     @property
     def entry(self) -> ModelEntry:
-        """As it stands in `bundle.json`."""
+        """Its entry in `bundle.json`."""
         return ModelEntry(
             alias=self.alias,
             name=self.item.name,
@@ -62,12 +62,12 @@ class ChosenModel:
 
     @property
     def locked(self) -> LockedModel:
-        """As it stands in `bundle.lock`."""
+        """Its entry in `bundle.lock`."""
         return LockedModel(self.item.name, self.item.version, self.item.digest)
 
     @classmethod
     def of(cls, alias: str, item: "Item", store: "Store") -> "ChosenModel":
-        """Read the stored model `item`; nothing in it is run."""
+        """Read the stored model `item`. Runs none of it."""
         config = store.config(item)
         manifest = ModelManifest.from_json(json.loads(config))
         files = {entry.path: entry for entry in manifest.files}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .building import Built
 
 SCHEMA = 2
-POLICY = "policy.yaml"  # of `signing.policy`, which takes longer to import than all of this
+POLICY = "policy.yaml"  # of `signing.policy`, whose import takes longer than this module
 _SOURCES = "src/"  # of a bundle
 _PARTS = ("runtime", "bundler", "templates")  # of this tool: what decides on a bundle
 
@@ -38,7 +38,7 @@ Sources = Mapping[str, tuple[str, bool]]
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """A bundle that is what a build would make now."""
+    """A bundle that a new build would reproduce."""
 
     item: "Item"
     directory: Path
@@ -57,7 +57,7 @@ class Memo:
     choice: Sequence[str | None] = field(default=())
 
     def recall(self) -> Unchanged | None:
-        """The bundle of the last build, where a new one would be the same."""
+        """The bundle of the last build, if a new build would give the same."""
         try:
             data = record.load(self._path)
             if data["state"] != self._state(data["read"], self._sources(data["read"])):
@@ -89,7 +89,7 @@ class Memo:
         data |= {"warnings": list(built.warnings), "why": list(built.why)}
         path = self._path
         draft = drafts.beside(path)
-        with suppress(OSError):  # a store that cannot be written remembers nothing
+        with suppress(OSError):  # a read-only store
             path.parent.mkdir(parents=True, exist_ok=True)
             draft.write_bytes(record.encode(data))
             draft.replace(path)
@@ -101,7 +101,7 @@ class Memo:
         return self.store.root / "builds" / name
 
     def _sources(self, read: Mapping[str, Any]) -> Sources:
-        """What a build would take now; the same bytes were searched for secrets when it did."""
+        """The source files of a build; they were searched for secrets in the last one."""
         tree = SourceTree(self.root, read["include"], read["exclude"])
         return {
             file.path: (digests.of_file(file.absolute), file.executable)

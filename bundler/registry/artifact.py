@@ -16,7 +16,7 @@ from ..tag import Kind
 from .http.limits import Limits
 
 _KINDS: dict[str, Kind] = {kind: name for name, kind in oci.ARTIFACT.items()}
-_LARGEST = 1 << 50  # bytes of a file; more is a lie
+_LARGEST = 1 << 50  # bytes of a file; a larger size is not true
 _IMAGE = {
     "application/vnd.oci.image.config.v1+json",
     "application/vnd.docker.container.image.v1+json",
@@ -62,10 +62,10 @@ class Artifact:
         return [Blob(*one) for one in sorted(sizes.items(), key=lambda one: -one[1])]
 
     def manifest(self, config: bytes, where: str) -> ModelManifest | BundleManifest:
-        """What model.json or bundle.json says, when it speaks of the same files.
+        """Parse model.json or bundle.json, and check that it lists the same files.
 
         Raises:
-            InvalidBundle: when it does not, or is no such file.
+            InvalidBundle: when it does not, or is invalid.
         """
         name = oci.CONFIG_NAME[self.kind]
         try:
@@ -105,7 +105,7 @@ def _kind(document: dict[str, Any], where: str) -> Kind:
 
 
 def _check_types(config: Blob, files: Sequence[FileEntry], where: str) -> None:
-    """JSON may say anything anywhere; and one digest has one size."""
+    """Check the types of all fields, and that each digest has one size."""
     sizes: dict[str, int] = {}
     pairs: list[tuple[Any, Any]] = [(entry.digest, entry.size) for entry in files]
     for digest, size in [(config.digest, config.size), *pairs]:

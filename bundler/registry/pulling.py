@@ -55,7 +55,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What a pull did.
+    """The result of a pull.
 
     manifest   the digest that the place knows it by
     fetched    bytes that travelled; present: bytes that were here
@@ -148,7 +148,7 @@ class _Pull:
     def _config(self, blob: Blob) -> bytes:
         if self._store.has(blob.digest, blob.size):
             data = self._store.blob(blob.digest).read_bytes()
-            if digests.of_bytes(data) == blob.digest:  # else it would be taken for another item's
+            if digests.of_bytes(data) == blob.digest:  # else it belongs to another item
                 return data
         data = Download(self._place, blob, self._retry(), lambda _: None).to_bytes()
         self._fetched += len(data)

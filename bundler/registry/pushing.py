@@ -29,9 +29,9 @@ NOTES = "registries"  # below the store: see `KnownBlobs`
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What a push did.
+    """The result of a push.
 
-    references   every name that it has there now
+    references   all of its names at the target
     manifest     the digest that the registry knows it by
     sent         bytes that travelled; mounted and present: bytes that did not have to
     signatures   that went along

@@ -46,7 +46,7 @@ class RegistryReference:
 
     @property
     def name(self) -> str:
-        """What the item is called there: the last part of the repository."""
+        """The name of the item: the last part of the repository."""
         return self.repository.rpartition("/")[2]
 
     @property
@@ -64,9 +64,9 @@ class RegistryReference:
 
 @dataclass(frozen=True, slots=True)
 class DirectoryReference:
-    """An OCI image layout in a directory, and which of its manifests.
+    """An OCI image layout in a directory, and a manifest in it.
 
-    tag   what `org.opencontainers.image.ref.name` says there
+    tag   the annotation `org.opencontainers.image.ref.name`
     """
 
     path: Path
@@ -84,9 +84,9 @@ class DirectoryReference:
 
 @dataclass(frozen=True, slots=True)
 class BucketReference:
-    """An OCI image layout in an object store, and which of its manifests.
+    """An OCI image layout in an object store, and a manifest in it.
 
-    url   `s3://bucket/prefix`, or of another scheme that fsspec knows
+    url   `s3://bucket/prefix`, or with another scheme of fsspec
     """
 
     url: str
@@ -131,9 +131,9 @@ def is_loopback(name: str) -> bool:
 
 
 def is_inside(name: str) -> bool:
-    """Whether a host's name is this machine, or what only its own network reaches, in any spelling.
+    """Whether a host is this machine, or in a private network, in any spelling.
 
-    What the system's resolver takes for an address (`127.1`, `0x7f000001`, `0`) is one here, too.
+    Also for spellings that only the resolver of the system accepts (`127.1`, `0x7f000001`, `0`).
     """
     bare = name.strip("[]").lower().rstrip(".")
     if is_loopback(bare):
@@ -183,7 +183,7 @@ def _parse_directory(text: str) -> DirectoryReference:
         )
     try:
         path = Path(folder).expanduser()
-    except RuntimeError:  # nobody of that name
+    except RuntimeError:  # no such user
         folder = ""
     if not folder:
         raise InvalidTag(f"`{_shown(text)}` names no directory.", hint=_HINT)
@@ -232,6 +232,6 @@ def _suffix(tag: str | None, digest: str | None) -> str:
 
 
 def _shown(text: str) -> str:
-    """For a message: what stands before an `@` may be a password."""
+    """For messages: the part before an `@` may be a password."""
     safe = "…@" + text.rpartition("@")[2] if "@" in text else text
     return safe[:_LIMIT]

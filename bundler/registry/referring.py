@@ -22,7 +22,7 @@ from .places.place import Place
 if TYPE_CHECKING:
     from ..store import Store
 
-_LOOKS = 4 * MOST  # at those that are listed: each is a request, and a list may be a lie
+_LOOKS = 4 * MOST  # of the listed ones: each is a request, and the list may be wrong
 
 
 def tag_of(digest: str) -> str:

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 SIZE = 4
-_GRACE = 1.0  # seconds for a thread to come back after its connection was cut
+_GRACE = 1.0  # seconds for a thread to end after its connection was cut
 
 
 class TransferPool(Generic[T]):

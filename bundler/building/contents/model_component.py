@@ -1,6 +1,6 @@
-"""ModelComponent: a saved model as CycloneDX tells it, a `machine-learning-model` with a card.
+"""ModelComponent: a saved model in CycloneDX: a `machine-learning-model` with a model card.
 
-What the card says is what was recorded when the model was saved: signatures, and of its metadata
+The card contains what was recorded when the model was saved: signatures, and of its metadata
 `description`, `task`, `license` (or `licenses`), `datasets` and `metrics`. All else of the metadata
 stands in properties.
 """

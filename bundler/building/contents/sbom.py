@@ -1,4 +1,4 @@
-"""`sbom.cdx.json`: what a bundle or a model consists of, as CycloneDX 1.6.
+"""`sbom.cdx.json`: the contents of a bundle or a model, as CycloneDX 1.6.
 
 No clock and no random serial: the same content gives the same bytes.
 """
@@ -27,7 +27,7 @@ PATH = "sbom.cdx.json"
 
 
 def render(manifest: BundleManifest, models: Mapping[str, ModelManifest], lock: Lock) -> bytes:
-    """The document for the bundle of `manifest`, whose models are given by alias."""
+    """The document for the bundle of `manifest`, with its models by alias."""
     components = [
         *(_model(manifest, alias, model) for alias, model in models.items()),
         _runtime(),
@@ -155,7 +155,7 @@ def _system_package(wanted: str) -> dict[str, Any]:
 
 def _base(base: BaseImage) -> dict[str, Any]:
     name, colon, tag = base.reference.rpartition(":")
-    if not colon or "/" in tag:  # a port, or nothing
+    if not colon or "/" in tag:  # a port, or empty
         name, tag = base.reference, ""
     made: dict[str, Any] = {"type": "container", "bom-ref": "base", "name": name}
     made |= {"version": tag} if tag else {}
@@ -165,7 +165,7 @@ def _base(base: BaseImage) -> dict[str, Any]:
 def _dependencies(
     components: Sequence[Mapping[str, Any]], packages: Sequence[Package]
 ) -> list[dict[str, Any]]:
-    """A package is needed by those that the lock says asked for it, all else by the bundle."""
+    """Packages depend on each other as in the lock; the bundle depends on all others."""
     known = {package.name for package in packages}
     needs: dict[str, set[str]] = {one["bom-ref"]: set() for one in components}
     root = {one["bom-ref"] for one in components}
@@ -173,7 +173,7 @@ def _dependencies(
         reference = purl(package.name, package.version, package.index)
         askers = [asker for asker in package.via if asker in known]
         if askers and len(askers) == len(package.via):
-            root.discard(reference)  # nobody but other packages asks for it
+            root.discard(reference)  # only other packages require it
         for other in packages:
             if other.name in askers and _meet(other, package):
                 needs[purl(other.name, other.version, other.index)].add(reference)

@@ -10,7 +10,7 @@ from ....runtime.manifests.route import Route
 from ....runtime.manifests.settings import BatchSettings, ServeSettings
 
 _MODULES = "modelbundle/runtime/bundle_modules.py"
-WIDTH = 88  # what `ruff format` and black take for a line by default
+WIDTH = 88  # the default line length of `ruff format` and black
 
 _HEAD = '''\
 """Serve `{name}`: `python server.py`, or point any ASGI server at `server:app`."""
@@ -49,14 +49,14 @@ if __name__ == "__main__":
 
 
 def render(name: str, routes: Sequence[Route], settings: ServeSettings) -> str:
-    """`server.py` for the bundle `name`; its settings fill in what a route leaves open."""
+    """The source of `server.py` for the bundle `name`; settings fill in the defaults of routes."""
     listed = "".join(_indented(_call(route, settings.batch)) for route in routes)
     spoken = "".join(_indented([_dialect(*each)]) for each in meanings(settings.dialects))
     return _HEAD.format(name=name, modules=_MODULES) + listed + _MIDDLE + spoken + _TAIL
 
 
 def literal(value: str | float | bool | None) -> str:
-    """`value` as Python, with double quotes where that costs no escape."""
+    """`value` as Python source, with double quotes if that needs no escapes."""
     text = repr(value)
     if isinstance(value, str) and '"' not in value and text.startswith("'"):
         return f'"{text[1:-1]}"'

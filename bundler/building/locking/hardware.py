@@ -9,12 +9,12 @@ from .lock_inputs import LockInputs
 
 
 def of_lock(inputs: LockInputs, lock: Lock) -> Accelerator:
-    """What the lock says of the hardware, with the base image as it is pinned."""
+    """The hardware in the lock, with the pinned base image."""
     return replace(derived(inputs, lock), base=lock.base.pinned)
 
 
 def derived(inputs: LockInputs, lock: Lock) -> Accelerator:
-    """What the packages of the first platform say, and what the bundlefile says over them."""
+    """The hardware for the packages of the first platform, overridden by the bundlefile."""
     platform = lock.platforms[0]
     found = derive(lock.on(platform), lock.python, inputs.flavor, MACHINES[platform])
     others = {

@@ -23,7 +23,7 @@ OLDEST_PYTHON = (3, 11)
 
 @dataclass(frozen=True, slots=True)
 class LockInputs:
-    """What a project asks for; its digest says whether an old lock still fits."""
+    """The inputs of a lock; their digest shows whether an old lock is still valid."""
 
     requirements: Requirements
     target: Target
@@ -40,7 +40,7 @@ class LockInputs:
         answers: Sequence[Route] = (),
         accelerator: str | None = None,
     ) -> Self:
-        """What `project` asks for with these models.
+        """The inputs of `project` with these models.
 
         Raises:
             ResolveError: when no Python version is known, or requirements cannot be read.
@@ -107,7 +107,7 @@ class LockInputs:
 
 
 def _unbound(found: Sequence[Index], known: Sequence[Index]) -> list[Index]:
-    """The indexes of an author's lock, without what the bundlefile binds elsewhere."""
+    """The indexes of an author's lock, without those that the bundlefile replaces."""
     taken = {name for index in known for name in index.packages}
     left = [replace(i, packages=tuple(p for p in i.packages if p not in taken)) for i in found]
     return [index for index in left if index.packages]
@@ -119,10 +119,10 @@ def _index(written: "IndexRef") -> Index:
 
 
 def python_version(wanted: str | None, models: Mapping[str, ChosenModel]) -> str:
-    """The target's Python: what the bundlefile says, else the minor that saved the models.
+    """The Python version of the target: from the bundlefile, else the minor that saved the models.
 
     Raises:
-        ResolveError: when neither says, the models disagree, or the runtime cannot run there.
+        ResolveError: when neither has one, the models disagree, or the runtime does not support it.
     """
     saved = {
         alias: ".".join(model.manifest.python.split(".")[:2])
@@ -145,7 +145,7 @@ def python_version(wanted: str | None, models: Mapping[str, ChosenModel]) -> str
 
 
 def _spoken(dialects: Sequence[str]) -> list[Requirement]:
-    """What the ways to be spoken to need."""
+    """The packages of the enabled protocols."""
     return [
         Requirement(text, f"`serve.dialects` has `{name}`")
         for name in dialects

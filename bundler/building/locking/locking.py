@@ -1,4 +1,4 @@
-"""`bundle lock`: resolve what a project asks for, or keep the lock that still fits."""
+"""`bundle lock`: resolve the requirements of a project, or keep a lock that is still valid."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """A lock, what it says of the hardware, and whether its file is another than before.
+    """A lock, its hardware, and whether its file differs from the previous one.
 
-    `file` holds it beside those for other accelerators; None where it is for one build only.
+    file   the lock with those for other accelerators; None if it is for one build only
     """
 
     lock: Lock
@@ -39,7 +39,7 @@ class Locked:
     why: tuple[str, ...] = ()
 
     def narrowed(self, platform: str, inputs: "LockInputs") -> Self:
-        """The same for one platform of those that were asked for."""
+        """The same for one of its platforms."""
         lock = self.lock.narrowed(platform)
         return replace(self, lock=lock, hardware=hardware.of_lock(inputs, lock))
 
@@ -61,9 +61,9 @@ def lock(
     upgrade: bool = False,
     progress: Progress | None = None,
 ) -> Locked:
-    """Resolve `project` and write `bundle.lock`, unless the one that is there still fits.
+    """Resolve `project` and write `bundle.lock`, unless the existing one is still valid.
 
-    Pinned models become what their tags mean now; `upgrade` takes the newest packages, too.
+    Models are pinned to the current digests of their tags; `upgrade`: also take newer packages.
 
     Raises:
         ResolveError: when the requirements cannot be satisfied, reached or installed together.
@@ -104,9 +104,9 @@ def settle(
     offline: bool = False,
     progress: Progress | None = None,
 ) -> Locked:
-    """The lock for `inputs`: the `old` one if its inputs are the same, else a new one.
+    """The lock for `inputs`: the `old` one if its inputs are unchanged, else a new one.
 
-    With it go those for the other accelerators of the bundlefile. Writes nothing.
+    Includes the locks for the other accelerators of the bundlefile. Writes nothing.
     """
     chosen = {alias: model.locked for alias, model in models.items()}
     named = project.bundlefile.accelerators

@@ -1,4 +1,4 @@
-"""Why a lock is as it is, a sentence each: what `bundle build --explain` prints."""
+"""Reasons for the contents of a lock, one sentence each: the output of `bundle build --explain`."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

@@ -22,10 +22,10 @@ AT_ONCE = 4  # resolutions
 def resolve(
     inputs: LockInputs, kept: Mapping[str, str], *, offline: bool, progress: Progress
 ) -> tuple[Lock, tuple[str, ...]]:
-    """The lock for `inputs`, and what a person should know; versions of `kept` stay if they fit.
+    """The lock for `inputs`, and warnings; versions of `kept` are kept if possible.
 
     Raises:
-        ResolveError: when nothing satisfies it, or what does cannot be installed together.
+        ResolveError: when the requirements conflict, or the packages cannot be installed together.
     """
     _check_excludes(inputs)
     told = ", ".join(inputs.platforms)
@@ -78,7 +78,7 @@ def _check_excludes(inputs: LockInputs) -> None:
 
 
 def pinned(lock: Lock, progress: Progress) -> Lock:
-    """The lock with the digest that its base image has right now, where a registry says it."""
+    """The lock with the current digest of its base image, if a registry provides it."""
     reference = lock.base.reference
     progress.step(f"Looking up the digest of {reference}")
     found = base_image.find_digest(reference)

@@ -16,7 +16,7 @@ _PART = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """One way to prove who we are: "bearer" or "basic", with its parameters (RFC 9110)."""
+    """A way to authenticate: "bearer" or "basic", with its parameters (RFC 9110)."""
 
     scheme: str
     parameters: Mapping[str, str]

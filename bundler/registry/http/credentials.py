@@ -26,10 +26,10 @@ def find(host: str) -> Credentials | None:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a helper that is not there; the error says it
+            warnings.simplefilter("ignore")  # of a missing helper; the error names it
             entry = load_config().resolve_authconfig(host)
     except (DockerException, ValueError, OSError, KeyError, TypeError, AttributeError) as error:
-        # Not the error's own words: they may hold what the entry or the helper holds.
+        # Without the text of the error, which may contain the secret.
         raise RegistryError(
             f"Docker's configuration of `{host}` cannot be used ({type(error).__name__}).",
             hint=f"Log in again with `docker login {host}`.",

@@ -41,7 +41,7 @@ class Exchange:
 
     @property
     def is_logged_in(self) -> bool:
-        """Whether the registry has asked for credentials, and there were some."""
+        """Whether the registry has asked for credentials, and some were found."""
         return self._tokens is not None and not self._tokens.is_anonymous
 
     def cut(self) -> None:
@@ -91,7 +91,7 @@ class Exchange:
                 return answer  # noqa: TRY300 - its body is part of the attempt
             except TransientError as failure:
                 if not self._wire.has_answered and retry.attempts > 1:
-                    raise  # nobody is there: a wrong name more likely than bad luck
+                    raise  # no answer at all: rather a wrong name than a transient failure
                 retry.wait(failure)
 
     def once(

@@ -7,7 +7,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Times in seconds, sizes in bytes; nothing that a registry says can raise them.
+    """Times in seconds, sizes in bytes; a registry cannot raise them.
 
     connect    for a connection to be made
     answer     for the head of an answer, and for the whole of a small one

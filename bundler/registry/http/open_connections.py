@@ -64,9 +64,9 @@ def _ring(late: threading.Event, line: socket.socket) -> None:
 def pool_classes(
     connections: OpenConnections, limits: Limits
 ) -> dict[str, type[HTTPConnectionPool]]:
-    """urllib3's pools, whose connections are watched and whose answers begin in time.
+    """Connection pools of urllib3, with tracked connections and a time limit for answers.
 
-    A socket's timeout begins anew with every byte; here the whole head of an answer has to come
+    The timeout of a socket restarts with every byte; here it limits the arrival of the whole head.
     within it.
     """
 
@@ -90,7 +90,7 @@ def pool_classes(
                 answer = super().getresponse()
             finally:
                 alarm.cancel()
-            if late.is_set():  # http.client takes a head that ends early for a whole one
+            if late.is_set():  # http.client accepts a head that ends early
                 answer.close()
                 raise TimeoutError
             return answer

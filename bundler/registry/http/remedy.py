@@ -32,7 +32,7 @@ def of_status(status: int) -> str:
 
 
 def of_words(said: str) -> str:
-    """The hint for an answer that asks to wait, from its message."""
+    """The hint for an answer that asks the client to wait, from its message."""
     return _ROOM if os.strerror(errno.ENOSPC) in said else AGAIN
 
 

@@ -30,7 +30,7 @@ class Retry:
         """Wait before the next attempt.
 
         Raises:
-            TransientError: `failure` itself, when it was tried often enough or would take too long.
+            TransientError: `failure` itself, after too many attempts or too much time.
         """
         late = time.monotonic() - self.since > 2 * self.limits.answer
         failure.hint = failure.hint or remedy.AGAIN

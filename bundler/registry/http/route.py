@@ -14,7 +14,7 @@ _PORTS = {"http": 80, "https": 443}
 class Route:
     """The registry's own address, `https://host[:port]`.
 
-    is_plain_allowed   a person said that plain HTTP will do, beyond this machine as well
+    is_plain_allowed   the user allows plain HTTP, also to other machines
     """
 
     base: str
@@ -25,10 +25,10 @@ class Route:
         return _origin(urlsplit(url)) == _origin(urlsplit(self.base))
 
     def follow(self, here: str, location: str) -> str:
-        """The URL that a `Location` stands for.
+        """The URL of a `Location` header.
 
-        Storage elsewhere is usual for registries. It has to speak TLS, and what lies outside may
-        not lead us to a service of this machine, nor to one that only its network reaches.
+        Registries often redirect to another storage. It must use TLS, and such a redirect must
+        not lead to this machine or to its private network.
 
         Raises:
             RegistryError: for an address that is not safe.
@@ -57,7 +57,7 @@ class Route:
 
 
 def _is_same(parts: SplitResult, own: SplitResult) -> bool:
-    """Whether two addresses of a host may be those before and behind its proxy."""
+    """Whether two addresses of a host may be those behind and in front of its proxy."""
     ports = {parts.port or _PORTS[parts.scheme], own.port or _PORTS[own.scheme]}
     return len(ports) == 1 or (parts.port is None and own.port is None)
 

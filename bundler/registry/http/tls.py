@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def context(*authorities: Path) -> ssl.SSLContext:
-    """The system's authorities, those of `certifi`, and those in the files `authorities`."""
+    """A TLS context with the authorities of the system, `certifi` and the files `authorities`."""
     made = ssl.create_default_context()
     given = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     for path in (given, _certifi(), *authorities):

@@ -1,4 +1,4 @@
-"""Tokens: bearer tokens of a registry, fetched as its challenge says."""
+"""Tokens: bearer tokens of a registry, fetched as described in its challenge."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ from .wire import Wire, shown
 
 _OK = 200
 _CLIENT = "modelbundle"
-_LIFE = 60.0  # seconds that a token lives where its service does not say; the OCI's minimum
+_LIFE = 60.0  # lifetime in seconds if the service names none; the minimum of the OCI
 _LONGEST = 24 * 3600.0
 
 

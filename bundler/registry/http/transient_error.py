@@ -9,7 +9,7 @@ BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 class TransientError(RegistryError):
     """A connection broke off, or the registry is busy.
 
-    retry_after   seconds that the registry asked for, 0 where it did not
+    retry_after   seconds that the registry asks to wait; 0 if it does not
     """
 
     def __init__(self, message: str, *, hint: str | None = None, retry_after: float = 0.0) -> None:

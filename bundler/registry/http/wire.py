@@ -51,7 +51,7 @@ class Wire:
 
         Raises:
             TransientError: when there is no connection, or no answer in time.
-            RegistryError: when the other side cannot prove who it is.
+            RegistryError: when the certificate of the other side is invalid.
         """
         patience = self._limits.settle if method in {"PUT", "PATCH"} else self._limits.answer
         own = {"User-Agent": f"modelbundle/{__version__}", "Accept-Encoding": "identity"}
