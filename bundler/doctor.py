@@ -114,7 +114,7 @@ def _gpu() -> Finding:
     except NoDevice as error:
         return Finding("gpu", "absent", str(error))
     if not found:
-        return Finding("gpu", "absent", "The driver knows no GPU.")
+        return Finding("gpu", "absent", "The driver finds no GPU.")
     names = ", ".join(f"{gpu.name} (compute {gpu.capability})" for gpu in found)
     return Finding("gpu", "ok", f"{names}; driver {found[0].driver}")
 

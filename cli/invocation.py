@@ -14,7 +14,7 @@ def invoke(arguments: list[str]) -> int:
     """Run the command that `arguments` name; its exit code.
 
     Raises:
-        BundleError: of the command, or `WrongUsage` for arguments that are none.
+        BundleError: of the command, or `WrongUsage` for invalid arguments.
     """
     from click.exceptions import Abort, ClickException, Exit
     from typer.main import get_command

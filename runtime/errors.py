@@ -4,7 +4,7 @@ BundleError                  exit 1: something the person can mend; `hint` says 
 ├── InvalidBundle            exit 6: a file is missing, differs from its digest, or is newer than us
 ├── InvalidModel             the model's own files cannot be read or called as recorded
 ├── MissingFramework         the library that the model needs is not installed here
-├── NotTrusted               exit 5: loading would execute code that nobody here has vouched for
+├── NotTrusted               exit 5: loading would execute code that is not trusted on this machine
 └── NoDevice                 exit 8: --gpu without a usable GPU
 
 RequestError(status)         what a client is told; anything else becomes a 500 that reveals nothing
@@ -87,7 +87,7 @@ class MissingFramework(BundleError):
 
 
 class NotTrusted(BundleError):
-    """Loading would execute code that nobody on this machine has vouched for."""
+    """Loading would execute code that is not trusted on this machine."""
 
     exit_code = 5
 

@@ -60,7 +60,7 @@ def check(directory: Path, manifest: BundleManifest, *, granted: bool = False) -
     if is_trusted(identity) or _are_models_trusted(manifest):
         return
     raise NotTrusted(
-        f"Serving the bundle `{manifest.name}` would run code that nobody here has vouched for: "
+        f"Serving the bundle `{manifest.name}` would run code that is not trusted on this machine: "
         f"{'; '.join(what_runs(directory, manifest))}.",
         hint="If you know where it comes from, add `--trust`, or set "
         f"`{VARIABLE}={identity.removeprefix('sha256:')}`.",

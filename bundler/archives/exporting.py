@@ -77,7 +77,7 @@ def format_of(destination: str) -> Format:
             return known
     if name.endswith(_FOREIGN) or is_remote(destination):
         raise InvalidDestination(
-            f"`{destination[-80:]}` has the suffix of no format of ours.",
+            f"`{destination[-80:]}` has an unknown suffix.",
             hint="End it with `.tar` or `.tar.zst`, or name the format with `--format`.",
         )
     return "oci"

@@ -113,7 +113,7 @@ def _tag(rename: str | None, announced: Announcement, found: Inventory) -> tuple
     name = name or announced.name
     if name is None:
         raise InvalidTag(
-            f"The archive does not say how its {found.kind} is called.",
+            f"The archive does not name its {found.kind}.",
             hint="Add `--as NAME` or `--as NAME:VERSION`.",
         )
     version = version or announced.version or default_version(found.config_blob.digest)

@@ -117,5 +117,5 @@ def _is_compressed(beginning: bytes, where: str) -> bool:
         if beginning.startswith(magic):
             ours = f"Try `{command} FILE | bundle import -`. " if command else ""
             hint = f"{ours}{_OTHER_TOOLS}"
-            raise InvalidArchive(f"{where} is no tar, and not zstd.", hint=hint)
+            raise InvalidArchive(f"{where} is neither a tar nor a zstd file.", hint=hint)
     return beginning.startswith(MAGIC)

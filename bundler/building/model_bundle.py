@@ -30,7 +30,7 @@ def of_model(item: "Item", store: "Store") -> Iterator[Path]:
     """A bundle directory that serves every method of the saved model `item`.
 
     Raises:
-        NotTrusted: when loading it runs code that nobody here has vouched for.
+        NotTrusted: when loading it runs code that is not trusted on this machine.
     """
     model = ChosenModel.of(item.name, item, store)
     check_trust([model], store)
@@ -51,7 +51,7 @@ def of_project(project: "Project", store: "Store") -> Iterator[Path]:
     So a changed line is served at the next start, without another build.
 
     Raises:
-        NotTrusted: when loading a model runs code that nobody here has vouched for.
+        NotTrusted: when loading a model runs code that is not trusted on this machine.
     """
     bundlefile = project.bundlefile
     models = choose(bundlefile, store, None)
@@ -80,8 +80,8 @@ def check_trust(models: Iterable[ChosenModel], store: "Store") -> None:
     for model in models:
         if model.manifest.executes_code and not store.trust.is_trusted(model.item.digest):
             raise NotTrusted(
-                f"Loading model `{model.item.tag}` runs code from its files, and nobody on this "
-                "machine has vouched for it.",
+                f"Loading model `{model.item.tag}` runs code from its files, and it is not "
+                "trusted on this machine.",
                 hint="Where you know its origin, add `--trust` once.",
             )
 

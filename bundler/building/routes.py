@@ -103,7 +103,7 @@ def _overridden(routes: Iterable[Route], apis: Mapping[str, Any]) -> list[Route]
     for name in apis:
         if name not in names:
             raise BuildError(
-                f"`serve.apis` names `{name}`, which is no API of this bundle.",
+                f"`serve.apis` names `{name}`, which is not an API of this bundle.",
                 hint=nearest(name, names) or f"It has {', '.join(f'`{n}`' for n in names)}.",
             )
     return [

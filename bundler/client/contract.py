@@ -91,11 +91,11 @@ def _schema(data: Any) -> Mapping[str, Any]:
     """A JSON Schema, of which a server may have said anything.
 
     Raises:
-        ValueError: when it has parameters that are none.
+        ValueError: when it has invalid parameters.
     """
     properties, required = data.get("properties", {}), data.get("required", [])
     if not isinstance(properties, dict) or not all(isinstance(one, str) for one in required):
-        raise ValueError("parameters that are none")
+        raise ValueError("invalid parameters")
     found: Mapping[str, Any] = data
     return found
 
@@ -114,13 +114,13 @@ def _side(data: Mapping[str, Any]) -> Side:
             raise ValueError("a field without a name or a dtype")
         each.name.encode()  # no half of a surrogate pair, which is no name anywhere
         if not column.is_known(each.dtype):
-            raise ValueError("a dtype that is none")
+            raise ValueError("an invalid dtype")
         if not 0 < len(each.shape) <= _MOST_AXES:
-            raise ValueError("a shape that is none")
+            raise ValueError("an invalid shape")
         if not all(size is None or type(size) is int for size in each.shape):
-            raise ValueError("a size that is none")
+            raise ValueError("an invalid size")
         if any(isinstance(one, float) and not math.isfinite(one) for one in each.classes):
-            raise ValueError("a class that is no number")
+            raise ValueError("a class that is not a number")
     return side
 
 
@@ -149,7 +149,7 @@ class Contract:
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ClientError(
-                "What answers there is no bundle's server: its /openapi.json is not one of ours."
+                "This is not a bundle's server: its /openapi.json is another program's."
             ) from error
 
     def route(self, name: str) -> Route:

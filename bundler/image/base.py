@@ -97,7 +97,7 @@ def _read(place: Registry | Directory, reference: str, platform: str) -> Base:
         is_whole = len(config["rootfs"]["diff_ids"]) == len(layers)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         why = f"it lacks {error}" if isinstance(error, KeyError) else error
-        raise BuildError(f"`{reference}` is no image that can be built upon: {why}.") from error
+        raise BuildError(f"`{reference}` cannot be used as a base image: {why}.") from error
     if not is_whole:
         raise BuildError(f"The manifest of `{reference}` is not that of its configuration.")
     target = place.reference if isinstance(place.reference, RegistryReference) else None
@@ -122,7 +122,7 @@ def document_of(data: bytes, reference: str) -> Mapping[str, Any]:
     try:
         document = strict_json.loads(data)
     except ValueError as error:
-        raise RegistryError(f"The manifest of `{reference}` is no JSON: {error}.") from error
+        raise RegistryError(f"The manifest of `{reference}` is not JSON: {error}.") from error
     if not isinstance(document, dict) or not ({"manifests", "layers"} & document.keys()):
         raise BuildError(f"`{reference}` is neither an image nor an index of images.")
     return document
@@ -148,7 +148,7 @@ def blob_of(descriptor: Mapping[str, Any]) -> Blob:
     """The blob that a descriptor names."""
     digest, size = descriptor["digest"], descriptor["size"]
     if not digests.is_digest(digest) or type(size) is not int or size < 0:
-        raise ValueError(f"{str(digest)[:80]!r} is no blob")
+        raise ValueError(f"{str(digest)[:80]!r} is not a blob")
     return Blob(digest, size)
 
 

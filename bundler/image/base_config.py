@@ -32,11 +32,11 @@ def checked(document: Any) -> Mapping[str, Any]:
         _text(known.get(name, ""), name)
     layers = _mapping(known.get("rootfs"), "rootfs").get("diff_ids")
     if not isinstance(layers, list) or not all(_is_digest(one) for one in layers):
-        raise ValueError("its `diff_ids` are no digests")
+        raise ValueError("its `diff_ids` are not digests")
     _check_process(_mapping(known.get("config") or {}, "config"))
     history = known.get("history") or []
     if not isinstance(history, list) or not all(isinstance(one, dict) for one in history):
-        raise ValueError("its `history` is no list of steps")
+        raise ValueError("its `history` is not a list of steps")
     return known
 
 
@@ -49,20 +49,20 @@ def _check_process(process: Mapping[str, Any]) -> None:
         _text(text, f"label {name[:80]!r}")
     variables = process.get("Env") or []
     if not isinstance(variables, list):
-        raise ValueError("its `Env` is no list")  # noqa: TRY004 - one way to be unusable
+        raise ValueError("its `Env` is not a list")  # noqa: TRY004 - one way to be unusable
     for entry in variables:
         _text(entry, "variable")
 
 
 def _mapping(value: Any, name: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError(f"`{name}` is no object")  # noqa: TRY004 - one way to be unusable
+        raise ValueError(f"`{name}` is not an object")  # noqa: TRY004 - one way to be unusable
     return value
 
 
 def _text(value: Any, name: str) -> None:
     if not isinstance(value, str):
-        raise ValueError(f"its {name} is no text")  # noqa: TRY004 - one way to be unusable
+        raise ValueError(f"its {name} is not text")  # noqa: TRY004 - one way to be unusable
 
 
 def _is_digest(value: Any) -> bool:

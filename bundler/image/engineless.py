@@ -167,7 +167,7 @@ class Engineless:
     def _lay_out(self, assembly: Assembly, output: str) -> int:
         known = parse(output)
         if not isinstance(known, DirectoryReference) or known.tag or known.digest:
-            raise InvalidDestination(f"`{output}` is no directory.", hint="Write `oci:DIR`.")
+            raise InvalidDestination(f"`{output}` is not a directory.", hint="Write `oci:DIR`.")
         directory = Directory(known)
         directory.prepare()
         delivery = _Delivery(directory, self._progress, {})

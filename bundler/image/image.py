@@ -49,7 +49,7 @@ def containerize(
     server in it may load what executes code.
 
     Raises:
-        NotTrusted: when it executes code that nobody on this machine has vouched for.
+        NotTrusted: when it executes code that is not trusted on this machine.
         Refused: when `policy`, or else the store's own, does not allow it.
         EngineUnavailable: when no engine answers, and one is needed; says why it is.
         ImageFailed: when the engine cannot build or push; carries its last lines.
@@ -206,7 +206,7 @@ def _check_trust(item: "Item", manifest: BundleManifest, store: "Store") -> None
         if manifest.service is None and are_trusted and not unvouched(manifest, store):
             return
     raise NotTrusted(
-        f"`{item.tag}` runs code that nobody on this machine has vouched for; an image of it "
+        f"`{item.tag}` runs code that is not trusted on this machine; an image of it "
         "would run that code wherever it goes.",
         hint=f"Look at it with `bundle show {item.tag}`. If you know where it comes from, add "
         "`--trust`.",

@@ -73,7 +73,7 @@ class Artifact:
         except ValueError as error:
             raise _odd(where, f"`{name}` cannot be used: {error}") from error
         if _sorted(found.files) != _sorted(self.files):
-            raise _odd(where, f"`{name}` speaks of other files")
+            raise _odd(where, f"`{name}` names other files")
         return found
 
 

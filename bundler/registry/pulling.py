@@ -168,7 +168,7 @@ class _Pull:
             return check_name(name), check_version(version) if version else None
         except InvalidTag as error:
             raise InvalidTag(
-                f"{error} That is how `{self._source}` is called.", hint="Add `--as NAME:VERSION`."
+                f"{error} That is the name of `{self._source}`.", hint="Add `--as NAME:VERSION`."
             ) from error
 
     def _check_free(self, artifact: Artifact, name: str, version: str | None) -> None:

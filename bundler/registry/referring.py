@@ -78,7 +78,7 @@ def receive(place: Place, store: "Store", item: Item, retry: Retry, progress: Pr
     try:
         listed = place.referrers(item.manifest) or place.tagged(tag_of(item.manifest))
     except RegistryError as error:
-        progress.step(f"No signature came along: {error}")
+        progress.step(f"No signature was transferred: {error}")
         return came
     found = (e for e in _entries(listed) if e.get("artifactType", SIGNATURE) in [*TRAVELING])
     for entry in islice(found, _LOOKS):
@@ -87,7 +87,7 @@ def receive(place: Place, store: "Store", item: Item, retry: Retry, progress: Pr
         try:
             came += _taken(place, store, item, entry["digest"], retry)
         except (RegistryError, Damaged, ValueError) as error:
-            progress.step(f"A signature did not come along: {error}")
+            progress.step(f"A signature was not transferred: {error}")
     return came
 
 

@@ -108,7 +108,7 @@ def of_file(path: Path, *, is_named_by_hand: bool = True) -> FileSource:
         hint = f"Known are {KNOWN}. {_OTHERS}"
         if path.suffix == ".py":
             hint = f"Name the variable in it: `{path.stem}:model`, if it is called `model`."
-        raise InvalidSource(f"`{path}` is no model file that is known here.", hint=hint)
+        raise InvalidSource(f"`{path}` is not a model file of a known format.", hint=hint)
     promised = _PROMISES.get(path.suffix.lower())
     if is_named_by_hand and promised is not None and source.format not in promised:
         raise InvalidSource(

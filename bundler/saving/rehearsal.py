@@ -78,7 +78,7 @@ def _endless(framework: Framework, seconds: float) -> InvalidSource:
 def _refused(framework: Framework, why: str) -> InvalidSource:
     return InvalidSource(
         f"The {framework.name} file cannot be loaded: {framework.name} itself {why}.",
-        hint="It is damaged, or made to do harm; write it anew with the library.",
+        hint="It is damaged, or made to do harm; write it again with the library.",
     )
 
 

@@ -31,7 +31,7 @@ _CONFIG = "model.json"
 _KINDS: tuple[tuple[type[BundleError], str, str], ...] = (
     (NotFound, "unknown", "the store has no such model"),
     (InvalidTag, "unknown", "the store has no such model"),
-    (NotTrusted, "refused", "loading it runs code that nobody on this machine has vouched for"),
+    (NotTrusted, "refused", "loading it runs code that is not trusted on this machine"),
     (
         Refused,
         "refused",

@@ -130,7 +130,7 @@ def prepare(
 
     Raises:
         BundleError: when it is none of these.
-        NotTrusted: when it runs code that nobody on this machine has vouched for.
+        NotTrusted: when it runs code that is not trusted on this machine.
         Refused: when the policy does not allow it.
     """
     options, progress = options or LaunchOptions(), progress or NullProgress()
@@ -236,7 +236,7 @@ def _stranger(which: str, directory: Path, packages: Sequence[str] | None = None
         first = f"packages that a model from elsewhere asks for ({', '.join(packages)})"
     code = [first, *what_runs(directory, BundleManifest.read(directory))]
     return NotTrusted(
-        f"{which} brings code that nobody on this machine has vouched for: {'; '.join(code)}.",
+        f"{which} brings code that is not trusted on this machine: {'; '.join(code)}.",
         hint="If you know where it comes from, add `--trust` once.",
     )
 

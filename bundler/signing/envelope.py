@@ -78,7 +78,7 @@ class Envelope:
             material = dict(document["verificationMaterial"])
             return cls(payload, _decoded(signature["sig"]), material)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise InvalidSignature(f"This is no signature of a model: {error}.") from error
+            raise InvalidSignature(f"This is not a signature of a model: {error}.") from error
 
     @property
     def kind(self) -> Kind:

@@ -165,7 +165,7 @@ def _elliptic(key: Any, path: Path) -> "EllipticCurvePublicKey":
     """The key, if it is one that signs models."""
     if not is_elliptic(key):
         raise InvalidKey(
-            f"`{path}` is no elliptic-curve key on P-256, P-384 or P-521.",
+            f"`{path}` is not an elliptic-curve key on P-256, P-384 or P-521.",
             hint=f"Make one: `{_MAKE}`.",
         )
     return key

@@ -100,7 +100,7 @@ def _config(trust: Path | None) -> Any:
     try:
         return ClientTrustConfig.from_json(content(trust).decode())
     except ValueError as error:
-        raise InvalidKey(f"`{trust}` is no trust configuration of sigstore.") from error
+        raise InvalidKey(f"`{trust}` is not a trust configuration of sigstore.") from error
 
 
 def _token(config: Any) -> Any:
@@ -114,7 +114,7 @@ def _token(config: Any) -> Any:
         return IdentityToken(raw, _CLIENT)
     if not sys.stdin.isatty():
         raise BundleError(
-            "Nobody is there to log in to sigstore.",
+            "There is no terminal to log in to sigstore.",
             hint=f"Put a token into `{TOKEN}`, or sign with `--key KEY.pem`.",
         )
     return Issuer(config.signing_config.get_oidc_url()).identity_token(client_id=_CLIENT)

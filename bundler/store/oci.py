@@ -97,7 +97,7 @@ def read_index(data: bytes) -> dict[str, Any]:
     try:
         return {entry["annotations"][_REF]: entry for entry in orjson.loads(data)["manifests"]}
     except (KeyError, TypeError) as error:
-        raise ValueError(f"not an index of ours: {error!r}") from error
+        raise ValueError(f"not an index of this program: {error!r}") from error
 
 
 def check_paths(files: Sequence[FileEntry]) -> None:

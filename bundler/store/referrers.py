@@ -226,7 +226,7 @@ def read_manifest(data: bytes) -> tuple[str, str, Blob]:
         kind = document.get("artifactType") or layer["mediaType"]
         about = document["subject"]["digest"]
         if not isinstance(kind, str) or not isinstance(about, str):
-            raise TypeError("its kind and its subject are no texts")  # noqa: TRY301
+            raise TypeError("its kind and its subject are not texts")  # noqa: TRY301
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("it is not the manifest of a referrer") from error
     return kind, about, content

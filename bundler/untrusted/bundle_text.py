@@ -16,4 +16,4 @@ def read(path: Path, name: str) -> str:
     except FileNotFoundError as error:
         raise InvalidBundle(f"The bundle has no `{name}`.") from error
     except UnicodeDecodeError as error:
-        raise InvalidBundle(f"`{name}` of the bundle is no text.") from error
+        raise InvalidBundle(f"`{name}` of the bundle is not text.") from error

@@ -12,12 +12,12 @@ def read(path: Path, most: int = _LARGEST) -> bytes:
 
     Raises:
         OSError: when it cannot be read.
-        ValueError: when it is no regular file, or a larger one than anybody keeps.
+        ValueError: when it is not a regular file, or a larger one than anybody keeps.
     """
     number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with open(number, "rb") as file:  # noqa: PTH123  a descriptor
         if not stat.S_ISREG(os.fstat(number).st_mode):
-            raise ValueError("it is no regular file")
+            raise ValueError("it is not a regular file")
         data = file.read(most + 1)
     if len(data) > most:
         raise ValueError(f"it has more than {most:,} bytes")

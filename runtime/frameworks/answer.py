@@ -38,7 +38,7 @@ def settled(answer: Any) -> Any:
 
 
 def _parts(answer: Any) -> Any:
-    if hasattr(answer, "_asdict"):
+    if isinstance(answer, tuple) and hasattr(answer, "_asdict"):
         answer = answer._asdict()  # the author's own names for the outputs
     if isinstance(answer, dict):
         return {name: _part(part) for name, part in answer.items()}

@@ -99,7 +99,7 @@ class Lightgbm(Framework):
 
 def _own_objective(*_: Any) -> Any:
     """Stands for an author's own, which only training calls; with one, answers are raw scores."""
-    raise InvalidModel("The objective of this model was not saved.", hint="Train it anew.")
+    raise InvalidModel("The objective of this model was not saved.", hint="Train it again.")
 
 
 def _wrapper(model: Any) -> dict[str, Any]:

@@ -167,7 +167,7 @@ def _feed(nodes: list[Any], batch: Any) -> dict[str, np.ndarray]:
         dtype = _dtype(node)
         if dtype is None:
             raise InvalidModel(
-                f"The graph takes `{node.name}` as {node.type}, which numpy has not."
+                f"The graph takes `{node.name}` as {node.type}, which numpy does not have."
             )
         feed[node.name] = value.astype(object if dtype == "str" else dtype, copy=False)
     return feed

@@ -20,7 +20,7 @@ def refusal(config: bytes) -> str | None:
     except (ValueError, RecursionError):
         return "its config.json is no JSON"
     if not isinstance(waiting[0], dict):
-        return "its config.json is no object"
+        return "its config.json is not an object"
     while waiting:
         node = waiting.pop()
         if isinstance(node, list):

@@ -19,7 +19,7 @@ from .transitions import Transitions
 
 log = logging.getLogger(__name__)
 
-NOT_FROM_OUTSIDE = "is no model of this bundle, and nothing else is fetched or run here."
+NOT_FROM_OUTSIDE = "is not a model of this bundle, and nothing else is fetched or run here."
 """Why other models cannot be added, unless `serve.registration` allows it."""
 
 _THREADED = "Models run in threads of the server here, one in each process."

@@ -30,4 +30,4 @@ class Bearer:
         is_bearer = given[: len(_SCHEME)].lower() == _SCHEME
         if not is_bearer or not hmac.compare_digest(given[len(_SCHEME) :].strip(), self._token):
             what = "Authorization: Bearer TOKEN"
-            raise NoKey(f"This is for whoever has its key: send `{what}`.")
+            raise NoKey(f"This needs a token: send `{what}`.")

@@ -57,6 +57,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object in which no key stands twice: another reader might take the other one."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        message = "a key stands twice in it"
+        message = "a key appears twice in it"
         raise ValueError(message)
     return found

@@ -52,7 +52,7 @@ class ModelEntry:
             ValueError: for an alias that is no single name, or an unknown tuning.
         """
         if "/" in inside(data["alias"]):
-            raise ValueError(f"{data['alias']!r} is no alias")
+            raise ValueError(f"{data['alias']!r} is not an alias")
         optional = {"tuning", "label", "is_lazy", "unload_after"}
         own = {name: data[name] for name in cls.__dataclass_fields__.keys() - optional}
         return cls(

@@ -34,10 +34,10 @@ def check_made_with(python: str | None, packages: Mapping[str, str]) -> None:
         ValueError: naming the first that is none.
     """
     if python is not None and not is_python(python):
-        raise ValueError(f"{python[:80]!r} is no version of Python")
+        raise ValueError(f"{python[:80]!r} is not a version of Python")
     for name, version in packages.items():
         if not is_package(name, version):
-            raise ValueError(f"{name[:80]!r} {str(version)[:80]!r} is no package with a version")
+            raise ValueError(f"{name[:80]!r} {str(version)[:80]!r} is not a package with a version")
 
 
 def check_sides(sides: Iterable[Side]) -> None:
@@ -48,12 +48,12 @@ def check_sides(sides: Iterable[Side]) -> None:
     """
     for side in sides:
         if side.layout not in _LAYOUTS:
-            raise ValueError(f"{side.layout[:80]!r} is no layout of rows")
+            raise ValueError(f"{side.layout[:80]!r} is not a layout of rows")
         if side.layout == "array" and not (side.fields and side.fields[0].shape):
             raise ValueError("an array has no shape")
         for field in side.fields:
             if not _DTYPE.fullmatch(field.dtype):
-                raise ValueError(f"{field.dtype[:80]!r} is no dtype")
+                raise ValueError(f"{field.dtype[:80]!r} is not a dtype")
             if any(size is not None and size < 0 for size in field.shape):
                 raise ValueError(f"{field.name[:80]!r} has a negative size")
 

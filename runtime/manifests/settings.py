@@ -196,7 +196,7 @@ class ServeSettings:
 
 def _checked_dialects(names: Iterable[str]) -> tuple[DialectName, ...]:
     if not isinstance(names, (list, tuple)):
-        raise InvalidBundle("`serve.dialects` is no list.")
+        raise InvalidBundle("`serve.dialects` is not a list.")
     listed = cast("tuple[DialectName, ...]", tuple(names))
     for name in listed:
         if name not in DIALECTS:
@@ -207,7 +207,7 @@ def _checked_dialects(names: Iterable[str]) -> tuple[DialectName, ...]:
 
 def _check_keys(where: str, cls: type[Any], data: Mapping[str, Any]) -> None:
     if not isinstance(data, Mapping):
-        raise InvalidBundle(f"`{where}` is no group of settings.")
+        raise InvalidBundle(f"`{where}` is not a group of settings.")
     name = wrong(data, get_type_hints(cls))
     if name is not None:
         raise InvalidBundle(f"`{where}.{name}` cannot be `{str(data[name])[:80]!r}`.")

@@ -63,7 +63,7 @@ class Tuning:
         """
         precision, mode = data.get("precision"), data.get("compile", False)
         if precision not in {None, "float32", "bfloat16", "float16"}:
-            raise ValueError(f"{precision!r} is no precision")
+            raise ValueError(f"{precision!r} is not a precision")
         if mode not in (False, True, "reduce-overhead"):
-            raise ValueError(f"{mode!r} is no way to compile")
+            raise ValueError(f"{mode!r} is not a way to compile")
         return cls(cast("Precision | None", precision), cast("Compile", mode))

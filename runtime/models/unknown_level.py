@@ -28,7 +28,7 @@ def refusal(error: BaseException, batch: Any) -> str | None:
         place = next(_places(batch, value), None)
         if place is not None:
             shown = f'"{value[:_SHOWN]}"' if isinstance(value, str) else str(value)[:_SHOWN]
-            return f"{place}: {shown} is no value that the model knows."
+            return f"{place}: {shown} is not a value that the model knows."
     return None
 
 

@@ -65,7 +65,7 @@ def _checked(dtype: Any) -> bool:
         kind = f"V{length}" if type(length) is int else None
         dtype.args = (kind, *dtype.args[1:])
     if dtype.name != NAME or not is_copy or not _KIND.fullmatch(kind):
-        raise ValueError("a dtype that is none of numpy's")
+        raise ValueError("a dtype that numpy does not have")
     version, order, whole, names, fields, length, alignment, flags, *_ = dtype.state
     if version not in _VERSIONS or order not in ("<", ">", "|", "="):
         raise ValueError("a dtype of another numpy")

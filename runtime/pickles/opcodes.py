@@ -185,7 +185,7 @@ class Machine:
     def _new_with_names(self, _: None) -> None:
         names, args, kind = self._pop(), self._pop(), self._pop()
         if not isinstance(names, dict) or len(args) + len(names) > ARGUMENTS:
-            raise ValueError("arguments that are none")
+            raise ValueError("invalid arguments")
         self._make(kind, (*args, *names.values()), "new")
 
     def _obj(self, _: None) -> None:
@@ -203,7 +203,7 @@ class Machine:
         else:
             self._used.add(Use(how, maker.module, maker.attribute))
         if not isinstance(args, tuple):
-            raise Malformed("arguments that are no tuple")
+            raise Malformed("arguments that are not a tuple")
         if maker.name == _IMPORT:
             names = (arg if isinstance(arg, str) else UNTOLD for arg in args[:ARGUMENTS])
             self._asked.names.update(names)

@@ -29,7 +29,7 @@ def size(state: Any, file: IO[bytes]) -> int | None:
     if not dtype_state.is_shape(shape):
         raise ValueError("an array without a shape")
     if padding is not None and type(padding) is not int:
-        raise ValueError("an array whose padding nobody knows")
+        raise ValueError("an array with unknown padding")
     total = dtype_state.size(dtype)
     for length in shape:
         total *= length

@@ -185,7 +185,7 @@ class ModelLink:
     def _give_up(self, generation: int) -> None:
         """Count a process as lost that was to be killed: the supervisor may be stopped."""
         if generation == self.generation and self.is_ready and self._loop is not None:
-            log.error("The process of `%s` was to be ended, but nobody says so.", self.alias)
+            log.error("The process of `%s` was to be ended, but did not report it.", self.alias)
             self.why = "hangs"
             self._end(generation, self.why)
 

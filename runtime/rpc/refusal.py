@@ -21,14 +21,14 @@ def decode(head: bytes) -> tuple[RequestError, int]:
     """The error and the rows; raises ValueError for what `encode` does not write."""
     name, status, detail, retry_after, rows = orjson.loads(head)
     if not isinstance(detail, str) or status not in STATUSES:
-        raise ValueError(f"{status!r} is no status of an error.")
+        raise ValueError(f"{status!r} is not the status of an error.")
     if retry_after is not None and not isinstance(retry_after, int | float):
-        raise ValueError(f"{retry_after!r} is no time.")
+        raise ValueError(f"{retry_after!r} is not a time.")
     return raised_elsewhere(name, status, detail, retry_after), checked_rows(rows)
 
 
 def checked_rows(rows: Any) -> int:
     """A number of rows; raises ValueError when it is none."""
     if not isinstance(rows, int) or rows < 0:
-        raise ValueError(f"{rows!r} is no number of rows.")
+        raise ValueError(f"{rows!r} is not a number of rows.")
     return rows

@@ -88,7 +88,7 @@ class ServiceLink:
                 async with asyncio.timeout(seconds):
                     await self._stopped.wait()
             except TimeoutError:
-                log.error("The service has not come to an end within %g s.", seconds)  # noqa: TRY400
+                log.error("The service has not ended within %g s.", seconds)  # noqa: TRY400
         self._probe.cancel()
         self._timer.cancel()
         if self._loop is not None:
@@ -310,7 +310,7 @@ class ServiceLink:
             case FrameKind.STOPPED:
                 self._stopped.set()
             case _:
-                raise ValueError(f"{frame.kind.name} is nothing to say to a front.")
+                raise ValueError(f"{frame.kind.name} is not a frame to a front.")
 
     def _begin(self, frame: Frame) -> None:
         """It is loaded."""

@@ -133,7 +133,7 @@ class ServiceProcess:
             case FrameKind.STOP:
                 self._is_told.set()
             case _:
-                raise ValueError(f"{frame.kind.name} is nothing to say to a service.")
+                raise ValueError(f"{frame.kind.name} is not a frame to a service.")
 
     def _begin(self, frame: Frame) -> None:
         number = frame.number

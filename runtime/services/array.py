@@ -22,7 +22,7 @@ class Array:
         """Refuse an annotation that no request could satisfy.
 
         Raises:
-            ValueError: for a dtype that cannot travel, or a shape that is none.
+            ValueError: for a dtype that cannot travel, or an invalid shape.
         """
         if self.dtype is not None and self.dtype not in DTYPES:
             known = ", ".join(sorted(DTYPES))

@@ -38,7 +38,7 @@ def local_models(directory: Path) -> "dict[str, LocalModel]":
     """Every model of the bundle in `directory` by alias, not yet loaded.
 
     Raises:
-        NotTrusted: when loading them would run code that nobody here has vouched for.
+        NotTrusted: when loading them would run code that is not trusted on this machine.
     """
     manifest = BundleManifest.read(directory)
     trust.check(directory, manifest)

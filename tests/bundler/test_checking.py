@@ -118,7 +118,7 @@ def test_another_answer_is_told_with_its_place(copy, tmp_path):
 
 def test_a_bundle_from_elsewhere_needs_trust(copy, home, tmp_path, monkeypatch):
     monkeypatch.setenv("BUNDLE_HOME", str(home))
-    with pytest.raises(NotTrusted, match="vouched"):
+    with pytest.raises(NotTrusted, match="not trusted"):
         replay(copy, current(copy, tmp_path))
     assert replay(copy, current(copy, tmp_path), is_trusted=True).ok
 

@@ -45,7 +45,7 @@ def read(path):
         document = json.loads(path.read_text("utf-8"), object_pairs_hook=once)
     except (ValueError, RecursionError):
         raise Refused(f"{path.name} is no JSON") from None
-    need(isinstance(document, dict), f"{path.name} is no object")
+    need(isinstance(document, dict), f"{path.name} is not an object")
     section = document.get(MODEL) if path.name == "model.json" else document
     need(isinstance(section, dict), f"{path.name} lacks its section")
     schema = section.get("schema")
@@ -59,7 +59,7 @@ def entries(section):
     listed = section.get("files")
     need(isinstance(listed, list), "no list of files")
     for one in listed:
-        need(isinstance(one, dict), "a file that is no object")
+        need(isinstance(one, dict), "a file that is not an object")
         path, digest, size = one.get("path"), one.get("digest"), one.get("size")
         need(isinstance(path, str) and is_path(path), f"{path!r} is no path")
         need(isinstance(digest, str) and DIGEST.fullmatch(digest), f"{path} has no digest")

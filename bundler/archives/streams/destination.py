@@ -81,7 +81,7 @@ def _file(path: Path) -> Iterator[Sink]:
         return
     if not path.parent.is_dir():
         raise InvalidDestination(
-            f"`{path.parent}` is no directory.", hint="Make it, or name a file in another one."
+            f"`{path.parent}` is not a directory.", hint="Make it, or name a file in another one."
         )
     temporary = drafts.beside(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC

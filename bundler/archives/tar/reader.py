@@ -71,7 +71,7 @@ class TarReader:
         except ValueError as error:
             if self.position == BLOCK:  # what stands there is no name at all
                 raise InvalidArchive(
-                    f"{self.where} is no archive of a model or a bundle.",
+                    f"{self.where} is not an archive of a model or a bundle.",
                     hint="`bundle export TAG` writes one; `bundle save NAME FILE` takes a "
                     "model's own file.",
                 ) from error

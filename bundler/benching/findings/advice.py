@@ -41,7 +41,7 @@ def of_run(
     if max(one.others or 0.0 for one in closed) > _NOISY * cpus:
         return [
             Advice(
-                None, None, "Nothing is concluded: others used too much of the machine meanwhile."
+                None, None, "No conclusion: other processes used too much of the machine meanwhile."
             )
         ]
     found = [*_workers(peak, knobs, cpus)]
@@ -57,7 +57,7 @@ def _batching(peak: Round, fit: Fit, knobs: Knobs | None) -> list[Advice]:
             Advice(
                 None,
                 None,
-                f"Batching wins little here: a row costs {_time(fit.beta)} in any company, and a "
+                f"Batching gains little here: a row costs {_time(fit.beta)} in any company, and a "
                 f"call only {_time(fit.alpha)} more. Faster is a smaller model, or more workers.",
             )
         ]
@@ -124,7 +124,7 @@ def _workers(peak: Round, knobs: Knobs | None, cpus: int) -> list[Advice]:
             )
         ]
     if idle < _IDLE and isinstance(knobs and knobs.workers, int) and peak.cores > _BUSY * cpus:
-        return [Advice(None, None, f"All {cpus} cores are busy: more workers would win nothing.")]
+        return [Advice(None, None, f"All {cpus} cores are busy: more workers would gain nothing.")]
     return []
 
 

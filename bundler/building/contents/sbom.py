@@ -70,7 +70,7 @@ def _built(item: "Item", store: "Store") -> bytes:
     except ValueError:
         is_one = False
     if not is_one:
-        raise InvalidBundle(f"`{PATH}` of `{item.tag}` is no bill of materials.")
+        raise InvalidBundle(f"`{PATH}` of `{item.tag}` is not a bill of materials.")
     return data
 
 

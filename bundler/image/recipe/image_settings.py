@@ -130,7 +130,7 @@ def _labels(manifest: BundleManifest) -> dict[str, str]:
 def checked(rule: re.Pattern[str], text: str, what: str) -> str:
     """`text`, if it keeps the rule; raises BuildError when it does not."""
     if not rule.fullmatch(text):
-        raise BuildError(f"{text!r} is no {what} that a Containerfile could name.")
+        raise BuildError(f"{text!r} is not a {what} that a Containerfile can name.")
     return text
 
 

@@ -36,7 +36,7 @@ def without_secrets(labels: dict[str, str]) -> dict[str, str]:
     for name, value in labels.items():
         if found := _looks_like(name, value):
             raise wrong(
-                f"The value of `{name}` looks like {found}; whoever has the image has it.",
+                f"The value of `{name}` looks like {found}, and can be read in the image.",
                 "Leave it out: labels are for everybody to read.",
                 (name,),
             )
@@ -185,7 +185,7 @@ class Image(Section):
                 )
             if found := _looks_like(name, value):
                 raise wrong(
-                    f"The value of `{name}` looks like {found}; whoever has the image has it.",
+                    f"The value of `{name}` looks like {found}, and can be read in the image.",
                     f"Give it to the container when it starts: `docker run -e {name} …`.",
                     (name,),
                 )

@@ -46,7 +46,7 @@ def validate(document: type[Document], path: Path) -> Document:
                 if _place(source, details) not in meant:
                     _report(source, document, details)
     elif not source.problems:
-        what = "is empty" if source.value is None else "is no bundlefile: it has no `key: value`"
+        what = "is empty" if source.value is None else "is not a bundlefile: it has no `key: value`"
         source.report((), f"The file {what}.", "Write `name: NAME` and `models: [NAME]`.")
     source.check()
     assert result is not None, "a document without problems is valid"

@@ -103,7 +103,7 @@ def versions(value: object) -> object:
         raise wrong(f"{quoted(value)} says no versions.", hint)
     for index, each in enumerate(value):
         if not isinstance(each, str) or not VERSION.fullmatch(each):
-            raise wrong(f"{quoted(each)} is no version.", hint, (index,))
+            raise wrong(f"{quoted(each)} is not a version.", hint, (index,))
     if len(set(value)) < len(value):
         raise wrong("A version is listed twice.", "Name each of them once.")
     return tuple(value)

@@ -30,7 +30,7 @@ class Rule:
     def check(self, text: str) -> str:
         """Return `text` if it keeps the rule."""
         if "\n" in text or "\t" in text:
-            raise wrong(f"{quoted(text)} must stand on one line, without tabs.")
+            raise wrong(f"{quoted(text)} must be on one line, without tabs.")
         if not re.fullmatch(self.pattern, text):
             raise wrong(f"{quoted(text)} {self.message}", self.hint)
         for rule in self.also:

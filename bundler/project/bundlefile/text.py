@@ -347,7 +347,7 @@ LabelName = Annotated[
         (_short,),
     ),
 ]
-Line = Annotated[StrictStr, Rule(r"[^\n\t]*", "must stand on one line.")]
+Line = Annotated[StrictStr, Rule(r"[^\n\t]*", "must be on one line.")]
 Command = Annotated[StrictStr, Rule(_LINE, _EMPTY, "Join commands with `&&`.")]
 SystemPackage = Annotated[
     StrictStr,
@@ -371,7 +371,7 @@ Origin = Annotated[
     Rule(
         r"\*|[a-z][a-z0-9+.-]*://[^\sA-Z/?#@]+",
         "is not the origin of a page.",
-        "Write it as browsers do, in small letters: `https://app.example.com`; or `*` for all.",
+        "Write it as browsers do, in lower case: `https://app.example.com`; or `*` for all.",
     ),
 ]
 Fairness = Annotated[

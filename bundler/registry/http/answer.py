@@ -101,8 +101,7 @@ class Answer:
                 if got < self._limits.slowest * (now - since):
                     self.close()
                     raise RegistryError(
-                        f"It sends {got / (now - since):.0f} bytes a second, which is no way to "
-                        "send a file."
+                        f"It sends {got / (now - since):.0f} bytes a second, which is too slow."
                     )
                 since, got = now, 0
 

@@ -111,7 +111,7 @@ class Wire:
                 hint="Correct `HTTPS_PROXY`, or name hosts in `NO_PROXY` that need no proxy.",
             )
         if isinstance(error, NameResolutionError):
-            return TransientError(f"There is no host {place}, or no name service.", hint=_NO_HOST)
+            return TransientError(f"The host {place} cannot be resolved.", hint=_NO_HOST)
         if isinstance(error, NewConnectionError):
             return TransientError(f"{place} cannot be reached: {_short(error)}.", hint=_NO_SERVER)
         if isinstance(error, TimeoutError):

@@ -124,7 +124,7 @@ class Registry:
         try:
             json.loads(data)
         except (ValueError, RecursionError) as error:
-            raise self._no_manifest("what is no JSON") from error
+            raise self._no_manifest("something that is not JSON") from error
         return digests.of_bytes(data)
 
     def publish(self, manifest: bytes, tags: Sequence[str]) -> None:

@@ -114,7 +114,7 @@ def _places(tool: Mapping[str, Any], wanted: set[str], source: str) -> dict[str,
         url = urls.get(given.get("index")) if isinstance(given, dict) else None
         if not isinstance(url, str) or "://" not in url or "marker" in given:
             raise ResolveError(
-                f"`{source}` takes `{name}` from a place that depends, or that is no index.",
+                f"`{source}` takes `{name}` from a source with a marker, or that is not an index.",
                 hint="Bind it under `python.indexes` in the bundlefile, or name a uv.lock.",
             )
         places[normalize(name)] = url
@@ -124,5 +124,5 @@ def _places(tool: Mapping[str, Any], wanted: set[str], source: str) -> dict[str,
 def _table(data: Mapping[str, Any], key: str, source: str) -> Mapping[str, Any]:
     found = data.get(key, {})
     if not isinstance(found, dict):
-        raise ResolveError(f"`{key}` in `{source}` is no table.")
+        raise ResolveError(f"`{key}` in `{source}` is not a table.")
     return found

@@ -40,7 +40,7 @@ def allows(wanted: str, python: str) -> bool:
     versions = [(*given[:2], patch) for patch in patches]
     for clause, match in zip(clauses, found, strict=True):
         if match is None:
-            raise ValueError(f"{clause[:80]!r} is no range of versions")
+            raise ValueError(f"{clause[:80]!r} is not a range of versions")
         versions = [one for one in versions if _holds(match[1], _numbers(match[2]), match[3], one)]
     return bool(versions)
 

@@ -72,7 +72,7 @@ def _read(
         reader = foreign_lock.from_pylock
     else:
         raise ResolveError(
-            f"`python.requirements` names `{source}`, which is none of the files it can be.",
+            f"`python.requirements` names `{source}`, which is not a file of requirements.",
             hint="Use a list, requirements.txt, pyproject.toml, pylock.toml or uv.lock.",
         )
     try:
@@ -98,7 +98,7 @@ def _check(requirement: Requirement) -> None:
     if text.startswith("-"):
         option = text.split(maxsplit=1)[0]
         raise ResolveError(
-            f"{place}: the option `{option}` cannot stand in the requirements of a bundle.",
+            f"{place}: the option `{option}` is not allowed in the requirements of a bundle.",
             hint="Indexes belong under `python.indexes` in the bundlefile.",
         )
     if not requirement.name or not text.isprintable() or "${" in text:  # uv would fill it in

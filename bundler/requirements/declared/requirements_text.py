@@ -96,7 +96,7 @@ class _Reader:
         if not digests:
             raise ResolveError(
                 f"{place}: no hash of `{pin[1]}` is one by sha256, which a lock compares.",
-                hint="Add that hash: `pip hash FILE` says it.",
+                hint="Add that hash: `pip hash FILE` prints it.",
             )
         name, origin = normalize(pin[1]), place.rpartition(":")[0]
         files = self.given[name].files if name in self.given else {}
@@ -121,7 +121,7 @@ def _check_option(line: str, place: str, indexes: Collection[str]) -> None:
             f"`indexes: [{{name: NAME, url: {address}, packages: [PACKAGE]}}]`.",
         )
     raise ResolveError(
-        f"{place}: the option `{option}` cannot stand in the requirements of a bundle.",
+        f"{place}: the option `{option}` is not allowed in the requirements of a bundle.",
         hint=_OPTIONS.get(option, "Indexes belong under `python.indexes` in the bundlefile."),
     )
 
@@ -160,7 +160,7 @@ def read_file(path: Path) -> str:
     """The text of a file that the bundlefile names.
 
     Raises:
-        ResolveError: when it cannot be read, or is no regular file of a usual size.
+        ResolveError: when it cannot be read, or is not a regular file of a usual size.
     """
     try:
         return plain_file.read(path).decode("utf-8-sig")

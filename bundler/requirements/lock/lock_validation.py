@@ -71,17 +71,17 @@ def _index(index: str | Mapping[str, Any]) -> None:
 
 def _address(text: Any, what: str) -> None:
     if "://" not in _fits(_WORD, text, what) or not bare(text):
-        raise ValueError(f"the {what} is no address")
+        raise ValueError(f"the {what} is not an address")
 
 
 def _platforms(given: Iterable[Any]) -> None:
     if isinstance(given, str) or not set(given) <= MACHINES.keys():
-        raise ValueError("a platform is none that is known")
+        raise ValueError("an unknown platform")
 
 
 def _line(text: Any, what: str) -> None:
     if not isinstance(text, str) or not text.isprintable():
-        raise ValueError(f"the {what} is no line of text")
+        raise ValueError(f"the {what} is not a line of text")
 
 
 def _fits(words: re.Pattern[str], text: Any, what: str) -> str:

@@ -106,7 +106,7 @@ def _opened(place: str, indexes: Sequence[Index]) -> Iterator[zipfile.ZipFile]:
 def _record(file: zipfile.ZipFile) -> str:
     found = [info for info in file.infolist() if _RECORD.fullmatch(info.filename)]
     if len(found) != 1:
-        raise ValueError("no RECORD, or one that is none")
+        raise ValueError("no RECORD, or an invalid one")
     return zip_member.read(file, found[0], LARGEST).decode("utf-8")
 
 

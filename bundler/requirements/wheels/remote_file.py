@@ -74,7 +74,7 @@ class RemoteFile(io.RawIOBase):
         answer = self._ask(f"bytes={start}-{end - 1}")
         if answer.status != _PARTIAL:
             answer.close()
-            raise OSError("The server knows ranges no longer.")
+            raise OSError("The server no longer supports ranges.")
         data = _body(answer, end - start)
         self._parts.append((start, data))
         return data[:size]
@@ -96,7 +96,7 @@ def _whole(answer: "urllib3.BaseHTTPResponse") -> int:
     said = answer.headers.get("Content-Length") or ""
     if not re.fullmatch(r"\d{1,18}", said) or int(said) > WHOLE:
         answer.close()
-        raise OSError("The server knows no ranges.")
+        raise OSError("The server does not support ranges.")
     return int(said)
 
 

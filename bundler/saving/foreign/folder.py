@@ -89,7 +89,7 @@ class Folder:
         except ValueError as error:
             raise InvalidSource(f"`{name}` of {self.where} cannot be read: {error}.") from error
         if not isinstance(found, Mapping):
-            raise InvalidSource(f"`{name}` of {self.where} cannot be read: it is no mapping.")
+            raise InvalidSource(f"`{name}` of {self.where} cannot be read: it is not a mapping.")
         return found
 
     def names(self) -> list[str]:
@@ -123,7 +123,7 @@ class Folder:
             elif stat.S_ISREG(mode):
                 yield name
             else:
-                raise InvalidSource(f"{quoted(name)} of {self.where} is no regular file.")
+                raise InvalidSource(f"{quoted(name)} of {self.where} is not a regular file.")
 
 
 def is_inside(name: str) -> bool:

@@ -27,9 +27,9 @@ def loads(data: bytes) -> Any:
         return _Reader(events).document()
     except yaml.YAMLError as error:
         said = getattr(error, "problem", None) or type(error).__name__
-        raise ValueError(f"it is no YAML: {said}") from error
+        raise ValueError(f"it is not YAML: {said}") from error
     except UnicodeDecodeError as error:
-        raise ValueError("it is no UTF-8") from error
+        raise ValueError("it is not UTF-8") from error
 
 
 class _Reader:
@@ -82,7 +82,7 @@ class _Reader:
         while not isinstance(inner := next(self._events), yaml.MappingEndEvent):
             key = self._value(inner, depth + 1)
             if not isinstance(inner, yaml.ScalarEvent) or inner.value in found:
-                raise ValueError("a key stands twice in it, or is no text")
+                raise ValueError("a key appears twice, or is not text")
             del key
             found[inner.value] = self._value(next(self._events), depth + 1)
         return found

@@ -64,7 +64,7 @@ class Repository:
         revision = revision or "main"
         if not _NAME.fullmatch(name) or not _REVISION.fullmatch(revision) or ".." in source:
             raise InvalidSource(
-                f"{quoted(source)} is no repository of the hub.",
+                f"{quoted(source)} is not a repository of the hub.",
                 hint="Write `hf://org/name` or `hf://org/name@revision`.",
             )
         endpoint = os.environ.get("HF_ENDPOINT", _PUBLIC).rstrip("/")

@@ -82,9 +82,7 @@ def _code(folder: Folder, model: Mapping[str, Any]) -> list[str]:
     """The model's file and what it may import: all source that is not its handler."""
     modules = folder.modules()
     if model["modelFile"] not in modules:
-        raise InvalidSource(
-            f"{folder.where} names the model file {quoted(str(model['modelFile']))}, which is none."
-        )
+        raise InvalidSource(f"{folder.where} has no model file {quoted(str(model['modelFile']))}.")
     return modules
 
 
@@ -93,7 +91,7 @@ def _class(folder: Folder, name: str) -> str:
     try:
         tree = ast.parse(folder.read(name))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise InvalidSource(f"{quoted(name)} of {folder.where} is no Python.") from error
+        raise InvalidSource(f"{quoted(name)} of {folder.where} is not Python.") from error
     classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
     if len(classes) != 1:
         raise InvalidSource(

@@ -106,9 +106,9 @@ class _Taken:
             raise self.refused(name, "it would be written outside of the archive")
         known = self.names.setdefault(_folded(name), name)
         if known != name or (self.directory / name).exists():
-            raise self.refused(name, "it stands twice")
+            raise self.refused(name, "it appears twice")
         if len(self.names) > _MOST:
-            raise self.refused(name, f"{_MOST:,} members stand before it")
+            raise self.refused(name, f"{_MOST:,} members come before it")
         return name
 
     def refused(self, name: str, why: str) -> InvalidSource:
@@ -141,7 +141,7 @@ def _untar(path: Path, taken: _Taken) -> None:
         for count, member in enumerate(archive):
             name = member.name.removeprefix("./")
             if count > 2 * _MOST:  # directories, too: a gigabyte of their headers packs into one
-                raise taken.refused(name, f"{count:,} members stand before it")
+                raise taken.refused(name, f"{count:,} members come before it")
             if member.isdir():
                 continue
             if member.type not in {tarfile.REGTYPE, tarfile.AREGTYPE} or member.issparse():
@@ -173,7 +173,7 @@ class _Guarded:
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= _HEADER:
-            raise tarfile.ReadError("a header asks for more than any has")
+            raise tarfile.ReadError("a header asks for too much")
         data: bytes = self._file.read(size)
         return data
 

@@ -82,6 +82,6 @@ class Reach:
 
 def _unknown(item: Item, why: str) -> Damaged:
     return Damaged(
-        f"Nothing was removed, because nobody knows what the {item.kind} `{item.tag}` needs. {why}",
+        f"Nothing was removed: it is unknown what the {item.kind} `{item.tag}` needs. {why}",
         hint=f"Mend it with `bundle verify --repair`, or delete it: `{item.deletion}`.",
     )

@@ -157,7 +157,8 @@ def _cost(fit: Fit | None) -> Iterator[str]:
     if not fit.is_credible:
         yield (
             f"{whose} costs {_us(fit.points[0][1])} with {fit.points[0][0]} row and "
-            f"{_us(fit.points[-1][1])} with {fit.points[-1][0]}, and between them it is no line."
+            f"{_us(fit.points[-1][1])} with {fit.points[-1][0]}; the times "
+            "between them are not on a line."
         )
         return
     most, largest = fit.worthwhile(), fit.points[-1][0]

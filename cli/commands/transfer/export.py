@@ -88,7 +88,9 @@ def _check_stdout(console: Console) -> None:
     if console.json:
         raise WrongUsage("The archive and `--json` both want stdout.", hint="Name a file.")
     if sys.stdout.isatty():
-        raise WrongUsage("An archive is nothing for a terminal.", hint="Name a file, or pipe it.")
+        raise WrongUsage(
+            "An archive cannot be written to a terminal.", hint="Name a file, or pipe it."
+        )
 
 
 def _say(item: "Item", written: "Exported", console: Console) -> None:

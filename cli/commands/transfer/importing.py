@@ -85,7 +85,7 @@ def _say(came: "Imported", console: Console, *, is_trusted: bool) -> None:
     runs = item.executes_code and not is_trusted
     if runs:
         console.warning(
-            f"`{item.tag}` runs code that nobody on this machine has vouched for. Look at it with "
+            f"`{item.tag}` runs code that is not trusted on this machine. Look at it with "
             f"`bundle show {item.kind}:{item.tag}`; if you know where it comes from, add `--trust` "
             "when it is served."
         )

@@ -83,6 +83,6 @@ def _strange(item: "Item") -> list[str]:
         return []
     once = f"`bundle serve {item.kind}:{item.tag} --trust`"
     return [
-        "It runs code, and nobody on this machine has vouched for it.",
+        "It runs code, and it is not trusted on this machine.",
         f"If you know where it comes from: {once}, once.",
     ]

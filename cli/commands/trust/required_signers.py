@@ -41,7 +41,7 @@ class RequiredSigners:
         found = known_signers.named(self.signers, self.identity, self.issuer, self.trust)
         if not found:
             raise WrongUsage(
-                "Nobody is named who may have signed it.",
+                "No signer is named.",
                 hint="Add `--signer KEY.pub`, or `--identity` and `--issuer`.",
             )
         return found
@@ -62,7 +62,7 @@ class RequiredSigners:
 
         if not self.signatures:
             raise WrongUsage(
-                "A directory brings no signature.",
+                "A directory has no signature.",
                 hint="Add `--signature FILE`; keep that file outside of the directory.",
             )
         return verify_directory(directory, self.verifiers, self._given()).name

@@ -55,7 +55,7 @@ def list_trusted(json: Json = False, quiet: Quiet = False) -> None:
     rows = [(one.digest[7:19], " ".join(named), one.reason or "") for one, named in granted]
     console.table({"trusted": found}, ("DIGEST", "TAGS", "REASON"), rows)
     if not found:
-        console.step("Nothing was vouched for on this machine.")
+        console.step("Nothing is trusted on this machine yet.")
 
 
 def withdraw(what: What, json: Json = False, quiet: Quiet = False) -> None:
@@ -85,7 +85,7 @@ def withdraw(what: What, json: Json = False, quiet: Quiet = False) -> None:
 def _still(done: "Withdrawal") -> Iterator[str]:
     if done.bundles:
         listed = ", ".join(f"`{tag}`" for tag in done.bundles)
-        yield f"Bundles with this model that were vouched for by themselves stay trusted: {listed}."
+        yield f"Bundles of this model that are trusted by their own digest stay so: {listed}."
     if done.models:
         listed = ", ".join(f"`{tag}`" for tag in done.models)
         yield f"It runs all the same, because what runs in it is trusted by itself: {listed}."

@@ -98,7 +98,7 @@ class Recovery:
             return
         for request in rest.requests:
             request.reject(
-                DeadlineExceeded("The model did not come to an end with this request.")
+                DeadlineExceeded("The model did not finish this request in time.")
                 if hung
                 else ModelDied(error.why)
             )

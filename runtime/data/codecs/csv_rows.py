@@ -77,7 +77,7 @@ def _check_names(names: list[str], fields: Mapping[str, Field]) -> None:
         seen.add(name)
     if "" in seen and "" not in fields:
         raise InvalidInput(
-            "A column has no name. The rows' own numbers are none of the model's; pandas leaves "
+            "A column has no name. Row numbers are not input of the model; pandas leaves "
             "them out with `to_csv(index=False)`."
         )
 

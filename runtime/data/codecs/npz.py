@@ -43,7 +43,7 @@ def loads(data: bytes, most_bytes: int) -> dict[str, np.ndarray]:
         ValueError,
         OverflowError,
     ) as error:
-        raise BadPayload("The body is not npz: it is no zip of npy files.") from error
+        raise BadPayload("The body is not npz: it is not a zip of npy files.") from error
 
 
 def dumps(arrays: Mapping[str, np.ndarray]) -> bytes:

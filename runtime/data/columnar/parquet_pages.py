@@ -141,5 +141,5 @@ def _structs(found: Struct, field: int) -> list[Struct]:
 def _whole(found: Struct, field: int) -> int:
     number = found.get(field)
     if type(number) is not int or number < 0:
-        raise Broken("a number that is none, or below 0")
+        raise Broken("an invalid or negative number")
     return number

@@ -45,7 +45,7 @@ def is_narrow(value: Any) -> bool:
 
 
 def _nothing(_: Any) -> None:
-    """For what is no JSON, and no number either."""
+    """For something that is not JSON, and no number either."""
 
 
 def _check(value: Any, place: str) -> None:

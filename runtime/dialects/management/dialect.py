@@ -270,7 +270,7 @@ def _asked(inquiry: Inquiry) -> Mapping[str, str]:
         return inquiry.query
     said = parse(inquiry.body)
     if type(said) is not dict:
-        raise BadPayload("The body is no object with `url`.")
+        raise BadPayload("The body is not an object with `url`.")
     flags = {name: str(each).lower() for name, each in said.items() if type(each) is bool}
     plain = {name: str(each) for name, each in said.items() if type(each) in {str, int}}
     return {**inquiry.query, **plain, **flags}

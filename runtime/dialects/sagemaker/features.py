@@ -44,9 +44,7 @@ def blank(codec: Codec, rows: int, size: int, absent: float) -> np.ndarray:
     wanted = width(codec.inputs)
     extent.check_rows(rows, codec.max_rows)
     if rows * wanted > max(_MOST, size):
-        raise PayloadTooLarge(
-            f"{rows} rows of {wanted} features are more than one such body may stand for."
-        )
+        raise PayloadTooLarge(f"{rows} rows of {wanted} features are too many for such a body.")
     return np.full((rows, wanted), absent)
 
 

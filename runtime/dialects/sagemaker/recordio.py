@@ -60,7 +60,7 @@ def _records(body: memoryview) -> Iterator[memoryview]:
         magic, size = _HEAD.unpack_from(body, start)
         start += _HEAD.size
         if magic != _MAGIC or size >= _WHOLE:
-            raise BadPayload("The body is no RecordIO of whole records.")
+            raise BadPayload("The body is not RecordIO of whole records.")
         if start + size > len(body):
             raise BadPayload("The body ends within a record.")
         yield body[start : start + size]

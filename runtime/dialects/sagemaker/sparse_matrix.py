@@ -32,7 +32,7 @@ def read(codec: Codec, body: bytes) -> np.ndarray:
     """
     arrays = npz.loads(body, codec.max_bytes)
     if not arrays.keys() >= _NAMES or arrays["data"].dtype.kind not in "biuf":
-        raise BadPayload("The body is no sparse matrix of numbers as SciPy writes it.")
+        raise BadPayload("The body is not a sparse matrix of numbers as SciPy writes it.")
     rows, width = _shape(arrays["shape"])
     wanted = features.width(codec.inputs)
     if width != wanted:
@@ -41,9 +41,9 @@ def read(codec: Codec, body: bytes) -> np.ndarray:
     row, column = _places(arrays, rows)
     data = arrays["data"]
     if not data.ndim == row.ndim == column.ndim == 1 or not len(data) == len(row) == len(column):
-        raise BadPayload("The sparse matrix has not one row and one column for each value.")
+        raise BadPayload("The sparse matrix lacks a row or a column for some values.")
     if not (_is_below(row, rows) and _is_below(column, width)):
-        raise BadPayload("A value of the sparse matrix stands outside of it.")
+        raise BadPayload("A value of the sparse matrix is outside of its shape.")
     np.add.at(array, (row, column), data)  # SciPy adds up what stands twice
     return array
 
@@ -69,7 +69,7 @@ def _places(arrays: Mapping[str, np.ndarray], rows: int) -> tuple[np.ndarray, np
     if len(starts) != rows + 1 or starts[0] != 0 or (starts[1:] < starts[:-1]).any():
         raise BadPayload("The sparse matrix does not say where its rows begin.")
     if starts[-1] != arrays["data"].size:
-        raise BadPayload("The sparse matrix has not as many values as its rows say.")
+        raise BadPayload("The number of values of the sparse matrix does not match its rows.")
     return np.repeat(np.arange(rows), np.diff(starts)), _whole(arrays, "indices")
 
 

@@ -59,5 +59,5 @@ def _of_parts(found: list[multipart.Part]) -> Any:
         elif part.name == "strData":
             message[part.name] = part.text()
         else:
-            raise BadPayload(f"The part `{part.name[:64]}` is no field of a message.")
+            raise BadPayload(f"The part `{part.name[:64]}` is not a field of a message.")
     return message

@@ -39,7 +39,7 @@ async def ask(served: Served, inquiry: Inquiry, tensors: Sequence[Tensor]) -> li
     if served.route.streaming:
         raise NotSupported(
             "This call doesn't support models with decoupled transaction policy: "
-            f"`{served.name}` answers bit by bit; ask /generate_stream or, over gRPC, "
+            f"`{served.name}` streams its answer; ask /generate_stream or, over gRPC, "
             "ModelStreamInfer."
         )
     body = body_of(served.route, tensors)

@@ -63,7 +63,7 @@ class CloudEvent:
         _check(event)
         data, content_type = _data(event), event.get("datacontenttype", "application/json")
         if type(content_type) is not str:
-            raise BadPayload("The cloud event's `datacontenttype` is no string.")
+            raise BadPayload("The cloud event's `datacontenttype` is not a string.")
         return cls(data, content_type, is_structured=True)
 
     def answered(self, model: str, reply: Reply) -> Reply:
@@ -91,7 +91,9 @@ def _check(attributes: Mapping[str, Any]) -> None:
         if type(attributes.get(name)) is not str or not attributes[name]:
             raise BadPayload(f"The cloud event's attribute `{name}` is missing.")
     if attributes["specversion"] not in _VERSIONS:
-        raise BadPayload("The cloud event's `specversion` is none that this server knows: 1.0.")
+        raise BadPayload(
+            "The cloud event's `specversion` is not 1.0, the only one that this server supports."
+        )
 
 
 def _data(event: Mapping[str, Any]) -> bytes:

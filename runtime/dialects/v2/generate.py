@@ -225,7 +225,7 @@ async def items_in(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[Any, No
             for event in whole:
                 yield _item(event)
             if len(rest) > _MOST:
-                raise RequestError("The answer is no stream of events.")
+                raise RequestError("The answer is not a stream of events.")
     if rest:
         yield rest.decode("utf-8", "replace")
 

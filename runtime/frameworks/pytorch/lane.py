@@ -133,7 +133,7 @@ def each_tensor(answer: Any, step: Callable[[Any], Any]) -> Any:
 
     if isinstance(answer, torch.Tensor):
         return step(answer if answer.layout == torch.strided else _dense(answer))
-    if hasattr(answer, "_asdict"):
+    if isinstance(answer, tuple) and hasattr(answer, "_asdict"):
         answer = answer._asdict()  # a namedtuple: the author's names for the outputs
     if is_dataclass(answer) and not isinstance(answer, (Mapping, type)):
         answer = {field.name: getattr(answer, field.name) for field in fields(answer)}

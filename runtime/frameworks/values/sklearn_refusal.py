@@ -36,10 +36,10 @@ def refusal(error: ValueError, batch: Any) -> InvalidInput | None:
     if unknown := _UNKNOWN.match(said):
         name, value = _column_of(error, int(unknown[2])), _short(unknown[1])
         where = f"instances.{name}" if name else "instances"
-        return InvalidInput(f"{where}: {value} is no category that the model knows.")
+        return InvalidInput(f"{where}: {value} is not a category that the model knows.")
     if unknown := _UNKNOWN_TO_XGBOOST.match(said):  # the last step; its columns have no names here
         return InvalidInput(
-            f"instances: `{_short(unknown[1])}` is no category that the model knows."
+            f"instances: `{_short(unknown[1])}` is not a category that the model knows."
         )
     if finite := _NOT_FINITE.match(said):
         kind = (finite[1] or "").strip("dtype('\")")

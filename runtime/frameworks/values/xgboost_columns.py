@@ -57,7 +57,9 @@ def _categories(name: str, values: Any, known: tuple[Any, ...] | CutTexts | None
     for each in given:
         if each not in known:
             shown = str(each)[:_SHOWN]
-            raise InvalidInput(f"instances.{name}: `{shown}` is no category that the model knows.")
+            raise InvalidInput(
+                f"instances.{name}: `{shown}` is not a category that the model knows."
+            )
     is_text = isinstance(known[0], str)
     if is_text and not "".join(known).isascii():
         return values.cat.set_categories(list(known))

@@ -89,9 +89,7 @@ def is_long(request: Any) -> bool:
 
 def _of_raw(said: Any, data: bytes, model: str) -> Tensor:
     if said.HasField("contents"):
-        raise InvalidInput(
-            f"{_shown(said)}: contents and raw_input_contents cannot stand in one request."
-        )
+        raise InvalidInput(f"{_shown(said)}: contents and raw_input_contents exclude each other.")
     return from_raw(said.name, said.datatype, tuple(said.shape), data, model)
 
 

@@ -52,7 +52,7 @@ def read(name: str, said: Any) -> Tensor:
         raise InvalidInput(f"{shown}: expected a tensor_shape of sizes from 0.")
     if said.tensor_content:
         if datatype == "BYTES":
-            raise InvalidInput(f"{shown}: strings stand in string_val.")
+            raise InvalidInput(f"{shown}: strings belong in string_val.")
         return from_raw(name, datatype, shape, said.tensor_content)
     values = getattr(said, field)
     missing = _missing(shown, shape, len(values))
@@ -77,7 +77,7 @@ def _missing(shown: str, shape: list[int], given: int) -> int:
     if missing < 0 or (missing and not given):
         raise InvalidInput(f"{shown}: expected {wanted} values for the shape {shape}, got {given}.")
     if missing > _MOST:
-        raise InvalidInput(f"{shown}: the shape {shape} is beyond what a message may stand for.")
+        raise InvalidInput(f"{shown}: the shape {shape} is too large for a message.")
     return missing
 
 

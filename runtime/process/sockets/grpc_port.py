@@ -76,7 +76,7 @@ def check_certificate(settings: GrpcSettings) -> None:
         context.load_cert_chain(settings.tls_cert, settings.tls_key)
     except (ssl.SSLError, ValueError) as error:
         raise BundleError(
-            f"`{settings.tls_cert}` and `{settings.tls_key}` are no certificate and its key.",
+            f"`{settings.tls_cert}` and `{settings.tls_key}` are not a certificate and its key.",
             hint="Both are PEM files, and the key has no password.",
         ) from error
 

@@ -98,7 +98,7 @@ class Acceptor:
     async def _pause(self) -> None:
         """Accept no connections until an open one has been closed."""
         if not self._has_paused:
-            log.warning("There are no descriptors for more connections: newcomers have to wait.")
+            log.warning("There are no descriptors for more connections: new ones have to wait.")
         self._has_paused = True
         while not self._servers:
             await asyncio.sleep(GLANCE)

@@ -141,7 +141,7 @@ def test_limits_hold(manifest, own_store):
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"", "it is no JSON"),
+        (b"", "it is not JSON"),
         (b"[" * 100_000, "nested too deeply"),
         (b"[]\n", "names no schema version"),
         (b"{} \n", "not in canonical form"),
@@ -178,5 +178,5 @@ def test_a_config_of_another_shape_is_refused(manifest, own_store, change):
 def test_a_config_that_speaks_of_other_files_is_refused(add_model, own_store):
     one, other = add_model("iris"), add_model("other", weights=b"others")
     found = read(own_store.manifest(one))
-    with pytest.raises(InvalidBundle, match="speaks of other files"):
+    with pytest.raises(InvalidBundle, match="names other files"):
         found.manifest(own_store.config(other), "x")

@@ -140,7 +140,7 @@ def test_a_version_here_with_other_content_is_refused_before_it_travels(
 
 def test_a_name_that_cannot_be_one_here_asks_for_another(own_store, item, liar, fetch):
     push(item.tag, f"{liar.host}/team/is__odd:_x", own_store, limits=QUICK)
-    with pytest.raises(InvalidTag, match="is how") as caught:
+    with pytest.raises(InvalidTag, match="is the name") as caught:
         fetch(f"{liar.host}/team/is__odd:_x")
     assert "--as NAME:VERSION" in caught.value.hint
     assert fetch(f"{liar.host}/team/is__odd:_x", "fine:1").item.tag == "fine:1"

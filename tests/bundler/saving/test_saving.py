@@ -675,13 +675,13 @@ def test_a_pickle_that_breaks_off_is_refused_when_it_is_saved(tmp_path, write):
     for length in (len(data) - 1, len(data) - 20, len(data) // 2):
         cut = tmp_path / "cut.pkl"
         cut.write_bytes(data[:length])
-        with pytest.raises(InvalidSource, match=r"ends in the middle|no model file"):
+        with pytest.raises(InvalidSource, match=r"ends in the middle|not a model file"):
             saving.save_file("cut", cut)
 
 
 def test_a_python_file_asks_for_the_variable_in_it(tmp_path):
     (tmp_path / "train.py").write_text("model = 1\n")
-    with pytest.raises(InvalidSource, match="no model file") as caught:
+    with pytest.raises(InvalidSource, match="not a model file") as caught:
         saving.save_file("train", tmp_path / "train.py")
     assert "`train:model`" in caught.value.hint
 

@@ -175,7 +175,9 @@ def test_a_file_that_is_cut_off_is_no_signature(there, make_key, refuse):
     key = make_key()
     data = KeySigner.read(key.private).sign(there.statement.encode()).rstrip()
     for length in range(0, len(data), 7):
-        refuse(there, data[:length], KeyVerifier.read(key.public), match="no signature of a model")
+        refuse(
+            there, data[:length], KeyVerifier.read(key.public), match="not a signature of a model"
+        )
 
 
 def test_an_envelope_that_can_be_read_in_two_ways_is_refused(there, make_key, refuse):
@@ -188,9 +190,9 @@ def test_an_envelope_that_can_be_read_in_two_ways_is_refused(there, make_key, re
     two = document | {
         "dsseEnvelope": document["dsseEnvelope"] | {"signatures": [signed, {"sig": other}]}
     }
-    refuse(there, json.dumps(two).encode(), verifier, match="no signature of a model")
+    refuse(there, json.dumps(two).encode(), verifier, match="not a signature of a model")
     again = data.replace(b'{"dsseEnvelope"', b'{"dsseEnvelope":{},"dsseEnvelope"', 1)
-    refuse(there, again, verifier, match="stands twice")
+    refuse(there, again, verifier, match="appears twice")
     text = document | {"dsseEnvelope": document["dsseEnvelope"] | {"payloadType": "text/plain"}}
     refuse(there, json.dumps(text).encode(), verifier, match="text/plain")
     old = document | {"mediaType": "application/vnd.dev.sigstore.bundle+json;version=0.1"}
@@ -231,7 +233,7 @@ def test_keys_that_sign_no_models(tmp_path, make_key):
     (tmp_path / "ed.pem").write_bytes(made.private_bytes(pem, pkcs8, serialization.NoEncryption()))
     odd = make_key("odd", ec.SECP256K1())
     for path in (tmp_path / "ed.pem", odd.private):
-        with pytest.raises(InvalidKey, match="no elliptic-curve key on P-256"):
+        with pytest.raises(InvalidKey, match="not an elliptic-curve key on P-256"):
             KeySigner.read(path)
     (tmp_path / "text.pem").write_text("no key")
     with pytest.raises(InvalidKey, match="holds no such key") as found:
@@ -300,7 +302,7 @@ def test_a_signature_from_elsewhere_is_attached_where_it_belongs(own_store, add_
     data = KeySigner.read(key.private).sign(Signed.of(iris, own_store).statement.encode())
     with pytest.raises(InvalidSignature, match="about other files"):
         signing.attach(rose, own_store, data)
-    with pytest.raises(InvalidSignature, match="no signature of a model"):
+    with pytest.raises(InvalidSignature, match="not a signature of a model"):
         signing.attach(iris, own_store, b"hello")
     assert signing.signatures(rose, own_store) == []
     signing.attach(iris, own_store, data)

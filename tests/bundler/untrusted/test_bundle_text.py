@@ -11,6 +11,6 @@ def test_text_is_text(tmp_path):
 
 def test_what_is_none_or_not_there_is_said(tmp_path):
     (tmp_path / "a").write_bytes(b"\xff\xfe")
-    for name, said in (("a", "`env/a` of the bundle is no text"), ("b", "has no `env/b`")):
+    for name, said in (("a", "`env/a` of the bundle is not text"), ("b", "has no `env/b`")):
         with pytest.raises(InvalidBundle, match=said):
             bundle_text.read(tmp_path / name, f"env/{name}")

@@ -22,7 +22,7 @@ def test_a_bundle_comes_with_its_tag_and_vouches_for_nothing(bundle, shop, archi
     done = bundle("import", archive)
 
     assert done.out.startswith(f"Imported bundle `{shop.tag}` (")
-    assert "nobody on this machine has vouched for" in done.err
+    assert "not trusted on this machine" in done.err
     assert f"next: bundle serve bundle:{shop.tag} --trust" in done.err
     said = bundle("show", "twice", "--json").json
     assert said["digest"] == shop.built["digest"]
@@ -75,7 +75,7 @@ def test_a_damaged_archive_names_the_member(bundle, archive):
         ("missing.tar", 1, "There is no"),
         (".", 6, "oci-layout"),
         ("text.tar", 6, "cut off"),
-        ("train.py", 6, "`train.py` is no archive of a model or a bundle."),
+        ("train.py", 6, "`train.py` is not an archive of a model or a bundle."),
         ("text.tar.gz", 6, "gzip -dc"),
         ("/dev/null", 6, "cut off"),
         ("nonsense://x", 1, "nonsense"),

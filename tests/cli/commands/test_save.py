@@ -69,7 +69,7 @@ def test_json_that_is_nested_too_deeply_or_says_a_thing_twice_is_an_error_of_one
     deep.write_text("[" * 200_000)
     for option, given, said in (
         ("--metadata", deep, "nested too deeply"),
-        ("--metadata", twice, "a key stands twice"),
+        ("--metadata", twice, "a key appears twice"),
         ("--classes", deep, "nested too deeply"),
     ):
         refused = bundle("save", "answer", "train:model", option, given, code=1)

@@ -288,7 +288,7 @@ def test_without_a_word_in_the_bundlefile_nothing_comes(richer):
     with richer(registration="none", control="explicit") as here:
         refused = here.register("triple")
         assert refused.status_code == 403
-        assert "is no model of this bundle" in refused.json()["message"]
+        assert "is not a model of this bundle" in refused.json()["message"]
         assert here.ask("/v2/repository/models/triple/load", {}).status_code == 404
         assert not here.canary.exists()
 
@@ -302,8 +302,8 @@ def test_the_token_makes_nothing_run_that_this_machine_does_not_trust(here, trip
         refused = here.register("triple")
         assert refused.status_code == 403
         assert refused.json()["message"] == (
-            "Model `triple` cannot be registered: loading it runs code that nobody on this "
-            "machine has vouched for."
+            "Model `triple` cannot be registered: loading it runs code that is not "
+            "trusted on this machine."
         )
         assert not here.canary.exists(), "nothing of it has run"
         assert len(here.index()) == 1

@@ -150,7 +150,7 @@ def test_rows_of_recordio(client):
     two.features["b"].float32tensor.values.append(1)
     wrong = {
         "ends within": body[:-3],
-        "no RecordIO": b"1,2\n3,4\n",
+        "not RecordIO": b"1,2\n3,4\n",
         "whole records": recorded(("float32tensor", [1, 2]), flag=1),
         "has 2 features, got 3": recorded(("float32tensor", [1, 2, 3])),
         "from 0; got 2": recorded(("float32tensor", [1], [2])),
@@ -196,7 +196,7 @@ def test_rows_of_a_sparse_matrix(client):
         file = BytesIO()
         np.savez(file, **outside | {"data": one}, indices=np.array([0]))
         told = invoke(client, file.getvalue(), kind)
-        assert (told.status_code, "for each value" in told.json()["error"]) == (400, True)
+        assert (told.status_code, "for some values" in told.json()["error"]) == (400, True)
 
 
 def test_rows_whose_sizes_wrap_around_end_no_server(client):

@@ -283,7 +283,7 @@ def test_a_certificate_that_is_none_is_said(servers, sums, certificates, tmp_pat
     named = {"tls_cert": str(certificates / "server.crt"), "tls_key": str(certificates / "ca.key")}
     server = servers.start(sums(dialects=["grpc"], grpc=named), "--grpc-port=0", wait=False)
     assert server.process.wait(90) == 1
-    assert "are no certificate and its key" in server.log()
+    assert "are not a certificate and its key" in server.log()
 
 
 def test_it_ends_once_nobody_at_its_port_waits_to_be_let_in(sums):

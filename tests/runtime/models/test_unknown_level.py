@@ -32,10 +32,10 @@ def caused(error):
 @pytest.mark.parametrize(
     ("error", "batch", "said"),
     [
-        (Exception(PATSY.format("'zz'")), FRAME, 'instances[1].city: "zz" is no value'),
-        (caused(Exception(PATSY.format("'zz'"))), FRAME, 'instances[1].city: "zz" is no value'),
-        (Exception(PATSY.format("2.0")), FRAME, "instances[1].size: 2.0 is no value"),
-        (KeyError("zz"), FRAME, 'instances[1].city: "zz" is no value'),
+        (Exception(PATSY.format("'zz'")), FRAME, 'instances[1].city: "zz" is not a value'),
+        (caused(Exception(PATSY.format("'zz'"))), FRAME, 'instances[1].city: "zz" is not a value'),
+        (Exception(PATSY.format("2.0")), FRAME, "instances[1].size: 2.0 is not a value"),
+        (KeyError("zz"), FRAME, 'instances[1].city: "zz" is not a value'),
         (KeyError("zz"), [{"city": "a"}, {"city": "zz"}], "instances[1].city"),
         (KeyError("zz"), ["a", "zz"], "instances[1]:"),
         (KeyError("zz"), [["a", "zz"]], "instances[0][1]:"),
@@ -85,5 +85,7 @@ def test_a_table_model_answers_an_unknown_level_with_its_place():
     saved = modelbundle.save("prices", Prices(), sample=sample)
     model = LoadedModel.load(Store.default().directory(saved))
     assert model.call("predict", sample).tolist() == [1.0, 4.0]
-    with pytest.raises(InvalidInput, match=r'instances\[1\].city: "zz" is no value that the model'):
+    with pytest.raises(
+        InvalidInput, match=r'instances\[1\].city: "zz" is not a value that the model'
+    ):
         model.call("predict", FRAME)

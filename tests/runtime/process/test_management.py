@@ -185,7 +185,7 @@ def test_what_nobody_vouches_for_is_not_registered(managed):
     for url in ("https://example.com/x.mar", "file:///etc/passwd", "c", "a:9", "../a"):
         refused = ask("POST", "/models", url=url)
         assert refused.status_code == 403
-        assert "is no model of this bundle" in refused.json()["message"]
+        assert "is not a model of this bundle" in refused.json()["message"]
     assert ask("POST", "/models").status_code == 400
     assert ask("POST", "/models", url="").status_code == 404
     _may_be_json(ask)
@@ -194,7 +194,7 @@ def test_what_nobody_vouches_for_is_not_registered(managed):
 def _may_be_json(ask):
     """What is registered; and what there is not has its own type."""
     refused = ask("POST", "/models", body={"url": "c", "initial_workers": 1, "handler": None})
-    assert (refused.status_code, "`c` is no model" in refused.json()["message"]) == (403, True)
+    assert (refused.status_code, "`c` is not a model" in refused.json()["message"]) == (403, True)
     assert ask("POST", "/models", body={"url": "a", "synchronous": True}).status_code == 409
     assert ask("POST", "/models", body=["a"]).status_code == 400
     deep = json.loads("[" * 400 + "]" * 400)

@@ -220,7 +220,7 @@ def test_where_descriptors_are_few_newcomers_wait_and_nobody_is_cut(sums, server
     with callers(server, 60) as asked:
         wait_until(lambda: asked.answered > 1000)
     assert asked.failures == []
-    assert "newcomers have to wait" in server.log()
+    assert "new ones have to wait" in server.log()
     wait_until(lambda: is_ready_without_trouble(server))
     assert front in children(server.process.pid)
 

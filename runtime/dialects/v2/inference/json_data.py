@@ -190,7 +190,7 @@ def written(tensor: Tensor, *, nan_as_null: bool) -> Any:
             ) from None
     if data.dtype.kind == "f" and not nan_as_null and not np.isfinite(data).all():
         raise PredictionFailed(
-            f"Output {tensor.shown} has values that are not finite, which JSON has no words for; "
+            f"Output {tensor.shown} has values that are not finite, which JSON cannot express; "
             "ask for `binary_data`."
         )
     return np.ascontiguousarray(data).ravel()

@@ -67,7 +67,7 @@ def test_rows_that_cost_the_same_in_any_company_win_nothing():
     (one,) = told(found(), line=NO_GAIN)
 
     assert one.setting is None
-    assert "Batching wins little" in one.why
+    assert "Batching gains little" in one.why
 
 
 def test_a_busy_server_beside_idle_cores_asks_for_workers():

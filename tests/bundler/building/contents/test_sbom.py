@@ -205,5 +205,7 @@ def test_a_stranger_s_that_is_none_is_said_to_be_none(own_store, data):
     path = "other.json" if data is None else sbom.PATH
     files = [FileEntry(path, blob.digest, blob.size)]
     item = own_store.commit("bundle", "garden", b'{"a":1}\n', files)
-    with pytest.raises(InvalidBundle, match="without" if data is None else "no bill of materials"):
+    with pytest.raises(
+        InvalidBundle, match="without" if data is None else "not a bill of materials"
+    ):
         sbom.of_item(item, own_store)

@@ -1,4 +1,4 @@
-"""The items of a stream: what no parser goes into is an error of ours, as what is no JSON is."""
+"""The items of a stream: what no parser goes into is an error of ours, and so is an item that is not JSON."""
 
 import pytest
 

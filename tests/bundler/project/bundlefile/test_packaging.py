@@ -16,7 +16,7 @@ DIGEST = "sha256:" + "0" * 64
         ("models", "[{ref: net, versions: 0}]", "says no versions"),
         ("models", "[{ref: net, versions: al}]", "Write `all`"),
         ("models", "[{ref: net, versions: ['1', '1']}]", "twice"),
-        ("models", "[{ref: net, versions: [1.0]}]", "is no version"),
+        ("models", "[{ref: net, versions: [1.0]}]", "is not a version"),
         ("models", "[{ref: 'net:1', versions: all}]", "one version already"),
         ("models", "[{ref: net, versions: all, pin: true}]", "there are several"),
         ("models", "[{ref: net, load: lazily}]", "start"),

@@ -226,7 +226,7 @@ def test_a_proxy_that_is_not_there_is_told_with_its_variable(connect, monkeypatc
 
 
 def test_a_name_that_nobody_has_is_told(connect):
-    with pytest.raises(RegistryError, match=r"no host `nobody"):
+    with pytest.raises(RegistryError, match=r"host `nobody"):
         connect("nobody.invalid/x").manifest()
 
 
@@ -510,5 +510,5 @@ def test_a_registry_that_says_no_digest_is_asked_for_the_manifest(liar, connect)
     assert connect(f"{liar.host}/x").digest("1") == sha(b"{}")
     assert connect(f"{liar.host}/x").digest("2") is None
     liar.twist("GET", "manifests", answering(200, b"<p>Log in."))
-    with pytest.raises(RegistryError, match="no JSON instead of a manifest"):
+    with pytest.raises(RegistryError, match="not JSON instead of a manifest"):
         connect(f"{liar.host}/x").digest("1")

@@ -281,7 +281,7 @@ def test_a_group_that_includes_itself_ends(tmp_path):
 def test_a_source_that_is_no_index_is_refused(tmp_path):
     text = PROJECT.replace('dependencies = ["idna>=3"]', 'dependencies = ["other"]')
     (tmp_path / "pyproject.toml").write_text(text)
-    with pytest.raises(ResolveError, match="takes `other` from a place"):
+    with pytest.raises(ResolveError, match="takes `other` from a source"):
         read("pyproject.toml", tmp_path)
 
 
@@ -391,14 +391,14 @@ def test_a_pipe_or_a_device_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.txt")
     (tmp_path / "r.txt").write_text("-r pipe.txt\n")
     for name in ("r.txt", "pipe.txt"):
-        with pytest.raises(ResolveError, match="no regular file"):
+        with pytest.raises(ResolveError, match="not a regular file"):
             requirement_files.read(name, tmp_path)
 
 
 @pytest.mark.parametrize("url", ["https://[x", "https://a]b/simple", "https://a\u2100b/simple"])
 def test_an_index_at_what_is_no_address_is_told_with_its_line(tmp_path, url):
     (tmp_path / "r.txt").write_text(f"idna\n--index-url {url}\n")
-    with pytest.raises(ResolveError, match=r"^r\.txt:2: .*is no address"):
+    with pytest.raises(ResolveError, match=r"^r\.txt:2: .*is not an address"):
         requirement_files.read("r.txt", tmp_path)
 
 

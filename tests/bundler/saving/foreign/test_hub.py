@@ -166,7 +166,7 @@ def test_what_is_private_names_the_token(served, fetch):
     ],
 )
 def test_odd_names_ask_nobody(served, fetch, source):
-    with pytest.raises(InvalidSource, match="no repository"):
+    with pytest.raises(InvalidSource, match="not a repository"):
         fetch(source)
     assert served.asked == []
 

@@ -240,9 +240,9 @@ def test_a_python_function_asks_for_mlflow_and_for_all_pickles(custom, take):
         ({"sklearn": {"pickled_model": "x\x1b[2J"}}, r"\\x1b"),
         ({"sklearn": {}}, "outside of itself"),
         ({"sklearn": "text"}, "no flavors"),
-        ({"sklearn": {"pickled_model": "text.txt"}}, "no model file"),
-        ({"pytorch": {"model_data": "text.txt", "code": "../.."}}, "no model file"),
-        ({"xgboost": {"data": "model.xgb"}}, "no model file"),
+        ({"sklearn": {"pickled_model": "text.txt"}}, "not a model file"),
+        ({"pytorch": {"model_data": "text.txt", "code": "../.."}}, "not a model file"),
+        ({"xgboost": {"data": "model.xgb"}}, "not a model file"),
     ],
 )
 def test_tricks_with_paths_are_refused(tmp_path, forms, take, flavors, message):

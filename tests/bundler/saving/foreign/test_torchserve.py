@@ -84,15 +84,21 @@ def test_a_handler_of_its_own_is_refused_and_never_run(here, forms, take, net, h
         ({"handler": "base_handler"}, "names no weights"),
         ({"handler": "base_handler", "serializedFile": "../x"}, "outside of itself"),
         ({"handler": "base_handler", "serializedFile": "gone.pt"}, "which it lacks"),
-        ({"handler": "base_handler", "serializedFile": "sings.py"}, "no model file"),
-        ({"handler": "base_handler", "serializedFile": "w.pt", "modelFile": "../x.py"}, "is none"),
-        ({"handler": "base_handler", "serializedFile": "w.pt", "modelFile": 3}, "is none"),
+        ({"handler": "base_handler", "serializedFile": "sings.py"}, "not a model file"),
+        (
+            {"handler": "base_handler", "serializedFile": "w.pt", "modelFile": "../x.py"},
+            "has no model file",
+        ),
+        (
+            {"handler": "base_handler", "serializedFile": "w.pt", "modelFile": 3},
+            "has no model file",
+        ),
         (
             {"handler": "base_handler", "serializedFile": "w.pt", "modelFile": "sings.py"},
             "0 classes",
         ),
         ({"handler": "base_handler", "serializedFile": "w.pt", "modelFile": "two.py"}, "2 classes"),
-        ({"handler": "base_handler", "serializedFile": "w.pt", "modelFile": "no.py"}, "no Python"),
+        ({"handler": "base_handler", "serializedFile": "w.pt", "modelFile": "no.py"}, "not Python"),
         ({"handler": "base_handler", "serializedFile": "w.pt"}, "weights alone"),
     ],
 )

@@ -97,7 +97,7 @@ def test_a_name_stands_once(tmp_path, unpack, second):
     with pytest.raises((InvalidSource, OSError)) as caught:
         unpack(tarred(tmp_path / "x.tar", *members, mode="w"))
     if second != "a/b":
-        assert "stands twice" in str(caught.value)
+        assert "appears twice" in str(caught.value)
 
 
 def test_bombs_do_not_go_off(tmp_path, unpack, monkeypatch):
@@ -125,14 +125,14 @@ def test_a_tar_bomb_in_xz_and_one_of_names(tmp_path, unpack, monkeypatch):
         for number in range(60):
             archive.addfile(tarfile.TarInfo(f"{number}"))
     (tmp_path / "x.tar.xz").write_bytes(lzma.compress(plain.getvalue()))
-    with pytest.raises(InvalidSource, match="50 members stand before it"):
+    with pytest.raises(InvalidSource, match="50 members come before it"):
         unpack(tmp_path / "x.tar.xz")
 
 
 def test_directories_count_as_well(tmp_path, unpack, monkeypatch):
     monkeypatch.setattr(unpacking, "_MOST", 50)
     members = [(f"d{number}", tarfile.DIRTYPE, "") for number in range(200)]
-    with pytest.raises(InvalidSource, match="101 members stand before it"):
+    with pytest.raises(InvalidSource, match="101 members come before it"):
         unpack(tarred(tmp_path / "x.tar.gz", *members))
 
 
@@ -141,7 +141,7 @@ def test_a_header_that_wants_a_gigabyte_gets_none(tmp_path, unpack):
     member.type, member.size = tarfile.XHDTYPE, 1 << 30
     head = member.tobuf(tarfile.USTAR_FORMAT)
     (tmp_path / "x.tar.gz").write_bytes(gzip.compress(head + bytes(1 << 16)))
-    with pytest.raises(InvalidSource, match="more than any has"):
+    with pytest.raises(InvalidSource, match="asks for too much"):
         unpack(tmp_path / "x.tar.gz")
 
 

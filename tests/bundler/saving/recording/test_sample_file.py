@@ -107,7 +107,7 @@ def test_a_zip_that_unfolds_beyond_any_sample_is_not_unfolded(tmp_path):
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "s.json")
-    with pytest.raises(InvalidSource, match="no regular file"):
+    with pytest.raises(InvalidSource, match="not a regular file"):
         sample_file.read(tmp_path / "s.json")
 
 

@@ -22,7 +22,7 @@ def test_a_person_gets_a_table_bars_and_what_to_make_of_them(shop):
     assert lines[2].startswith("50%: ")
     assert lines[3].startswith("200/s ")
     assert "█" in told.out
-    assert re.search(r"costs .* (a row \(1 to \d+ rows|is no line)", told.out)
+    assert re.search(r"costs .* (a row \(1 to \d+ rows|are not on a line)", told.out)
     assert "Batches of double.predict" in told.out
     assert "The generator used" in told.out
     assert "2 clients: " in told.err, "each round is told as it ends"

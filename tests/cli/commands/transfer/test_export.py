@@ -77,7 +77,7 @@ def test_an_archive_is_nothing_for_a_terminal(shop):
     [
         (["export", "nothing", "x.tar"], 1, "nothing"),
         (["export", "twice", "x.tar.gz"], 2, "--format"),
-        (["export", "twice", "/nowhere/x.tar"], 2, "`/nowhere` is no directory"),
+        (["export", "twice", "/nowhere/x.tar"], 2, "`/nowhere` is not a directory"),
         (["export", "twice", "/proc/x.tar"], 1, "Could not write the archive"),
         (["export", "twice", "-", "--json"], 2, "--json"),
         (["models", "export", "twice", "x.tar"], 1, "No model"),

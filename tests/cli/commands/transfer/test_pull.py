@@ -31,7 +31,7 @@ def there(tmp_path):
 def test_a_model_comes_and_says_that_it_runs_code(there, shared, double):
     done = there("pull", shared)
     assert f"Pulled `{double}`" in done.out
-    assert "nobody on this machine has vouched for it" in done.out
+    assert "not trusted on this machine" in done.out
     assert f"bundle serve model:{double} --trust" in done.out
     assert f"next: bundle show model:{double}" in done.err
     assert double in there("models", "list").out
@@ -61,10 +61,10 @@ def test_a_bundle_from_elsewhere_vouches_for_nothing(shop, there, tmp_path):
     """Neither served, nor made into an image, before somebody has vouched for it here."""
     shop("push", shop.tag, tmp_path / "shared")
     done = there("pull", tmp_path / "shared")
-    assert "nobody on this machine has vouched for it" in done.out
+    assert "not trusted on this machine" in done.out
     assert "its own copy of the runtime" in there("serve", shop.tag, code=5).err
-    assert "vouched for" in there("containerize", shop.tag, code=5).err
-    assert "vouched for" in there("test", shop.tag, code=5).err
+    assert "not trusted" in there("containerize", shop.tag, code=5).err
+    assert "not trusted" in there("test", shop.tag, code=5).err
 
 
 def test_damage_is_exit_code_6_and_nothing_is_there(there, shared):

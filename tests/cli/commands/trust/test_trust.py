@@ -25,7 +25,7 @@ def test_a_model_that_is_withdrawn_takes_the_bundles_of_it_along(mine):
     assert done["withdrawn"][1:] == [mine.built["digest"]]
     assert mine("trust", "list", "--json").json == {"trusted": []}
     refused = mine("test", mine.tag, code=5)
-    assert "nobody on this machine has vouched for" in refused.err
+    assert "not trusted on this machine" in refused.err
     assert "--trust" in refused.err
     mine("serve", f"model:{mine.model}", code=5)
     again = mine("trust", "withdraw", f"model:{mine.model}", code=1)
@@ -41,7 +41,7 @@ def test_what_stays_trusted_is_told(mine):
     assert f"trusted by itself: `model:{mine.model}`" in still.err
     mine("test", mine.tag, "--trust")
     told = mine("trust", "withdraw", f"model:{mine.model}")
-    assert f"vouched for by themselves stay trusted: `{mine.tag}`" in told.err
+    assert f"trusted by their own digest stay so: `{mine.tag}`" in told.err
     mine("test", mine.tag)
 
 

@@ -43,7 +43,8 @@ def _encoded(encoder):
     ],
 )
 @pytest.mark.parametrize(
-    ("wrong", "said"), [({"city": "Köln"}, "city: 'Köln' is no"), ({"floor": 9}, "floor: 9 is no")]
+    ("wrong", "said"),
+    [({"city": "Köln"}, "city: 'Köln' is not a"), ({"floor": 9}, "floor: 9 is not a")],
 )
 def test_a_category_that_an_encoder_has_not_learned_is_refused_by_its_field(encoder, wrong, said):
     rows = TABLE.head(2).assign(**wrong)
@@ -54,7 +55,7 @@ def test_a_category_that_an_encoder_has_not_learned_is_refused_by_its_field(enco
 def test_an_encoder_that_learned_no_names_refuses_without_one():
     model = make_pipeline(OneHotEncoder(), LinearRegression())
     model.fit(TABLE[["city"]].to_numpy(), TABLE["size"])
-    with pytest.raises(InvalidInput, match=r"^instances: 'x{5}' is no category"):
+    with pytest.raises(InvalidInput, match=r"^instances: 'x{5}' is not a category"):
         Sklearn().call(model, "predict", np.array([["xxxxx"]], dtype=object))
 
 
@@ -110,5 +111,5 @@ def test_a_category_that_xgboost_behind_a_pipeline_has_not_learned_is_refused():
     learned = pd.DataFrame({"city": pd.Categorical(["Bern", "Oslo"] * 6)})
     steps = FunctionTransformer(), xgboost.XGBRegressor(n_estimators=2, enable_categorical=True)
     model = make_pipeline(*steps).fit(learned, learned["city"].cat.codes)
-    with pytest.raises(InvalidInput, match=r"^instances: `Rom` is no category that the model"):
+    with pytest.raises(InvalidInput, match=r"^instances: `Rom` is not a category that the model"):
         Sklearn().call(model, "predict", pd.DataFrame({"city": pd.Categorical(["Rom"])}))
