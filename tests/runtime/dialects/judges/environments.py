@@ -27,6 +27,11 @@ CLOUD_EVENTS = ("cloudevents==1.13.0",)
 BOTO3 = ("boto3==1.44.5",)
 OPENVINO = ("ovmsclient==2023.1",)
 SCHEMATHESIS = ("schemathesis==4.32.5",)
+SKLEARN = ("joblib==1.6.0", "scikit-learn==1.9.1")
+FASTAPI = ("fastapi==0.165.0", "uvicorn==0.54.0", *SKLEARN)
+LITSERVE = ("litserve==0.2.19", *SKLEARN)
+BENTOML = ("bentoml==1.4.39", *SKLEARN)
+MLSERVER_SKLEARN = ("mlserver==1.7.1", "mlserver-sklearn==1.7.1", *SKLEARN)
 ALL = (
     TRITON,
     KSERVE,
@@ -37,6 +42,10 @@ ALL = (
     CLOUD_EVENTS,
     BOTO3,
     OPENVINO,
+    FASTAPI,
+    LITSERVE,
+    BENTOML,
+    MLSERVER_SKLEARN,
     TENSORFLOW,
 )
 LARGE = {TENSORFLOW}
