@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ....data.json_text import written
 from ....errors import InvalidInput
 from . import spec
 from .constraint import bounds, limited
@@ -192,13 +193,47 @@ def _unknown(key: str, known: set[str], given: Mapping[str, Any], where: str) ->
 
 
 def _validated(cls: Any) -> Callable[[Any, str], Any]:
+    if cls.model_config.get("strict") is False:  # who writes that wants "1" for a number
+        return _reader(cls.model_validate)
+    return _reader(cls.model_validate, cls.model_validate_json)
+
+
+def _reader(
+    lax: Callable[[Any], Any], strict: Callable[..., Any] | None = None
+) -> Callable[[Any, str], Any]:
+    """Reads by pydantic; `strict` does so from JSON, and takes no more than the schema promises."""
+
     def read(value: Any, where: str) -> Any:
         try:
-            return cls.model_validate(value)
+            text = None if strict is None else written(value)
+        except TypeError:  # files of a form
+            text = None
+        try:
+            return lax(value) if strict is None or text is None else strict(text, strict=True)
+        except ValueError as error:
+            faults = error.errors() if text is not None and hasattr(error, "errors") else []
+            if not faults or not all(map(_is_of_schema, faults)):
+                raise said(error, where) from error
+        try:
+            return lax(value)
         except ValueError as error:
             raise said(error, where) from error
 
     return read
+
+
+def _is_of_schema(fault: Mapping[str, Any]) -> bool:
+    """Whether what strict pydantic refuses is as the schema says.
+
+    JSON Schema takes `1.0` for an integer. A text for a time is one, though it has only the day,
+    and a duration may be a number of seconds.
+    """
+    given = fault["input"]
+    if fault["type"] == "int_type":
+        return type(given) is float and given.is_integer()
+    if fault["type"] == "time_delta_type":
+        return type(given) in {int, float}
+    return type(given) is str and fault["type"].startswith(("date", "time"))
 
 
 def validated(cls: type) -> ValueDecoder:
@@ -206,13 +241,7 @@ def validated(cls: type) -> ValueDecoder:
     from pydantic import TypeAdapter  # whoever annotates with it has it
 
     adapter: Any = TypeAdapter(cls)
-
-    def read(value: Any, where: str) -> Any:
-        try:
-            return adapter.validate_python(value)
-        except ValueError as error:
-            raise said(error, where) from error
-
+    read = _reader(adapter.validate_python, adapter.validate_json)
     return ValueDecoder(spec.Spec("json", _schema(adapter)), read)
 
 

@@ -27,7 +27,7 @@ import pytest
 from annotated_types import Gt, Interval, Len
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field, HttpUrl, RootModel
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, RootModel
 
 from modelbundle.runtime.errors import InvalidInput
 from modelbundle.runtime.services.array import Array
@@ -76,6 +76,22 @@ class Place(NamedTuple):
 
 class Codes(RootModel[list[int]]):
     pass
+
+
+class Measured(BaseModel):
+    count: int = 0
+    share: float = 0.0
+    is_new: bool = False
+    label: str = ""
+    at: dt.datetime | None = None
+    price: Decimal | None = None
+    lasts: dt.timedelta | None = None
+    file: bytes = b""
+
+
+class Lenient(BaseModel):
+    model_config = ConfigDict(strict=False)
+    count: int
 
 
 T = TypeVar("T")
@@ -332,3 +348,48 @@ def test_an_array_keeps_the_dtype_of_npy_unless_its_author_names_one():
     assert decoder(np.ndarray).read(rows, "").dtype == np.float32
     exact = decoder(Annotated[np.ndarray, Array("float64", (None, 2))])
     assert exact.read(rows, "").dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        ({"count": 3}, 3),
+        ({"count": 3.0}, 3),
+        ({"count": 2**70}, 2**70),
+        ({"share": 1}, 1.0),
+        ({"at": "2026-01-02T03:04:05"}, dt.datetime.fromisoformat("2026-01-02T03:04:05")),
+        ({"at": "2026-01-02"}, dt.datetime.fromisoformat("2026-01-02")),
+        ({"price": "1.50"}, Decimal("1.50")),
+        ({"lasts": 1.5}, dt.timedelta(seconds=1.5)),
+        ({"lasts": "PT2S"}, dt.timedelta(seconds=2)),
+        ({"file": b"\xff\x00"}, b"\xff\x00"),
+    ],
+)
+def test_a_pydantic_model_takes_what_its_schema_says(given, value):
+    assert getattr(decoder(Measured).read(given, ""), *given) == value
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"count": "3"},
+        {"count": True},
+        {"count": 3.5},
+        {"share": "1.5"},
+        {"is_new": 1},
+        {"is_new": "yes"},
+        {"label": 3},
+        {"at": 1700000000},
+    ],
+)
+def test_a_pydantic_model_takes_no_more(given):
+    """Left alone, pydantic would make a number of a text, and a time of a number."""
+    (name,) = given
+    with pytest.raises(InvalidInput, match=f"^row.{name}: input should be a valid"):
+        decoder(Measured).read(given, "row")
+    with pytest.raises(InvalidInput):
+        decoder(Codes).read(["1"], "")
+
+
+def test_a_pydantic_model_that_says_so_takes_more():
+    assert decoder(Lenient).read({"count": "3"}, "").count == 3
