@@ -38,13 +38,13 @@ from .refs.index import Index
 from .refs.names import Names
 from .refs.refs import Refs, check_names
 from .trust import Trust
-from .upkeep.collecting import Collector, Reclaimed
+from .upkeep.collecting import Reclaimed
 from .upkeep.copies import Copies
-from .upkeep.reach import Reach
 from .upkeep.record_repair import RecordRepair
-from .upkeep.repairing import Repair, Repaired
+from .upkeep.repairing import Repaired
+from .upkeep.upkeep import Upkeep
 from .upkeep.usage import Usage
-from .upkeep.verifying import Damage, Verification
+from .upkeep.verifying import Damage
 
 
 class Store:
@@ -65,6 +65,8 @@ class Store:
         self.trust = Trust(root / "trust", self._layout, self._workspace)
         beside = root / "referrers"
         self.referrers = Referrers(beside, self._blobs, self._workspace, self._layout)
+        stored = (self._refs, self._blobs, self._trees, self.referrers)
+        self._upkeep = Upkeep(root, *stored, self._workspace)
 
     @classmethod
     def default(cls) -> "Store":
@@ -253,7 +255,7 @@ class Store:
             Damaged: when a ref or manifest cannot be read; nothing is removed then.
         """
         self._layout.check()
-        return self._collector().collect(dry_run=dry_run)
+        return self._upkeep.collector().collect(dry_run=dry_run)
 
     @disk.store_errors("verify the store")
     def verify(
@@ -264,8 +266,7 @@ class Store:
     ) -> list[Damage]:
         """Read every byte of these items, or of the whole store; returns what differs."""
         self._layout.check()
-        stored = (self._refs, self._blobs, self._trees, self.referrers)
-        return Verification(self.root, *stored).run(items, progress)
+        return self._upkeep.verify(items, progress)
 
     @disk.store_errors("repair the store")
     def repair(
@@ -279,10 +280,8 @@ class Store:
         found = self.verify(chosen, progress=progress)
         if found:
             records = RecordRepair(self._layout, self.trust, self._refs, self._blobs, self._counter)
-            repair = Repair(self._refs, self._blobs, self._trees, records)
             with self.delivery() as delivery:
-                chosen = repair.run(chosen, copies, delivery)
-                self.referrers.mend()
+                chosen = self._upkeep.repair(chosen, copies, records, delivery)
             self._index.changed()
             self._index.settle()
         return Repaired.between(found, self.verify(chosen, progress=progress) if found else [])
@@ -291,21 +290,11 @@ class Store:
     def usage(self) -> Usage:
         """The disk usage."""
         self._layout.check()
-        return Usage.of(self.root, self._refs, self._blobs, self._reclaimable())
-
-    def _reclaimable(self) -> int:
-        try:
-            return self._collector().unreached()
-        except Damaged:
-            return 0  # until then, `gc` removes nothing
+        return self._upkeep.usage()
 
     def settle(self) -> None:
         """Write `index.json` now, within a long loop of saves."""
         self._index.settle()
-
-    def _collector(self) -> Collector:
-        reach = Reach(self._refs, self._blobs, self.root / "tmp", self.referrers)
-        return Collector(reach, self._trees, self._workspace, self.root / "memo")
 
     # Reading
 

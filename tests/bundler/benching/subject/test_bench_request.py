@@ -44,7 +44,7 @@ def test_a_given_body_is_sent_as_it_is_and_its_rows_are_counted():
 
     assert (text.rows(8), rows.rows(8)) == (1, 2)
     assert not text.is_recorded
-    request = text.of(8)[0].request("127.0.0.1:80", "/x")
+    request = text.of(8)[0].encode("127.0.0.1:80", "/x")
     assert request.startswith(b"POST /x HTTP/1.1\r\nhost: 127.0.0.1:80\r\n")
     assert request.endswith(b"content-type: text/plain\r\ncontent-length: 5\r\n\r\nhello")
 
