@@ -14,10 +14,10 @@ from ..telemetry.traced import TracedRequest
 from .request.exchange import Exchange
 
 FLUSH_AFTER = 0.1  # seconds that a line may wait for others: one write for many requests
-FLUSH_AT = select.PIPE_BUF  # bytes that a pipe takes whole, so that workers' lines never mix
+FLUSH_AT = select.PIPE_BUF  # bytes that a pipe writes atomically: lines of workers never mix
 OK = 200
 PROBES = frozenset({"/livez", "/readyz", "/metrics"})
-"""Asked by machines every few seconds; the metrics count them."""
+"""Requests of monitoring, every few seconds; the metrics count them."""
 
 MAX_PATH = 1024  # characters
 
@@ -39,20 +39,20 @@ class Access(Protocol):
         """Note exchanges that have ended just now, on the monotonic clock."""
 
     def flush(self) -> None:
-        """Lose nothing of what was noted."""
+        """Write the buffered lines."""
 
 
 class NoAccessLog:
-    """Records nothing."""
+    """An access log that is off."""
 
     def write(self, exchange: Exchange) -> None:
-        """Note nothing."""
+        """Do nothing."""
 
     def write_all(self, exchanges: Sequence[TracedRequest], ended: float) -> None:
-        """Note nothing."""
+        """Do nothing."""
 
     def flush(self) -> None:
-        """Nothing was noted."""
+        """Do nothing."""
 
 
 class LogStream(Protocol):
@@ -103,7 +103,7 @@ class AccessLog:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_AFTER, self.flush)
 
     def flush(self) -> None:
-        """Write what has been noted."""
+        """Write the buffered lines."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -112,7 +112,7 @@ class AccessLog:
             self._stream.write(b"".join(lines))
             self._stream.flush()
         except (OSError, ValueError):
-            # A reader that has gone, or a full disk, must not stop the answers.
+            # A closed pipe or a full disk must not stop the answers.
             return
 
 

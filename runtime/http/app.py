@@ -157,12 +157,12 @@ class Application:
 
     @cached_property
     def _others(self) -> Asgi:
-        from .site import site  # not before somebody asks: a server is ready earlier without it
+        from .site import site  # at the first request, so that the server is ready earlier
 
         return site(self, self._endpoints)
 
     def protocol(self) -> type[LimitedProtocol]:
-        """What uvicorn should speak HTTP with: predictions below ASGI unless settings say no."""
+        """The protocol class for uvicorn: with the fast path, unless settings turn it off."""
         settings, readiness = self.plan.settings, self.readiness
         if settings.http == "asgi":
             return limited(self.fast_path.shared, lambda: readiness.closes_connections)
@@ -196,13 +196,13 @@ class Application:
             self.hosted.attach(LocalCoordinator(self.hosted))
         loaded = await self._host.load(self.readiness)
         operations = admitted(loaded, self._host.routes, self.metrics.queue)
-        self._document = None  # the service knows more of its types now than the build did
+        self._document = None  # the loaded service knows more types than the build
         decoder = self._host.decoder
         self.catalog.loaded(self._host.runners, operations, self._host.routes, decoder)
         for path, operation in operations.items() if self._is_native else ():
             endpoint = self._endpoints[path]
             endpoint.operation = operation
-            # What may go for good is looked for anew with each request.
+            # Models that may be removed are looked up in each request.
             if isinstance(operation, ModelOperation) and not self._is_guest(endpoint.route):
                 self.fast_path.add(path, operation)
         self.readiness.ready()
@@ -243,19 +243,19 @@ class Application:
         self._document = None
 
     async def refuse(self) -> None:
-        """Answer 503 to whatever waits for a model: none will come any more."""
+        """Answer 503 to all requests that wait for a model."""
         await self._host.refuse()
 
     def costs(self) -> dict[str, CostModel]:
-        """What a batch was measured to take, for each method of each model."""
+        """The measured cost of a batch, for each method of each model."""
         return self._host.costs()
 
     @property
     def hosted(self) -> HostedModels | None:
-        """The models that can come and go; None where an author's class needs all of them."""
+        """The models that can be loaded and unloaded; None for a service class, which needs all."""
         return self._host.hosted
 
-    # --- what the pages show ---
+    # --- for the pages ---
 
     @property
     def reason(self) -> str | None:

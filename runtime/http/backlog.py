@@ -4,10 +4,10 @@ import asyncio
 
 
 class Backlog:
-    """The connections of a server that read more slowly than they are answered.
+    """Connections whose clients read more slowly than answers are written.
 
-    Where more than `limit` bytes wait for them, those who have waited longest are cut: they had
-    more time than any other, and whoever reads what it asked for is not hurt.
+    If more than `limit` bytes are unread, connections are closed, those that have waited longest
+    first. Clients that read are not affected.
     """
 
     __slots__ = ("_limit", "_sizes", "_total")
@@ -18,7 +18,7 @@ class Backlog:
         self._total = 0
 
     def note(self, transport: asyncio.Transport) -> None:
-        """So much waits for this one now."""
+        """Record that answers of this connection are unread."""
         size = transport.get_write_buffer_size()
         self._total += size - self._sizes.get(transport, 0)
         self._sizes[transport] = size
@@ -28,5 +28,5 @@ class Backlog:
             slowest.abort()
 
     def forget(self, transport: asyncio.Transport) -> None:
-        """It has read, or is gone."""
+        """Forget a connection that was read or closed."""
         self._total -= self._sizes.pop(transport, 0)

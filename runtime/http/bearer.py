@@ -15,7 +15,7 @@ class NoKey(RequestError):
 
 
 class Bearer:
-    """Whoever sends `Authorization: Bearer TOKEN` has it."""
+    """Accepts requests with `Authorization: Bearer TOKEN`."""
 
     def __init__(self, token: str) -> None:
         self._token = token.encode()

@@ -11,7 +11,7 @@ from .request.exchange import Exchange, Message, Send
 
 ORIGIN = b"origin"
 _METHODS = b"GET, HEAD, POST, PUT, DELETE, OPTIONS"
-_SECONDS = b"600"  # for which a browser need not ask again
+_SECONDS = b"600"  # for which a browser may cache a preflight answer
 _EXPOSED = (b"access-control-expose-headers", b"*")  # the size of v2's JSON, ids, Retry-After
 _VARY = (b"vary", b"Origin")
 
@@ -24,7 +24,7 @@ class CrossOrigin:
         self._origins = frozenset(origin.encode() for origin in origins)
 
     def preflight(self, exchange: Exchange) -> Reply | None:
-        """The answer to a browser that asks what a page may send, where its page is allowed."""
+        """The answer to a preflight request, if its origin is allowed."""
         asked = exchange.headers.get(b"access-control-request-method")
         if exchange.method != "OPTIONS" or asked is None or not self._allows(exchange.headers):
             return None
@@ -34,9 +34,9 @@ class CrossOrigin:
         return Reply(b"", content_type="text/plain", headers=(*told, *named))
 
     def around(self, exchange: Exchange, send: Send) -> Send:
-        """A `send` that lets the page of a request see the answer, where it is allowed.
+        """A `send` that adds CORS headers to the answer, if the origin is allowed.
 
-        Answers to others, too, say that it depends on the page: a cache has them for everybody.
+        Answers to other origins get `Vary: Origin`, because a cache may give them to anybody.
         """
         more = self._of(exchange.headers)
         if not more:

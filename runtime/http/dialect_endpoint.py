@@ -24,7 +24,7 @@ _SHOWN = 128  # characters of a path that an error repeats
 
 @dataclass(frozen=True, slots=True)
 class MatchedPath:
-    """A path, percent-encoded as it came, and the decoded parameters of the rule that matched."""
+    """A path, still percent-encoded, and the decoded parameters of the rule that matched."""
 
     path: str
     parts: Mapping[str, str]
@@ -62,10 +62,10 @@ class DialectEndpoint(Guarded):
             exchange.rows, exchange.request = inquiry.rows, inquiry.request
 
     async def handled(self, inquiry: Inquiry) -> Reply:
-        """What the rule's handler says, in a task that is there for this request alone.
+        """Call the handler of the rule, in a task of this request alone.
 
         Raises:
-            RequestError: for everything that the client may know.
+            RequestError: an error that the client may see.
         """
         if inquiry.trace is not None:
             current.set(inquiry.trace)
@@ -73,7 +73,7 @@ class DialectEndpoint(Guarded):
         return await _compressed(reply, inquiry.headers.get(b"accept-encoding", b""))
 
     def refusal(self, error: RequestError) -> Reply:
-        """How the dialect tells of an error."""
+        """The dialect's form of an error."""
         return self._dialect.failure(error)
 
     def _error(self, error: RequestError) -> Reply:
@@ -81,7 +81,7 @@ class DialectEndpoint(Guarded):
 
 
 class _Refusal(Guarded):
-    """Tells who asks for what is not there so, as the dialect says it."""
+    """Answers requests for unknown paths in the form of the dialect."""
 
     def __init__(
         self, dialect: Dialect, error: RequestError, allow: str, shared: SharedState
@@ -108,7 +108,7 @@ Found = DialectEndpoint | _Refusal
 
 
 class DialectRouter:
-    """Finds the endpoint for a path in all dialects; remembers paths, as most come again."""
+    """Finds the endpoint of a path in all dialects; caches paths, because most are repeated."""
 
     def __init__(self, spoken: Sequence[Dialect], shared: SharedState) -> None:
         self._rules = [
@@ -121,7 +121,7 @@ class DialectRouter:
         self._known: dict[tuple[str, bytes], Found | None] = {}
 
     def find(self, scope: Scope) -> Found | None:
-        """Who answers a request with this scope, if it is for any dialect."""
+        """The endpoint for a request with this scope, if it belongs to a dialect."""
         return self._found(scope["method"], scope.get("raw_path") or quote(scope["path"]).encode())
 
     def asked(self, path: str) -> DialectEndpoint | None:
@@ -152,7 +152,7 @@ class DialectRouter:
                 return DialectEndpoint(dialect, rule, MatchedPath(path, parts), self._shared)
             allowed |= dict.fromkeys(sorted(rule.methods), dialect)
         shown = printable(unquote(path))[:_SHOWN]
-        if allowed and path != "/":  # which is a page, whatever else is asked for there
+        if allowed and path != "/":  # which is a page of the server
             takes = ", ".join(allowed)
             wrong = NotAllowed(f"`{shown}` takes {takes}, not {method[:_SHOWN]}.")
             return _Refusal(next(iter(allowed.values())), wrong, takes, self._shared)
@@ -165,7 +165,7 @@ class DialectRouter:
 
 
 async def _compressed(reply: Reply, accepted: bytes) -> Reply:
-    """The reply in one of the codings that its client asks for, where it asks for one alone."""
+    """Compress a reply, if the client asks for exactly one known coding."""
     if not accepted or not isinstance(reply.body, bytes):
         return reply
     coded = await deflated(reply.body, accepted)

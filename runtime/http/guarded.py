@@ -22,11 +22,11 @@ C = TypeVar("C", bound=Call)
 log = logging.getLogger(__name__)
 
 ON_DISCONNECT = "modelbundle.on_disconnect"
-"""Key of the scope's extensions: a function that takes what to call when the client goes."""
+"""Key of the scope's extensions: a function to register a callback for the disconnect."""
 
 
 class Guarded(ABC):
-    """Answers one request; an unexpected error reveals nothing to its client."""
+    """Answers one request; unexpected errors are logged and not shown to the client."""
 
     def __init__(self, shared: SharedState) -> None:
         self._shared = shared
@@ -37,7 +37,7 @@ class Guarded(ABC):
     async def _answer(
         self, exchange: Exchange, scope: Scope, body: Body, receive: Receive
     ) -> Reply:
-        """What is answered.
+        """The answer.
 
         Raises:
             RequestError: for everything that the client may know.
@@ -45,7 +45,7 @@ class Guarded(ABC):
 
     @abstractmethod
     def _error(self, error: RequestError) -> Reply:
-        """How the client is told of an error."""
+        """The answer for an error."""
 
     async def _read(
         self,
@@ -56,10 +56,10 @@ class Guarded(ABC):
         make: type[C],
         **more: Any,
     ) -> C:
-        """All of a request: its body, and what its headers say of how it is to be answered.
+        """Read the body and the headers of a request.
 
         Raises:
-            RequestError: for a body that is not taken, or a header that makes no sense.
+            RequestError: for a refused body, or an invalid header.
         """
         headers = exchange.headers
         seconds = seconds_allowed(headers.get(b"x-request-timeout"), self._settings.timeout)
@@ -108,7 +108,7 @@ class Guarded(ABC):
         await exchange.answer(self._timed(self._error(error), exchange), send)
 
     def _timed(self, reply: Reply, exchange: Exchange) -> Reply:
-        """With what the client wants to know of the time that it took."""
+        """Add the timing headers that the client asks for."""
         if not timing.is_asked(self._settings, exchange.headers):
             return reply
         now = time.monotonic()
@@ -116,7 +116,7 @@ class Guarded(ABC):
 
 
 def _watch(scope: Scope, exchange: Exchange) -> None:
-    """Cancel this request when its client goes: a callback, not one more task a request."""
+    """Cancel this request when its client disconnects; a callback is cheaper than a task."""
     register = scope.get("extensions", {}).get(ON_DISCONNECT)
     task = asyncio.current_task()
     if register is None or task is None:
@@ -130,7 +130,7 @@ def _watch(scope: Scope, exchange: Exchange) -> None:
 
 
 def _forgive(exchange: Exchange) -> None:
-    """The cancellation was ours: the task ends as if nothing had happened."""
+    """End the task normally after our own cancellation."""
     exchange.status = ClientGone.status
     task = asyncio.current_task()
     if task is not None:

@@ -36,7 +36,7 @@ def _encodable(text: str) -> str:
 
 
 class PlainFormatter(logging.Formatter):
-    """Time, level where it matters, message; tracebacks below."""
+    """Time, level if it is not INFO, message; tracebacks below."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
@@ -67,5 +67,5 @@ def configure(level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("modelbundle.runtime").setLevel(level.upper())
-    # Its warnings are about what clients send: 400s that stand in the access log.
+    # Its warnings are about invalid requests, which the access log shows as 400.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)

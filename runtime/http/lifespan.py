@@ -8,10 +8,10 @@ from .request.exchange import Receive, Send
 
 
 async def live(life: AbstractAsyncContextManager[Any], receive: Receive, send: Send) -> None:
-    """Enter `life` at startup, leave it at shutdown, and report how each went.
+    """Enter `life` at startup, exit it at shutdown, and report both results.
 
     Raises:
-        BaseException: what `life` raises, after the server has been told.
+        BaseException: from `life`, after it was reported to the server.
     """
     await receive()
     has_begun = False

@@ -20,7 +20,7 @@ VERSION = "3.1.0"
 Json = dict[str, Any]
 
 EXTENSION = "x-modelbundle"
-"""What a client wants to know that JSON Schema has no words for: dtypes, shapes, layouts."""
+"""Extensions for what JSON Schema cannot express: dtypes, shapes, layouts."""
 
 _ERRORS = {
     "400": "The body is not what its content type says.",
@@ -132,7 +132,7 @@ def _model_answers(signature: Signature, samples: Samples | None, formats: Colle
 
 
 def _content(kind: str, body: Json) -> Json:
-    """Only JSON has a schema of its own."""
+    """The content of each media type; only JSON has a schema."""
     return body if kind == JSON else {"schema": _FORM if kind == MULTIPART else _BINARY}
 
 
@@ -157,7 +157,7 @@ def _service_content(side: Mapping[str, Any], formats: Collection[str], *, is_an
     kinds = list(side.get("media") or [JSON])
     schema = side.get("schema", {})
     body = {"schema": dict(schema) if is_answer else of_some_rows(schema)}
-    if NPZ in kinds:  # rows, which may come in any format
+    if NPZ in kinds:  # rows, in any of the formats
         tables = [name for name in formats if name != "image"]
         kinds += of_formats(tables, is_answer=is_answer)
     content = {kind: _content(kind, body) for kind in kinds}
@@ -181,7 +181,7 @@ def _service_form(side: Mapping[str, Any], schema: Json) -> Json:
 
 
 def _part(schema: Json) -> Json:
-    """One field: bytes stand in a part as they are, not in base64; a list of none is no part."""
+    """The schema of a form field: bytes are raw instead of base64; an empty list has no part."""
     if any("contentEncoding" in each for each in schema.get("anyOf", ())):
         return _BINARY
     if schema.get("type") != "array":
@@ -191,7 +191,7 @@ def _part(schema: Json) -> Json:
 
 
 def _needs_body(side: Mapping[str, Any]) -> bool:
-    """Whether nothing at all is refused: no bytes are bytes, too."""
+    """Whether an empty body is refused; an argument of bytes may be empty."""
     schema = side.get("schema", {})
     is_empty = schema.get("type") == "object" and not schema.get("properties")
     return side.get("kind") != "bytes" and not is_empty

@@ -27,7 +27,7 @@ def site(shown: Shown, predictions: Iterable[str]) -> Starlette:
 
 
 def _explained(request: Request, error: Exception, routes: str) -> Response:
-    """A 404 that says what there is, and a 405 that says what would be right."""
+    """A 404 that lists the routes, and a 405 that names the right method."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = error.headers if isinstance(error, HTTPException) else None
     path = printable(request.url.path)
@@ -41,5 +41,5 @@ def _explained(request: Request, error: Exception, routes: str) -> Response:
 
 
 async def _conceal(_: Request, __: Exception) -> Response:
-    """The traceback goes to the log; the client learns that it exists."""
+    """Log the traceback; the client only gets a 500."""
     return JSONResponse({"error": "The server failed."}, 500)

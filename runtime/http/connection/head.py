@@ -30,7 +30,7 @@ class Head:
     version: str
 
     def check(self, limits: LimitSettings, *, is_long: bool, is_upgrade: bool) -> None:
-        """Refuse what is too much, and what another server on the way could read otherwise.
+        """Refuse heads above the limits, and those that a proxy could parse differently.
 
         `is_long` says that the size is worth being counted, `is_upgrade` what the parser thinks.
 

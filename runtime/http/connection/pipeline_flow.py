@@ -16,14 +16,14 @@ Waiting = deque[tuple[RequestResponseCycle, ASGI3Application]]
 class PipelineFlow(FlowControl):
     """uvicorn's flow control, with a limit on the requests that wait on a connection.
 
-    uvicorn reads on whenever an application asks for its body. That has come already where further
-    requests wait behind it, and each time another buffer full of requests was read.
+    uvicorn resumes reading whenever an application asks for a body. With pipelined requests, the
+    body has arrived before, and each time another buffer full of requests would be read.
     """
 
     def __init__(self, transport: asyncio.Transport, waiting: Waiting) -> None:
         super().__init__(transport)
         self._waiting = waiting
-        self.kept = b""  # what has come, and is not parsed while too many requests wait
+        self.kept = b""  # received data that is not parsed while too many requests wait
 
     @property
     def is_full(self) -> bool:
@@ -35,17 +35,17 @@ class PipelineFlow(FlowControl):
         return sum(len(cycle.body) for cycle, _ in self._waiting)
 
     def keep(self, data: bytes) -> None:
-        """Keep `data` instead of parsing it, and read nothing more meanwhile."""
+        """Keep `data` unparsed, and pause reading."""
         self.kept = data
         self.pause_reading()
 
     def give(self) -> bytes:
-        """What was kept, to be parsed now."""
+        """Return the kept data."""
         data, self.kept = self.kept, b""
         return data
 
     def resume_reading(self) -> None:
-        """Read on, unless too much is there already."""
+        """Resume reading, unless data is kept."""
         if not (self.kept or self.is_full):
             super().resume_reading()
 

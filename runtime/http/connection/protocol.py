@@ -1,7 +1,7 @@
 """LimitedProtocol: uvicorn's httptools protocol, with deadlines and limits.
 
-uvicorn never cuts a client that sends one byte a minute, nor one that never stops sending headers,
-and takes requests without Host; `LimitSettings` says what is allowed here.
+uvicorn has no time limit for headers and bodies, no limit of the number of headers, and accepts
+requests without Host; the limits here are those of `LimitSettings`.
 """
 
 import asyncio
@@ -33,17 +33,17 @@ log = logging.getLogger(__name__)
 
 _KEPT = (b"connection", b"keep-alive")
 _CLOSING = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
-SLOWEST = 1 << 16  # bytes a second; a body that comes faster than this is not cut
+SLOWEST = 1 << 16  # bytes per second; a body that arrives faster is never cut
 
 
 class LimitedProtocol(HttpToolsProtocol):
     """One connection: absolute deadlines for headers and body, few headers, exactly one Host.
 
-    `limited` makes the class for one server out of this one.
+    `limited` creates the subclass for one server.
     """
 
-    # What uvicorn keeps for a connection is a dict of 28 keys. Beyond 30, Python's would no longer
-    # share them with each other: a kilobyte more, and slower to look into.
+    # uvicorn's attributes of a connection are a dict of 28 keys. Beyond 30, Python no longer shares
+    # the keys between connections: a kilobyte more for each, and slower access.
     __slots__ = (
         "_answering",
         "_body",
@@ -78,23 +78,23 @@ class LimitedProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._deadline: asyncio.TimerHandle | None = None  # for what is being received
-        self._is_spared = False  # it is past its deadline, and what came in time is read first
-        self._patience: asyncio.TimerHandle | None = None  # with a client that does not read
+        self._deadline: asyncio.TimerHandle | None = None  # of the headers or of the body
+        self._is_spared = False  # past its deadline; data that arrived in time is read first
+        self._patience: asyncio.TimerHandle | None = None  # for a client that does not read
         self._refusal: RefusedHead | None = None
-        self._farewell = b""  # what is said last, once all else is answered
+        self._farewell = b""  # the last answer, written after those of earlier requests
         self._leave: Callable[[], object] | None = None
         self._extensions = {ON_DISCONNECT: self._on_disconnect}
         self._is_receiving = False  # between the first byte of a request and its last
         self._is_in_body = False
-        self._is_deaf = False  # the connection ends with the answer that is under way
-        self._head = 0  # bytes of headers that came in earlier pieces
-        self._ends_line = False  # the last of those pieces
+        self._is_deaf = False  # no more requests are read on this connection
+        self._head = 0  # bytes of the headers in earlier pieces
+        self._ends_line = False  # whether the last of those pieces ends with a line end
         self._piece = 0  # bytes of the piece that is being parsed
-        self._body = 0  # bytes of the body, without what only frames it
+        self._body = 0  # bytes of the body without its chunk framing
         self._body_began = 0.0  # on the loop's clock
-        self._frame = 0  # bytes in a row that only framed the body
-        self._has_come = False  # a request has, whole, in the piece that is being parsed
+        self._frame = 0  # consecutive bytes that were only framing
+        self._has_come = False  # a request has ended in the piece that is being parsed
         self._answering: RequestResponseCycle | None = None
 
     # --- the connection ---
@@ -109,7 +109,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """The connection is closed: stop its timers, and call the handler of the disconnect."""
         self._disarm()
         self._stop_patience()
-        self._unset_keepalive_if_required()  # which would keep all of this for more than a minute
+        self._unset_keepalive_if_required()  # else its timer keeps this object alive
         self.backlog.forget(self.transport)
         leave, self._leave = self._leave, None
         super().connection_lost(exc)
@@ -118,7 +118,7 @@ class LimitedProtocol(HttpToolsProtocol):
             leave()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has come, as far as so many requests may wait, and keep the rest as bytes."""
+        """Parse the data, up to the limit of pipelined requests, and keep the rest as bytes."""
         start, size = 0, len(data)
         while start < size and not self._is_deaf and not self.transport.is_closing():
             if self.flow.is_full:
@@ -128,7 +128,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._parse_piece(data[begin:start])
 
     def _parse_piece(self, data: bytes) -> None:
-        """Parse a piece, and hold the client to its deadline only where more must come."""
+        """Parse a piece, and set the deadline if a request is incomplete."""
         if not self._is_in_body and data.find(b"pgrade", 0, self.limits.max_header_bytes) >= 0:
             data = without_upgrade(data, begins_line=self._ends_line)
         self._piece = len(data)
@@ -141,7 +141,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._rest()
             return
         if not self._is_in_body:
-            self._head += 0 if self._has_come else self._piece  # which began with another request
+            self._head += 0 if self._has_come else self._piece  # unless a request ended in it
             self._ends_line = data.endswith(b"\n")
             if self._head > self.limits.max_header_bytes:
                 self._reject(431, "The headers are too large.")
@@ -162,9 +162,9 @@ class LimitedProtocol(HttpToolsProtocol):
             self._arm()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close what has been idle for long, unless a request lies there that came in time.
+        """Close an idle connection, unless a request is unread that arrived in time.
 
-        It is no excuse where nothing is read because the client does not read either.
+        Unread data does not count while reading is paused because the client does not read.
         """
         if has_unread(self.transport) and not self.flow.read_paused:
             handle = self.loop.call_later(SOON, self.timeout_keep_alive_handler)
@@ -173,7 +173,7 @@ class LimitedProtocol(HttpToolsProtocol):
             super().timeout_keep_alive_handler()
 
     def hurry(self, seconds: float) -> None:
-        """Be idle for no longer than this from now on."""
+        """Limit the keep-alive timeout from now on."""
         self.timeout_keep_alive = min(self.timeout_keep_alive, seconds)  # type: ignore[assignment]
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
@@ -181,7 +181,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = handle
 
     def pause_writing(self) -> None:
-        """Give a client that does not read as long as one that does not write."""
+        """Start the deadline of a client that does not read its answers."""
         super().pause_writing()
         self.backlog.note(self.transport)
         if self._patience is None:
@@ -189,7 +189,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._patience = self.loop.call_later(seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """Stop that deadline."""
         super().resume_writing()
         self.backlog.forget(self.transport)
         self._stop_patience()
@@ -197,7 +197,7 @@ class LimitedProtocol(HttpToolsProtocol):
     # --- the parser's callbacks ---
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """Reset the counters of a request."""
         super().on_message_begin()
         self._is_receiving = True
         self._is_in_body = False
@@ -205,25 +205,25 @@ class LimitedProtocol(HttpToolsProtocol):
         self._ends_line = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header; a trailer would stand among the headers as if it had come in time."""
+        """Add a header; trailers are dropped, because they would look like headers."""
         if not self._is_in_body:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Check what no application will."""
+        """Check the headers, and start the request."""
         self._check_head()
         self._begin_cycle()
 
     def _begin_body(self) -> None:
         self._is_in_body = True
         self._body_began = self.loop.time()
-        self._disarm()  # the body has a deadline of its own
+        self._disarm()  # the body gets a deadline of its own
 
     def _begin_cycle(self) -> None:
         self._begin_body()
         super().on_headers_complete()
         if self.pipeline:
-            self._read_on()  # uvicorn does not, and would not see the client leave
+            self._read_on()  # to notice a disconnect
         else:
             self._answering = self.cycle
         self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
@@ -236,22 +236,22 @@ class LimitedProtocol(HttpToolsProtocol):
             self.cycle.default_headers = [*self.cycle.default_headers, _KEPT]
 
     def keeps_old(self) -> bool:
-        """Whether a client of HTTP/1.0 wishes to go on: `ab -k` does, and waits to be told so."""
+        """Whether an HTTP/1.0 client asks for keep-alive, as `ab -k` does; it expects a header."""
         return bool(self.parser.get_http_version() == "1.0" and self.parser.should_keep_alive())
 
     def on_body(self, body: bytes) -> None:
-        """A part of the body."""
+        """Receive a part of the body."""
         self._body += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """A request has come in whole."""
+        """Handle the end of a request."""
         self._end_body()
         super().on_message_complete()
-        self._read_on()  # perhaps nothing more comes, except that the client leaves
+        self._read_on()  # to notice when the client disconnects
 
     def _read_on(self) -> None:
-        """Read what comes next, unless the client does not read, or many of its requests wait."""
+        """Resume reading, unless the client does not read or many of its requests wait."""
         if self.flow.kept:
             self.loop.call_soon(self._parse_kept)
         elif not (self.flow.write_paused or self.transport.is_closing()):
@@ -265,7 +265,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def _end_body(self) -> None:
         self._is_receiving = self._is_in_body = False
         self._has_come = True
-        self._disarm()  # also where nothing may follow, and nobody looks at what came any more
+        self._disarm()  # also if no more requests are read
 
     def on_response_complete(self) -> None:
         """The answer is complete: forget the handler of the disconnect."""
@@ -274,10 +274,10 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._farewell and not self.pipeline and not self.transport.is_closing():
             self._leave_with_it()
         super().on_response_complete()
-        self._read_on()  # one fewer waits
+        self._read_on()  # there is room for another request
 
     def _forget(self) -> None:
-        """Give up the current request and all pipelined ones, as no answer can be read."""
+        """Give up all requests, because the client has gone."""
         for cycle in (self._answering, *(cycle for cycle, _ in self.pipeline)):
             if cycle is not None:
                 cycle.disconnected = True
@@ -293,10 +293,10 @@ class LimitedProtocol(HttpToolsProtocol):
         try:
             head.check(self.limits, is_long=is_long, is_upgrade=self.parser.should_upgrade())
             self.url = origin_form(self.url)
-            if head.version == "1.0":  # whose clients know no answer but the last
+            if head.version == "1.0":  # HTTP/1.0 has no interim answers
                 self.expect_100_continue = False
         except RefusedHead as refusal:
-            # The parser wraps what its callbacks raise, so the reason waits here.
+            # The parser wraps exceptions of its callbacks, so the refusal is kept here.
             self._refusal = refusal
             raise
 
@@ -324,7 +324,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._is_spared = True
             self._deadline = self.loop.call_later(SOON, self._expire)
             return
-        if not self._is_receiving or self._is_answered():  # never said a word, or was refused
+        if not self._is_receiving or self._is_answered():  # no request has begun, or it was refused
             self.transport.close()
         elif self._is_in_body and self._is_fast_enough():
             self._arm()
@@ -332,7 +332,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._reject(408, "The request took too long to arrive.")
 
     def _is_answered(self) -> bool:
-        """Whether the body that still comes is only thrown away."""
+        """Whether the request was answered before its body was received."""
         return self._is_in_body and self.cycle.response_complete
 
     def _is_fast_enough(self) -> bool:
@@ -342,7 +342,7 @@ class LimitedProtocol(HttpToolsProtocol):
     # --- refusals ---
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what cannot be parsed."""
+        """Answer a request that cannot be parsed."""
         refusal, self._refusal = self._refusal, None
         error = sys.exception()
         if refusal is not None:
@@ -354,7 +354,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._reject(400, msg)
 
     def _reject(self, status: int, detail: str) -> None:
-        """Answer with an error and close; but first come the answers to earlier requests."""
+        """Answer with an error and close, after the answers to earlier requests."""
         self._is_deaf = True
         self._disarm()
         cycle = self.cycle
@@ -372,8 +372,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._leave_with_it()
 
     def _is_behind(self, cycle: RequestResponseCycle) -> bool:
-        """Whether earlier requests than the one that is refused wait for their answers."""
-        if cycle.more_body and self.pipeline:  # it has not been begun, and will not be
+        """Whether earlier requests wait for their answers before this one can be refused."""
+        if cycle.more_body and self.pipeline:  # its handler has not been started
             self.pipeline.popleft()
             return True
         return not cycle.more_body
@@ -384,14 +384,14 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 def _is_ours(error: BaseException | None) -> bool:
-    """Whether a parser gave up because of what we do, and not because of what it read."""
+    """Whether a parser stopped because of an error in our callbacks."""
     return isinstance(error, httptools.HttpParserCallbackError) and not isinstance(
         error.__context__, httptools.HttpParserError
     )
 
 
 def limited(shared: SharedState, is_draining: Callable[[], bool]) -> type[LimitedProtocol]:
-    """The protocol class for a server with this state; uvicorn wants a class."""
+    """The protocol class for a server; uvicorn expects a class."""
     attributes = {
         "limits": shared.settings.limits,
         "backlog": shared.backlog,

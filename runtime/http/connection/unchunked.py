@@ -12,7 +12,7 @@ class Unchunked:
         self._cycle = cycle
         self._send = cycle.send
         self._kept = kept  # the header that promised more on this connection
-        self._is_open = False  # how long the body is nobody has said
+        self._is_open = False  # the length of the body is unknown
 
     async def __call__(self, message: Any) -> None:
         """As ASGI's."""

@@ -1,12 +1,12 @@
-"""Unread: detects data that a client has sent in time and a busy process has not read yet.
+"""Unread: detects data that has arrived in time and was not read by a busy process.
 
-A loop that was kept from running calls what is due before it reads what has come.
+A blocked event loop calls due timers before it reads sockets.
 """
 
 import asyncio
 import select
 
-SOON = 0.01  # seconds, in which a loop that runs reads what is there
+SOON = 0.01  # seconds in which a running loop reads available data
 
 
 def has_unread(transport: asyncio.Transport) -> bool:

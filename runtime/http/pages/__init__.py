@@ -18,7 +18,7 @@ PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Shown(Protocol):
-    """What the pages need of the application."""
+    """The part of the application that the pages show."""
 
     @property
     def reason(self) -> str | None:
@@ -82,7 +82,7 @@ def _page(name: str, shown: Shown) -> Callable[[Request], Awaitable[Response]]:
 
 @cache
 def _template(name: str) -> tuple[str, str, dict[str, str]]:
-    """What comes before and after the document, and headers that allow just this page."""
+    """The page around the document, and headers that allow only its own scripts."""
     style, page = _read("style.css"), _read("page.html")
     script = _read("element.js") + _read(f"{name}.js")
     before, _, after = page.partition("{{document}}")
@@ -105,7 +105,7 @@ def _hash(text: str) -> str:
 
 
 def _embedded(value: Any) -> str:
-    """JSON that stays JSON inside a script element, whatever its strings say."""
+    """JSON, escaped for a script element."""
     text = json.dumps(value, ensure_ascii=True)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

@@ -43,12 +43,12 @@ class Body:
         self.claimed = 0
 
     async def read(self, receive: Receive, content_length: bytes | None) -> bytes:
-        """All of it.
+        """Read the whole body.
 
         Raises:
-            PayloadTooLarge: before a byte is read where Content-Length says so, else at the limit.
+            PayloadTooLarge: at once if Content-Length is too large, else at the limit.
             Overloaded: when too many others are being received.
-            ClientGone: when the client left, or was cut, before the end.
+            ClientGone: when the client disconnected before the end.
         """
         if content_length is not None:
             self._check(_length(content_length))
@@ -84,13 +84,13 @@ class Body:
         self._claim(total)
 
     def release(self) -> None:
-        """Give back what was claimed."""
+        """Release the reserved bytes of the budget."""
         self._budget.give(self.claimed)
         self.claimed = 0
 
     def _claim(self, total: int) -> None:
-        # Only what is there: announced bytes take no memory, and nobody may keep others out by
-        # announcing what never comes.
+        # Only received bytes are counted, so that no client can block others by announcing a large
+        # body that it never sends.
         self._check(total)
         if total > self.claimed:
             self._budget.take(total - self.claimed)
@@ -102,7 +102,7 @@ class Body:
 
 
 def beyond() -> Overloaded:
-    """What is said where there is no room for a body."""
+    """The error when the budget has no room for a body."""
     return Overloaded("Too many bytes are being received; try again.", retry_after=1)
 
 

@@ -12,15 +12,15 @@ _AT_ONCE = 1 << 16  # bytes that are inflated, or deflated, before others have t
 _PIECE = 1 << 12  # bytes of a body that are looked at
 _CODINGS = 4  # one over another
 _MEMBERS = 16  # gzip files in one body, and one more for each
-_MEMBER = 1 << 10  # bytes that it may become; each costs what inflating so much does
-_WORTH = 1 << 10  # bytes below which nothing is gained
+_MEMBER = 1 << 10  # bytes of output that allow one more member
+_WORTH = 1 << 10  # bytes; smaller bodies are not compressed
 _LEVEL = 1  # tensors hardly become smaller by more
 _GZIP = 16 + zlib.MAX_WBITS
 _ZLIB_METHOD = 8
 _WINDOWS = {b"gzip": _GZIP, b"x-gzip": _GZIP, b"deflate": zlib.MAX_WBITS}
 _BITS = {b"gzip": _GZIP, b"deflate": zlib.MAX_WBITS}
 
-_turn = asyncio.Lock()  # what is being inflated has no place in any budget yet: one at a time
+_turn = asyncio.Lock()  # the budget does not count inflated bytes: one body at a time
 
 
 async def read_plain(exchange: Exchange, body: Body, receive: Receive) -> bytes:
@@ -41,9 +41,9 @@ async def read_plain(exchange: Exchange, body: Body, receive: Receive) -> bytes:
 
 
 async def inflated(body: bytes, coding: bytes, limit: int) -> bytes:
-    """`body` as it was before it was compressed; `coding` is a Content-Encoding.
+    """Decompress `body`; `coding` is the Content-Encoding.
 
-    What was compressed last is named last.
+    Codings are listed in the order in which they were applied.
 
     Raises:
         UnsupportedMediaType: for any other than gzip, deflate and identity, or too many of them.
@@ -74,10 +74,10 @@ async def _inflated(body: bytes, name: bytes, limit: int) -> bytes:
 
 
 async def deflated(body: bytes, accepted: bytes) -> tuple[bytes, bytes] | None:
-    """`body` compressed and its coding, where a client asks for exactly one that is known.
+    """Compress `body` if the client asks for exactly one known coding; returns it with its coding.
 
-    Libraries say `gzip, deflate` whether anybody wants it or not; to compress numbers for them
-    would take longer than to send them.
+    Many libraries send `gzip, deflate` by default; compressing numbers for them would take longer
+    than sending them.
     """
     coding = accepted.strip().lower()
     if not is_coding(coding) or len(body) < _WORTH:
@@ -88,7 +88,7 @@ async def deflated(body: bytes, accepted: bytes) -> tuple[bytes, bytes] | None:
 
 
 def is_coding(accepted: bytes) -> bool:
-    """Whether `Accept-Encoding` asks for exactly one that is known."""
+    """Whether `Accept-Encoding` names exactly one known coding."""
     return accepted.strip().lower() in _BITS
 
 
@@ -98,7 +98,7 @@ def _deflate(body: bytes, window: int) -> bytes:
 
 
 def _is_zlib(body: bytes) -> bool:
-    """Whether it begins as RFC 1950 says."""
+    """Whether it begins with a zlib header (RFC 1950)."""
     start = int.from_bytes(body[:2])
     return len(body) > 1 and body[0] & 15 == _ZLIB_METHOD and not start % 31
 
@@ -108,7 +108,7 @@ class _Inflater:
 
     def __init__(self, body: bytes, window: int, limit: int) -> None:
         self._body = memoryview(body)
-        self._at = 0  # how much of it was taken
+        self._at = 0  # bytes that were consumed
         self._window = window
         self._limit = limit
         self._members = _MEMBERS + limit // _MEMBER
@@ -138,7 +138,7 @@ class _Inflater:
         return False
 
     def _part(self, room: int) -> bytes:
-        # A little at a time: what is behind a member would be copied with each of thousands.
+        # In small pieces, because the rest after each member is copied, and there may be thousands.
         piece = self._body[self._at : self._at + _PIECE]
         try:
             part = self._stream.decompress(piece, room)
@@ -160,5 +160,5 @@ class _Inflater:
             pass
 
     def whole(self) -> bytes:
-        """All that came of it."""
+        """The whole output."""
         return b"".join(self._parts)

@@ -26,13 +26,13 @@ Send = Callable[[Message], Awaitable[None]]
 
 def refusal(error: RequestError, headers: Headers = ()) -> Reply:
     """The answer of the bundle's own routes to `error`."""
-    # Whatever a client sent may stand in it: half a surrogate pair, a terminal's commands.
+    # It may contain anything that a client sent: half a surrogate pair, terminal sequences.
     body = orjson.dumps({"error": printable(error.detail)})
     return Reply(body, error.status, headers=(*headers, *retry_after(error)))
 
 
 class Named(Protocol):
-    """What a request is called."""
+    """The names of a request in the log."""
 
     id: bytes
     trace: TraceContext | None
@@ -47,9 +47,9 @@ def named(request: Named) -> dict[str, str]:
 
 
 class Exchange:
-    """What is known of one request while it is answered, and after.
+    """The state of one request and its answer, for the log and the metrics.
 
-    `id` is the client's own X-Request-Id where that is a sane one, else a new one.
+    `id` is the client's own X-Request-Id if that is valid, else a new one.
     """
 
     __slots__ = (
@@ -68,7 +68,7 @@ class Exchange:
         self.trace: TraceContext | None = own.trace
         self.method: str = scope["method"]
         self.path: str = scope["path"]
-        self.route = ""  # path of the prediction route, where it is one
+        self.route = ""  # path of the prediction route, or ""
         self.status = 0
         self.rows = 0
         self.received = 0  # bytes of the body
@@ -98,7 +98,7 @@ class Exchange:
             (b"x-request-id", self.id),
             *reply.headers,
         ]
-        async with aclosing(parts):  # when its client leaves, not when somebody collects it
+        async with aclosing(parts):  # when the client disconnects, not at garbage collection
             await send({"type": "http.response.start", "status": reply.status, "headers": headers})
             async for part in parts:
                 self.sent += len(part)

@@ -1,4 +1,4 @@
-"""Headers that mean something to a prediction, read alike by the fast path and ASGI."""
+"""Headers of predictions, parsed in the same way by the fast path and ASGI."""
 
 import math
 import re
@@ -32,15 +32,15 @@ def content_coding(
 
 
 def is_plain(coding: bytes | None) -> bool:
-    """Whether a body is as it is, by its Content-Encoding."""
+    """Whether a body is uncompressed, according to its Content-Encoding."""
     return coding is None or coding.strip().lower() == b"identity"
 
 
 def seconds_allowed(header: bytes | None, most: float) -> float:
-    """Time that a request has: `most`, the server's, or less where X-Request-Timeout says so.
+    """The time limit of a request in seconds: `most`, or less with X-Request-Timeout.
 
     Raises:
-        BadPayload: when it is no number above 0.
+        BadPayload: when it is not a number above 0.
     """
     if header is None:
         return most

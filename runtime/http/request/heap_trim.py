@@ -11,10 +11,10 @@ _AFTER = 1.0  # seconds; many bodies that end together are one occasion
 
 
 class HeapTrim:
-    """Returns what the allocator keeps for later to the system, once in a while.
+    """Returns free memory of the allocator to the system, once in a while.
 
-    Bodies come in thousands of pieces, between which other things lie: without being told to, the
-    allocator would keep hundreds of MiB for as long as the server runs.
+    Bodies arrive in thousands of pieces, with other objects in between, so the allocator would
+    keep hundreds of MiB for as long as the server runs.
     """
 
     __slots__ = ("_is_due", "_trim")
@@ -24,10 +24,10 @@ class HeapTrim:
         self._is_due = False
 
     def keep_little(self) -> None:
-        """Let go of whatever is large as soon as it is free: for a process without a model.
+        """Free large blocks at once: for a process without a model.
 
-        Not of bodies below a megabyte, which are written again and again to the same pages: for
-        fresh ones, which the kernel has to clear, they would take twice the time.
+        Blocks below a megabyte are kept, because they are used again and again: new pages, which
+        the kernel has to clear, would take twice the time.
         """
         if self._trim is not None:
             library = ctypes.CDLL(None)
@@ -42,5 +42,5 @@ class HeapTrim:
 
     def _begin(self) -> None:
         self._is_due = False
-        # It takes milliseconds, in which the lock of the interpreter is free.
+        # It takes milliseconds, without holding the GIL.
         threading.Thread(target=self._trim, args=(0,), daemon=True).start()

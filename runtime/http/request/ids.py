@@ -1,4 +1,4 @@
-"""Ids: random ids for requests that came without one."""
+"""Ids: random ids for requests without one."""
 
 import os
 
@@ -7,7 +7,7 @@ _BUFFERED = 256
 
 
 class Ids:
-    """Sixteen random hexadecimal digits each; the kernel is asked for many at a time."""
+    """Sixteen random hexadecimal digits each; made from larger reads of random bytes."""
 
     __slots__ = ("_digits", "_next")
 

@@ -11,7 +11,7 @@ _DIGITS = {b"%d" % priority: priority for priority in range(LEAST + 1)}
 
 
 class QueueHeaders:
-    """What the headers and the address of a request say about its place in the queue."""
+    """The priority and the client of a request, from its headers and address."""
 
     __slots__ = ("_header", "_priorities", "is_by_address")
 
@@ -22,10 +22,10 @@ class QueueHeaders:
         self._header = header.encode() if header is not None else None
 
     def priority(self, headers: Mapping[bytes, bytes]) -> int:
-        """0 for the most urgent to 3; X-Priority, where that counts.
+        """X-Priority, from 0 (most urgent) to 3; the default if priorities are off.
 
         Raises:
-            BadPayload: when it is anything else.
+            BadPayload: for any other value.
         """
         said = headers.get(b"x-priority") if self._priorities else None
         if said is None:
@@ -36,7 +36,7 @@ class QueueHeaders:
         return priority
 
     def client(self, headers: Mapping[bytes, bytes], address: str | None) -> Hashable:
-        """Whose share a request counts against; those of which nothing is known are one client."""
+        """The client whose share a request counts against; unknown ones are one client."""
         if self._header is not None:
             return headers.get(self._header)
         return address if self.is_by_address else None

@@ -1,4 +1,4 @@
-"""Timing: where the time of a request went, for clients that send `X-Timing: 1`.
+"""Timing: the parts of a request's latency, for clients that send `X-Timing: 1`.
 
 `X-Batch-Size` is the number of rows in its batch, `Server-Timing` has milliseconds:
 
@@ -21,7 +21,7 @@ _TOTAL = b"total;dur=%.3f"
 
 
 def is_asked(settings: ServeSettings, said: Mapping[bytes, bytes]) -> bool:
-    """Whether the answer to a request with these headers says it."""
+    """Whether a request with these headers asks for it."""
     if settings.timing == "request":
         return said.get(b"x-timing") == b"1"
     return settings.timing == "always"
