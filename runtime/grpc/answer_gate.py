@@ -16,11 +16,11 @@ class AnswerGate:
 
     @property
     def is_closed(self) -> bool:
-        """Whether answers have to wait; who asks before each answer pays nothing for a task."""
+        """Whether answers must wait; checking it first is cheaper than awaiting `open`."""
         return self._opened is not None
 
     def close(self) -> None:
-        """Hold back what is answered from now on."""
+        """Hold answers back from now on."""
         self._opened = self._opened or asyncio.Event()
 
     def open(self) -> None:

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-LARGE = 1 << 16  # bytes of a message whose values become Python objects before they are an array
+LARGE = 1 << 16  # bytes of a message whose values become Python objects first
 MANY = 1 << 14  # of such values in an answer
 
 Result = TypeVar("Result")
 
 
 class BackgroundThread:
-    """Large messages wait for each other, and block nothing else."""
+    """Handles large messages one after the other, in a thread."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()

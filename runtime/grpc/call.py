@@ -18,13 +18,13 @@ _IDS = Ids()
 
 
 class GrpcCall:
-    """A call, while it is answered and after.
+    """A call and its answer.
 
-    `id` is the client's own `x-request-id` where that is a sane one, else a new one;
-    `remaining` is what the client's own deadline left when it began.
+    `id` is the client's own `x-request-id` if that is valid, else a new one;
+    `remaining`: seconds until the client's own deadline when the call began.
     """
 
-    method = "POST"  # as it is on the wire
+    method = "POST"  # the method, as it is transmitted
 
     __slots__ = (
         "address", "began", "headers", "id", "path", "received", "remaining", "request",
@@ -49,10 +49,10 @@ class GrpcCall:
         self.request: Request | None = None  # what waited for a batch, where something did
 
     def inquiry(self, shared: SharedState, queue_headers: QueueHeaders, body: bytes) -> Inquiry:
-        """What dialects know of it.
+        """The call as a request of a dialect.
 
         Raises:
-            BadPayload: for metadata that is not what it should be.
+            BadPayload: for invalid metadata.
         """
         allowed = seconds_allowed(self.headers.get(b"x-request-timeout"), shared.settings.timeout)
         if self.remaining is not None:

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 WINDOW = 64  # messages of one stream that are answered at once
 
 Answer = Callable[[Any, Inquiry], Awaitable[Any]]
-"""From a parsed message to the message that answers it, or None where there is none (left)."""
+"""Answers a parsed message; None if the call has ended."""
 
 Parse = Callable[[bytes], Any]
 """From bytes to a message."""
@@ -79,7 +79,7 @@ class Dispatcher:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing is asked of a call but its message, unless its metadata say more."""
+        """Whether no call needs more than its message, unless its metadata say so."""
         settings = self._shared.settings
         is_ranked = settings.queue.priorities or settings.queue.fairness != "off"
         return self._tracing is None and settings.timing != "always" and not is_ranked
@@ -121,10 +121,10 @@ class Dispatcher:
         raise error  # which `abort` does by itself
 
     async def _answered(self, call: GrpcCall, data: bytes, parse: Parse, answer: Answer) -> bytes:
-        """The answer to one message, which is counted and written down.
+        """Answer one message, with metrics and access log.
 
         Raises:
-            RequestError: and nothing else that a client could see.
+            RequestError: for every error that the client may see.
         """
         self._shared.metrics.began()
         try:
@@ -180,7 +180,7 @@ class Dispatcher:
             call.learn(inquiry)
         return b"" if response is None else bytes(response.SerializeToString())
 
-    # --- messages as they come ---
+    # --- streams ---
 
     def streamed(
         self,
@@ -189,9 +189,9 @@ class Dispatcher:
         failed: Callable[[Any, Refusal], Any] | None,
         reader: Callable[[Parse], Parse] = lambda parse: parse,
     ) -> grpc.RpcMethodHandler:
-        """The handler of a stream whose messages are answered in their order, several at once.
+        """The handler of a stream whose messages are answered in order, several at a time.
 
-        What is said ahead of an answer comes when it is said; `reader` as in `unary`.
+        Interim messages are sent at once; `reader` as in `unary`.
 
         `failed` makes the message that tells of an error, given the request where it was readable:
         one bad message does not end a stream. Without it, an error does.
@@ -216,7 +216,7 @@ class Dispatcher:
 
         async def handle(messages: AsyncIterator[bytes], context: Any) -> None:
             first = self._call(path, route, context)
-            turn = asyncio.Lock()  # one message after the other, whoever's it is
+            turn = asyncio.Lock()  # the messages of all calls, one after the other
 
             async def write(data: bytes) -> None:
                 async with turn:
@@ -239,7 +239,7 @@ class Dispatcher:
         return call
 
     def _metadata(self, call: GrpcCall) -> Metadata:
-        """The id of the call, and where its time went for a client that asks."""
+        """The id of the call, and the timing for a client that asks for it."""
         named_by: Metadata = (("x-request-id", call.id.decode()),)
         if not timing.is_asked(self._shared.settings, call.headers):
             return named_by

@@ -39,13 +39,13 @@ log = logging.getLogger(__name__)
 LAME_DUCK = 0.4  # seconds in which load balancers and clients learn of the shutdown
 QUEUE_DRAIN = 0.1  # seconds for connections in the accept queue
 GOAWAY_TIME = 0.02  # seconds between GOAWAY and the last answers
-LOOKS = 50  # of as long, in which a busy process has to take them in
-_LEAST_PING = 10_000  # milliseconds between two pings of a client that has nothing to say
+LOOKS = 50  # checks in that time, in which a busy process has to accept connections
+_LEAST_PING = 10_000  # milliseconds between two pings of an idle client
 
 
 @dataclass(frozen=True, slots=True)
 class GrpcEndpoint:
-    """Where it listens; all processes of a server share the port."""
+    """The address of gRPC; all processes of a server share the port."""
 
     host: str
     port: int
@@ -89,10 +89,10 @@ class Front:
         self._server: Any = None
 
     async def listen(self) -> None:
-        """Take connections.
+        """Accept connections.
 
         Raises:
-            BundleError: when the port is taken, or the certificate is none.
+            BundleError: when the port is taken, or the certificate is invalid.
         """
         if self._server is not None:
             return
@@ -110,7 +110,7 @@ class Front:
         self._server = server
 
     async def hang_up(self) -> None:
-        """Take no connections, and give up those that there are: others answer, or will."""
+        """Close the port and all connections, because other processes answer."""
         server, self._server = self._server, None
         if server is not None:
             await server.stop(None)
@@ -118,10 +118,10 @@ class Front:
     async def finish(
         self, grace: float, quiet: Callable[[int], None], is_awaited: Callable[[int], bool]
     ) -> None:
-        """Answer what has come and what is on its way, within `grace` seconds, then end.
+        """Answer all calls within `grace` seconds, including those in transit, then end.
 
-        `quiet` has the kernel turn newcomers away at a port, `is_awaited` tells whether somebody
-        there has not been let in yet.
+        quiet       makes the kernel drop new connections to a port
+        is_awaited  whether connections to a port wait to be accepted
         """
         server, self._server = self._server, None
         if server is None:

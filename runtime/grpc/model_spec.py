@@ -37,10 +37,10 @@ class ModelSpecs:
         return label is not None or names_one(version, self._catalog.number(served))
 
     def method(self, spec: Any, prefers: str = "") -> Served:
-        """The method that `signature_name` means; the one that a call `prefers` where it is left.
+        """The method that `signature_name` names; if it is empty, the one that the call `prefers`.
 
         Raises:
-            InvalidInput: for a signature that there is not.
+            InvalidInput: when there is no such signature.
             UnknownModel: when there is no such model.
         """
         served, name = self.model(spec), spec.signature_name
@@ -57,7 +57,7 @@ class ModelSpecs:
         return min(self._catalog.number(served), _MOST_VERSION)
 
     def write(self, said: Any, asked: Any, served: Served) -> None:
-        """Say in `said` what was meant by `asked`."""
+        """Write the model, version and signature of a call to `said`."""
         said.name = asked.name
         said.signature_name = asked.signature_name or signature_def.DEFAULT
         said.version.value = self.number(served)

@@ -32,9 +32,9 @@ _RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a client is told of an error.
+    """The status, message and metadata for an error.
 
-    metadata  where coming back can help: `retry-after` in seconds, `grpc-retry-pushback-ms` for
+    metadata  if a retry can help: `retry-after` in seconds, `grpc-retry-pushback-ms` for
               gRPC's own retries, and `google.rpc.RetryInfo`
     """
 
@@ -44,7 +44,7 @@ class Refusal:
 
     @classmethod
     def of(cls, error: RequestError) -> "Refusal":
-        """What is told of `error`."""
+        """The refusal for `error`."""
         code = _CODES.get(error.status, grpc.StatusCode.INTERNAL)
         detail = printable(error.detail)
         if error.retry_after is None:

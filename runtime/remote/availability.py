@@ -6,7 +6,7 @@ from typing import Protocol
 
 from .model_link import ModelLink
 
-TRIES = 2  # processes that die without having become ready, after which nobody waits for the next
+TRIES = 2  # processes that die before they are ready, after which requests do not wait for the next
 
 
 class AvailabilityListener(Protocol):

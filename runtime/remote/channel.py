@@ -10,8 +10,8 @@ from typing import Self
 from .slabs.slab import Slab
 
 END = signal.SIGUSR1
-"""Ends a model process after what it runs. SIGTERM does not: who stops a whole group of processes
-sends that to all of them, and the front still has requests to answer."""
+"""Ends a model process after its current batch. SIGTERM is not used, because a service manager
+sends it to all processes, while the front still has requests to answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,8 @@ from .slabs.note import NotedOutput, with_note
 
 log = logging.getLogger(__name__)
 
-# Bytes that may take as long to read as a loop may be kept waiting, which is 10 ms, where somebody
-# has made them to; nobody else's take a tenth of that.
+# Bytes that take up to 10 ms to decode in the worst case, which is as long as the event loop may
+# be blocked; usual bodies take a tenth of that.
 LARGE = 1 << 16
 _LARGE_CSV = 1 << 15
 _LARGE_NPY = 1 << 19
@@ -59,7 +59,7 @@ class Decoder:
         self._only_foreign = only_foreign
         start = partial(_Process, codecs, plan)
         self._reader = _Post(start, "Large bodies are read by the server itself: %s.")
-        # Whoever is to be told what a model said does not wait for what strangers send.
+        # Answers are encoded in a process of their own, and do not wait for large request bodies.
         self._writer = _Post(start, "Large answers are written by the server itself: %s.")
 
     def takes(self, size: int, content_type: str) -> bool:
@@ -128,7 +128,7 @@ class Decoder:
         try:
             done = await self._writer.done(NotedOutput(method), [(note, output)])
         except ModelDied:
-            return None  # it is written here, for nothing in it could harm anybody
+            return None  # it is encoded here, because outputs are not hostile
         return None if done is None else done[0]
 
     def stop(self) -> None:
@@ -212,7 +212,7 @@ class _Process:
         self._link.start(self._loop, lambda: None)
         self._link.born(1)
         self._waiting: set[asyncio.Future[Any]] = set()
-        # Bodies whose clients have left must not pile up in front of it.
+        # Bodies of clients that have gone must not pile up.
         self._turn = asyncio.Semaphore(1)
         self._guard: asyncio.TimerHandle | None = None  # against a process that hangs
         self._watched = os.pidfd_open(self._child.pid)
@@ -224,7 +224,7 @@ class _Process:
         return self._link.ready is not None
 
     async def done(self, inputs: Inputs | NotedOutput, pieces: list[Any]) -> Any:
-        """The result of one piece of work, after those that were sent before."""
+        """The result of one task, after those that were sent before."""
         await self._turn.acquire()
         if self.is_over:
             self._turn.release()
@@ -237,7 +237,7 @@ class _Process:
         try:
             return await future
         finally:
-            # An error refers to this frame: if that referred to it, nobody would free the body.
+            # The traceback refers to this frame: a reference back would keep the body in memory.
             del future
 
     def _done(self, future: asyncio.Future[Any], output: Any, error: BaseException | None) -> None:
@@ -289,12 +289,12 @@ def _start(channel: Channel, said: bytes) -> "subprocess.Popen[bytes]":
     home = Path(__file__).absolute().parents[3]
     packages = (str(home), os.environ.get("PYTHONPATH"))
     begin = ["-m", _MODULE]
-    if (home / "bundle.json").is_file():  # in a bundle: only what it lists
+    if (home / "bundle.json").is_file():  # in a bundle: only the listed files
         begin = [str(Path(bundle_modules.__file__)), _MODULE, str(home)]
     with os.fdopen(os.memfd_create("codecs"), "w+b") as stdin:
         stdin.write(said)
         stdin.seek(0)
-        # -P: nothing in the directory that we were started in may stand in for a library.
+        # -P: the working directory is not searched for modules.
         return subprocess.Popen(
             [sys.executable, "-P", *begin, *map(str, inherited)],
             stdin=stdin,

@@ -32,7 +32,7 @@ from .slabs.inputs import Batches
 from .slabs.note import without_note
 
 _ROWS = Side("array", (Field("row", "bytes", (None,)),))
-"""Rows of any JSON, as such: to parse them is what the front is spared."""
+"""A marker for rows of any JSON, which are passed on unparsed."""
 
 
 class DecoderTasks:
@@ -46,7 +46,7 @@ class DecoderTasks:
         self._plan = plan
 
     def __call__(self, method: str, given: Any) -> tuple[Any, ...]:
-        """A side, a batch or bytes, and a note where there is one."""
+        """Run one task: a side, a batch or bytes, and an optional note."""
         what, name, content_type = method.split("\n", 2)
         return self._does[what](self, name, content_type, given)
 
@@ -105,7 +105,7 @@ def _said(plan: Plan) -> dict[str, Any]:
 
 
 def heard(data: bytes) -> DecoderTasks:
-    """The codecs and catalog entries that `told` wrote."""
+    """Read the codecs and catalog entries that `told` wrote."""
     known, plan = orjson.loads(data)
     codecs = {
         route: Codec(

@@ -9,7 +9,7 @@ from ..batching.execution.executor import WrongLength
 from ..batching.execution.out_of_memory import is_out_of_memory
 from ..errors import RequestError, raised_elsewhere
 
-_LONGEST = 1 << 13  # characters of a text: all of them fit where there is always room
+_LONGEST = 1 << 13  # characters of a text, so that it always fits into a message
 
 
 class RemoteError(Exception):
@@ -54,7 +54,7 @@ def _like(told: dict[str, Any]) -> Exception:
 
 
 class RemoteWrongLength(WrongLength):
-    """The model answered with more or fewer rows than it was asked for."""
+    """The output has another number of rows than the input."""
 
     def __init__(self, said: str) -> None:
         ValueError.__init__(self, said)

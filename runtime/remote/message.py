@@ -6,19 +6,19 @@ from typing import NamedTuple, Self
 
 import orjson
 
-SIZE = 4096  # bytes, the longest message: what goes beyond a few words stands on the slab
-WHOLE = 1  # flag of RUN: one request as it came, whose answer may have any number of rows
-FORGET = 2  # flag of RUN: layouts that have been described are not known here
+SIZE = 4096  # bytes of the longest message; longer content is on the slab
+WHOLE = 1  # flag of RUN: one request as it is, whose answer may have any number of rows
+FORGET = 2  # flag of RUN: the process does not know the layouts that were described before
 
 _FORMAT = struct.Struct("<BBHIQIIQQQ")
 _unpack = _FORMAT.unpack_from
 
 
 class MessageKind(IntEnum):
-    """What a message says."""
+    """The kind of a message."""
 
     READY = 1  # from the model: it is loaded
-    RUN = 2  # to the model: rows stand on the slab
+    RUN = 2  # to the model: rows are on the slab
     ANSWER = 3  # from the model: so do their answers
     ERROR = 4  # from the model: so does why there are none
 
@@ -56,11 +56,11 @@ class Message(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """What a model process reports once it is loaded.
+    """The report of a model process once it is loaded.
 
-    seconds   that loading took
-    memory    bytes of it that the process holds
-    pid       its process
+    seconds   of loading
+    memory    bytes that the process uses
+    pid       of the process
     """
 
     seconds: float

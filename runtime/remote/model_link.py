@@ -33,7 +33,7 @@ class BatchJob:
     batches: list[Any]
     rows: int  # that the answer must have; 0 where any will do
     done: Done
-    slot: int = -1  # that it stands in, once it is sent
+    slot: int = -1  # its slab, once it is sent
     size: int = 0  # bytes there
     generation: int = 0  # of the process that has it
 
@@ -64,15 +64,15 @@ class ModelLink:
         self.on_change: Callable[[ModelLink], None] = lambda _: None
         self._channel = channel
         self._kill = kill
-        self._killed = -1  # the last generation that we have asked to be ended
-        self._dead = -1  # the last that we know is gone
+        self._killed = -1  # the last generation that was asked to be killed
+        self._dead = -1  # the last generation that has ended
         self._socket = channel.front
         self._free = deque(range(len(channel.slots)))
         self._waiting: deque[BatchJob] = deque()
         self._sent: dict[int, BatchJob] = {}
         self._number = 0
-        self._numbers = Numbers()  # layouts that the process knows of us
-        self._layouts: dict[int, Layout] = {}  # and those that we know of it
+        self._numbers = Numbers()  # layouts that the process knows
+        self._layouts: dict[int, Layout] = {}  # layouts of the process that are known here
         self._flags = 0  # of the next batch
         self._buffer = bytearray(SIZE)
         self._on_ready: list[Callable[[], None]] = []
@@ -210,7 +210,7 @@ class ModelLink:
             )  # fmt: skip
         except Exception as error:  # noqa: BLE001 - the batch is answered with it
             self._free.append(slot)
-            self._numbers = Numbers()  # the process may not have been told of the last one
+            self._numbers = Numbers()  # the process may not know the last layout
             self._fail_soon(job, error)
             return
         self._flags = 0
@@ -229,7 +229,7 @@ class ModelLink:
         self._free.append(job.slot)
         return job
 
-    # --- what the process says ---
+    # --- messages of the process ---
 
     def poll(self) -> None:
         """Handle an answer that has arrived, before the event loop reports it."""
@@ -243,7 +243,7 @@ class ModelLink:
             return
         except OSError:
             size = 0
-        if not size:  # nobody has the other end any more: whoever started us all is gone
+        if not size:  # the process has ended
             self._leave()
             self._end(self.generation, "was left alone")
             return

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-OOM_SCORE = 500  # of 1000: when memory runs out, the kernel takes the model and not the front
+OOM_SCORE = 500  # of 1000: the OOM killer prefers the model to the front
 _STDOUT, _STDERR = 1, 2
 
 
@@ -96,7 +96,7 @@ def load_model(plan: Plan, alias: str, device: str) -> LoadedModel:
 
 
 def _import_ahead(manifest: ModelManifest) -> None:
-    """Import what a built-in adapter needs; others are not asked."""
+    """Import the libraries of a built-in adapter."""
     if registry.is_builtin(manifest.loader):
         imports.ahead(manifest, registry.load(manifest.loader))
 
@@ -105,7 +105,7 @@ def serve_loaded(
     channel: Channel, model: LoadedModel, generation: int, on_ready: Callable[[], None]
 ) -> None:
     """Run a model process with a model that was loaded before the fork."""
-    end_with_parent(signal.SIGKILL)  # whoever waits for an answer is gone then
+    end_with_parent(signal.SIGKILL)  # the front has gone
     process_group.lead()
     ready = Ready(0.0, resident(os.getpid()), os.getpid())
     ModelProcess(channel.for_model(), model.call, generation).serve(ready, on_ready)
@@ -143,7 +143,7 @@ class ModelProcess:
             BrokenModel: when the model fails on what it has answered before.
         """
         signal.signal(END, self._end)
-        signal.signal(signal.SIGTERM, lambda *_: None)  # what it starts would go on ignoring it
+        signal.signal(signal.SIGTERM, lambda *_: None)  # its children would inherit that
         process_group.reset_signals_in_forks()
         try:
             self._socket.send(ready.encode(self._generation))
@@ -181,9 +181,9 @@ class ModelProcess:
             self._canary.answered()
         except BaseException as error:
             if lost_device.is_lost(error):
-                raise  # the next process can answer the rows that were not to blame
+                raise  # the next process can answer the innocent rows
             self._canary.failed(error)
-            self._outputs = self._writer()  # the front may not be told of the last layout
+            self._outputs = self._writer()  # the front may not know the last layout
             number = described = values = rows = 0
             kind, size = MessageKind.ERROR, _write_error(slot.outputs, error)
         output = None
@@ -248,9 +248,9 @@ def prepare() -> None:
     """Prepare a forked process: stack dumps, signals, stdout, and its OOM score."""
     crash_trace.enable(_STDERR)
     sys.stdout.flush()
-    os.dup2(_STDERR, _STDOUT)  # what a model prints is no access log
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor passes on what a Ctrl-C means
-    end_with_parent(signal.SIGKILL)  # whoever waits for an answer is gone then
+    os.dup2(_STDERR, _STDOUT)  # stdout is the access log, so a model prints to stderr
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor handles Ctrl-C
+    end_with_parent(signal.SIGKILL)  # the front has gone
     if sys.platform == "linux":
         with suppress(OSError):  # a sandbox may have a /proc that cannot be written
             Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")

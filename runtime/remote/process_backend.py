@@ -1,4 +1,4 @@
-"""ProcessBackend: a model that runs in processes of its own."""
+"""ProcessBackend: a model in processes of its own."""
 
 from collections.abc import Sequence
 from typing import Any, NoReturn

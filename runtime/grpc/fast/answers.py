@@ -32,7 +32,7 @@ class FastInferAnswers:
         self._heads: dict[tuple[Any, ...], bytes] = {}
 
     def answer(self, requests: list[FastInferRequest], output: Any, bounds: list[int]) -> None:
-        """Hand over what is said of the rows `bounds[i]:bounds[i + 1]` of `output` to request i."""
+        """Encode rows `bounds[i]:bounds[i + 1]` of `output` as the answer to request i."""
         try:
             told = self._told(requests, output, bounds)
         except Exception:  # noqa: BLE001 - each is tried by itself, and then it is in the log
@@ -84,7 +84,7 @@ class FastInferAnswers:
         return said
 
     def _head(self, form: Form, tensor: Tensor, rows: int) -> bytes:
-        """All of an answer of so many rows that stands before its numbers."""
+        """The bytes of an answer of `rows` rows before its numbers."""
         shape = (rows, *tensor.shape[1:])
         key = (form.model, tensor.name, tensor.datatype, shape)
         head = self._heads.get(key)
@@ -100,5 +100,5 @@ class FastInferAnswers:
 
 
 def _asks(tensor: Tensor, form: Form) -> bool:
-    """Whether a call asks for anything but the one tensor that there is."""
+    """Whether a call asks for more than the only output."""
     return bool(form.outputs) and form.outputs != (tensor.name,)

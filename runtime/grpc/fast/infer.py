@@ -30,12 +30,12 @@ from .infer_request import PATH, FastInferRequest
 Handle = Callable[[bytes, Any], Awaitable[bytes]]
 
 _MEANT = frozenset({"x-request-id", "x-request-timeout", "x-priority", "x-timing", "traceparent"})
-_MOST_GROUPS = 64  # models whose answers are remembered
+_MOST_GROUPS = 64  # models with cached answers
 _IDS = Ids()
 
 
 class FastInfer:
-    """Stands before `other`, the handler of `ModelInfer` that knows everything."""
+    """Handles the calls that it can; `other` is the handler of all others."""
 
     def __init__(
         self, catalog: Catalog, dispatcher: Dispatcher, other: grpc.RpcMethodHandler
@@ -77,7 +77,7 @@ class FastInfer:
         return said
 
     def _request(self, form: Form, data: bytes, context: Any) -> FastInferRequest | None:
-        """What is to be queued; None where only the other handler knows what to say."""
+        """The request to queue; None if only the other handler can answer."""
         shared, size = self._shared, len(data)
         try:
             served = self._catalog.find(form.model, form.version)
@@ -105,7 +105,7 @@ class FastInfer:
         group = self._groups.get(served)
         if group is None or group.queue is not queue:
             if len(self._groups) >= _MOST_GROUPS:
-                self._groups.clear()  # of models that came and went few are kept
+                self._groups.clear()  # also forgets models that were unloaded
             group = FastInferAnswers(served, queue, self._dispatcher, self._response)
             self._groups[served] = group
         return group
@@ -143,7 +143,7 @@ class FastInfer:
 
 
 def _means_nothing(metadata: Any) -> bool:
-    """Whether the metadata of a call have nothing that needs the full handler."""
+    """Whether the metadata of a call need no full handler."""
     for key, _ in metadata or ():  # noqa: SIM110  a generator would cost more than the loop
         if key in _MEANT:
             return False

@@ -15,14 +15,14 @@ from ...dialects.tensors.tensor import DTYPES, Tensor
 
 MOST = 256  # forms that are kept
 LONGEST = 1 << 10  # bytes of one, without its numbers
-LARGEST = 1 << 16  # bytes of a message: `raw_contents` reads what is larger
-TRIES = 8  # forms of one length that are looked at before nobody looks again
+LARGEST = 1 << 16  # bytes of a message; `raw_contents` reads larger ones
+TRIES = 8  # forms of one length, at most
 _RAW = b"\x3a"  # the tag of raw_input_contents: field 7, with a length
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A tensor of numbers, which stand at `start:stop` in each message of its form."""
+    """A tensor whose numbers are at `start:stop` in each message of a form."""
 
     name: str
     datatype: str
@@ -38,10 +38,10 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A request without its numbers.
+    """The bytes of a request except its numbers.
 
-    marks    what stands between them: where it begins, and the bytes
-    outputs  names of those that are asked for; none means all
+    marks    the parts between the numbers: offset and bytes
+    outputs  names of the requested outputs; empty = all
     """
 
     model: str
@@ -56,7 +56,7 @@ class Form:
 
 
 class InferForms:
-    """Finds the form of a message among those that have been seen."""
+    """Finds the form of a message among the known ones."""
 
     def __init__(self, message: Any) -> None:
         self._parse = message.FromString
@@ -66,7 +66,7 @@ class InferForms:
         self._tries: dict[int, int] = {}
 
     def find(self, data: bytes) -> Form | None:
-        """The form of a message, where it has been learned."""
+        """The form of a message, or None if it is not known."""
         size = self._heads.get(len(data))
         form = None if size is None else self._forms.get(data[:size])
         # Forms of other lengths may have as long a head, and what follows its numbers is said, too.
@@ -78,7 +78,7 @@ class InferForms:
         return form
 
     def learn(self, data: bytes) -> None:
-        """Remember the form of a message that protobuf takes, if it is a plain one."""
+        """Add the form of a message that protobuf accepts, if it is simple enough."""
         size = len(data)
         tries = self._tries.get(size, 0)
         if size > LARGEST or tries == TRIES:
@@ -97,7 +97,7 @@ class InferForms:
         self._heads[size] = len(head)
 
     def _read(self, data: bytes) -> tuple[Form, bytes] | None:
-        """The form of a message, and its head: all that stands before the first number."""
+        """The form of a message, and its head: the bytes before the first number."""
         said = self._parse(data)
         raw, inputs = said.raw_input_contents, said.inputs
         if not inputs or len(raw) != len(inputs) or not all(map(_is_plain, inputs, raw)):
@@ -122,7 +122,7 @@ class InferForms:
         return form, head + parts[0][0]
 
     def _is_head(self, head: bytes, said: Any) -> bool:
-        """Whether `head` is the message without its numbers, and nothing else is said in it."""
+        """Whether `head` parses as the message without its numbers."""
         if len(head) > LONGEST or any(each.parameters for each in said.outputs):
             return False
         whole = self._parse(head)
@@ -133,7 +133,7 @@ class InferForms:
 
 
 def _is_plain(said: Any, raw: bytes) -> bool:
-    """Whether an input is as many numbers as its shape says, and nothing else is said of it."""
+    """Whether an input has only the numbers of its shape, and no other fields."""
     dtype = DTYPES.get(said.datatype)
     if dtype is None or said.datatype == "BOOL" or said.parameters or said.HasField("contents"):
         return False
@@ -147,5 +147,5 @@ def _is_plain(said: Any, raw: bytes) -> bool:
 
 
 def _mark(size: int) -> bytes:
-    """What stands before the numbers of one tensor."""
+    """The bytes before the numbers of one tensor."""
     return _RAW + protobuf.encoded(size)

@@ -17,16 +17,16 @@ PATH = "/inference.GRPCInferenceService/ModelInfer"
 
 
 class FastInferRequest(FutureRequest):
-    """Its future gets the bytes of the answer.
+    """A request whose future gets the bytes of the answer.
 
     began      seconds on the monotonic clock
-    remaining  what the client's own deadline left then
-    is_told    whether the numbers and the log know that it has ended
+    remaining  seconds until the client's own deadline at that time
+    is_told    whether its end is in the metrics and the log
     """
 
     __slots__ = ("began", "form", "group", "id", "is_told", "remaining", "sent", "status")
 
-    method = "POST"  # as it is on the wire
+    method = "POST"  # the method, as it is transmitted
     path = PATH
     trace: TraceContext | None = None
 
@@ -52,7 +52,7 @@ class FastInferRequest(FutureRequest):
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What comes with the answer."""
+        """The trailing metadata of the answer."""
         return (("x-request-id", self.id.decode()),)
 
     def succeed(self, output: Any) -> None:

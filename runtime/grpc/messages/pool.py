@@ -86,7 +86,7 @@ class Pool:
         return [self._files[each].SerializeToString() for each in names]
 
     def file_of(self, symbol: str) -> list[bytes] | None:
-        """As `file`, for the one that a message, enum, service or method stands in."""
+        """As `file`, for the file that defines a message, enum, service or method."""
         service, _, method = symbol.rpartition(".")
         if f"/{service}/{method}" in self.methods:
             symbol = service

@@ -26,10 +26,10 @@ _MESSAGE, _ENUM = FieldDescriptorProto.TYPE_MESSAGE, FieldDescriptorProto.TYPE_E
 
 
 class ProtoText:
-    """Reads one file.
+    """Parses one .proto file.
 
     kinds   types of all messages and enums by full name; those of this file are added
-    needs   called with the name of each file that it imports
+    needs   called with the name of each imported file
     """
 
     def __init__(
@@ -41,10 +41,10 @@ class ProtoText:
         self._words: Iterator[str] = iter(_WORDS.findall(_COMMENT.sub("", text)))
         self._kinds = kinds
         self._needs = needs
-        self._open: list[tuple[FieldDescriptorProto, str, str]] = []  # what each says it holds
+        self._open: list[tuple[FieldDescriptorProto, str, str]] = []  # field, type name, scope
 
     def read(self, name: str) -> FileDescriptorProto:
-        """The file, which is called `name`; raises ValueError where it is not in that language."""
+        """Parse the file as `name`; raises ValueError if its syntax is not supported."""
         file = FileDescriptorProto(name=name, syntax="proto3")
         for word in self._words:
             match word:
@@ -63,7 +63,7 @@ class ProtoText:
                     self._service(file.service.add(), file.package)
                 case _:
                     raise ValueError(f"{name}: {word!r} begins nothing.")
-        for field, held, scope in self._open:  # they may stand below who holds them
+        for field, held, scope in self._open:  # types may be defined after their use
             full = self._found(held, scope)
             field.type, field.type_name = self._kinds[full], f".{full}"
         return file
@@ -139,7 +139,7 @@ class ProtoText:
         return is_streamed, f".{full}"
 
     def _found(self, held: str, scope: str) -> str:
-        """The full name of what is called so in a message, or around it."""
+        """The full name of a type that is visible in a message."""
         around = scope.split(".")
         for count in range(len(around), -1, -1):
             full = ".".join([*around[:count], held])

@@ -20,10 +20,10 @@ _FREE = Signature()
 async def ask(
     served: Served, inquiry: Inquiry, tensors: Sequence[Tensor]
 ) -> AsyncGenerator[list[Tensor], None]:
-    """The tensors of each item as it comes: text is `text_output`, an object a tensor a field.
+    """Yield the tensors of each item: a string is `text_output`, an object has a tensor per field.
 
     Raises:
-        RequestError: see `Served.call`; also where the stream ends with an error.
+        RequestError: as `Served.call`; also when the stream ends with an error.
     """
     body = body_of(served.route, tensors)
     answer = await served.call(inquiry, body.body, body.content_type, EVENTS)

@@ -119,7 +119,7 @@ def _batch(side: Side, given: Any, is_null: bool) -> Any:
 
 
 def _features(side: Side, example: Any) -> dict[str, list[Any]]:
-    """The values of each feature, as they would stand in JSON."""
+    """The values of each feature, as in JSON."""
     found = {}
     for name, feature in example.features.feature.items():
         kind = feature.WhichOneof("kind")
@@ -131,7 +131,7 @@ def _features(side: Side, example: Any) -> dict[str, list[Any]]:
 
 
 def _text(name: str, value: bytes, side: Side) -> Any:
-    """Bytes as rows have them: models that take any JSON get text."""
+    """Bytes as values of rows: models that take any JSON get strings."""
     if side.layout != "objects":
         return {"b64": base64.b64encode(value).decode()}
     try:

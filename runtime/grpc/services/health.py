@@ -16,11 +16,11 @@ from ..messages.pool import pool
 _SERVICE = "/grpc.health.v1.Health"
 CHECK, WATCH = f"{_SERVICE}/Check", f"{_SERVICE}/Watch"
 SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3  # of HealthCheckResponse.ServingStatus
-GLANCE = 0.2  # seconds between two looks on behalf of whoever watches
+GLANCE = 0.2  # seconds between two checks for a `Watch` call
 
 
 class Health:
-    """Says SERVING while the server is ready, for "" and for each of its services."""
+    """Answers SERVING while the server is ready, for "" and for each of its services."""
 
     def __init__(self, readiness: Readiness) -> None:
         self._readiness = readiness

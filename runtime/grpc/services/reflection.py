@@ -11,7 +11,7 @@ from ..messages.pool import Pool, pool
 
 _VERSIONS = ("v1", "v1alpha")
 _NOT_FOUND = grpc.StatusCode.NOT_FOUND.value[0]
-_MOST = 1000  # questions on one stream; a client asks one for each file
+_MOST = 1000  # requests on one stream; a client sends one for each file
 
 
 def handlers() -> dict[str, grpc.RpcMethodHandler]:
@@ -25,7 +25,7 @@ def handlers() -> dict[str, grpc.RpcMethodHandler]:
 
 
 async def _told(package: str, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
-    """Answer each question of a stream."""
+    """Answer each request of a stream."""
     messages = pool()
     ask = messages[f"{package}.ServerReflectionRequest"]
     say = messages[f"{package}.ServerReflectionResponse"]

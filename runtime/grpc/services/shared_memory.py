@@ -17,7 +17,7 @@ _SERVICE = "/inference.GRPCInferenceService"
 
 
 class SharedMemory:
-    """Registers and unregisters regions, and tells their status."""
+    """Registers and unregisters regions, and lists them."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._regions = catalog.regions

@@ -16,7 +16,7 @@ _SERVICE = "/inference.GRPCInferenceService"
 
 
 class TraceSettings:
-    """Tells these settings, and refuses to change them; the same as over REST."""
+    """Returns these settings, and refuses to change them, as over REST."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -52,7 +52,7 @@ class TraceSettings:
 
 
 def _check(known: Mapping[str, Any], wished: Mapping[str, list[Any]]) -> None:
-    """Let a request pass that changes nothing; without a value it takes a change back.
+    """Accept a request that changes nothing, or resets a setting.
 
     Raises:
         NotSupported: for anything else.

@@ -10,7 +10,7 @@ from ... import protobuf
 from ...errors import PayloadTooLarge
 
 Fields = Mapping[int, "Fields | None"]
-"""Where JSON stands: fields by number, with those in them; None for one that is all JSON."""
+"""The fields with JSON, by number, with their own such fields; None = the field is all JSON."""
 
 _MOST = 1 << 19  # values
 _LEAST = 2 * _MOST  # bytes; a shorter message cannot have as many
@@ -18,7 +18,7 @@ _TAG = b"\n"  # field 1 with a length: each value of a list, each entry of an ob
 
 
 def check(data: bytes, fields: Fields) -> None:
-    """Refuse a message with more JSON values than anybody needs, at most.
+    """Refuse a message with more than `most` JSON values.
 
     Raises:
         PayloadTooLarge: before any of it is parsed.
@@ -30,7 +30,7 @@ def check(data: bytes, fields: Fields) -> None:
 
 
 def count(data: bytes, fields: Fields | None, start: int, stop: int) -> int:
-    """How many values a part of a message can have at most; of what is not sound, all of it."""
+    """The largest number of values in a part of a message; its length if it is malformed."""
     if fields is None:
         return data.count(_TAG, start, stop)
     total, sound = 0, start

@@ -60,7 +60,7 @@ def write(message: Any, field: str, array: np.ndarray) -> None:
 
 
 def _tail(message: Any, field: str, count: int) -> np.ndarray | None:
-    """The floats that a message ends with; None where something stands behind them."""
+    """The floats at the end of a message; None if other fields follow."""
     text, head = message.SerializeToString(), _head(message, field, count)
     start = len(text) - count * np.dtype(_FLOATS[field]).itemsize
     if text[max(start - len(head), 0) : start] != head:
@@ -69,7 +69,7 @@ def _tail(message: Any, field: str, count: int) -> np.ndarray | None:
 
 
 def _head(message: Any, field: str, count: int) -> bytes:
-    """What stands before so many floats."""
+    """The bytes before so many floats."""
     number = message.DESCRIPTOR.fields_by_name[field].number
     size = count * np.dtype(_FLOATS[field]).itemsize
     return protobuf.encoded(number << _SHIFT | _BYTES) + protobuf.encoded(size)

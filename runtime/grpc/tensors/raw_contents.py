@@ -1,6 +1,6 @@
 """Raw contents: the tensors of a large `ModelInferRequest`, read in place.
 
-protobuf would copy them into the message, and once more for whoever asks.
+protobuf would copy them into the message, and again at each access.
 """
 
 from collections.abc import Callable
@@ -8,13 +8,13 @@ from typing import Any
 
 from ... import protobuf
 
-LARGE = 1 << 16  # bytes of a message that is worth it
+LARGE = 1 << 16  # bytes; smaller messages are parsed as usual
 _FIELD = 7  # raw_input_contents
 _MOST_FIELDS = 1 << 14  # of a message, each of which is an object here
 
 
 class WithRaw:
-    """A message whose raw contents are views of what came; all else is in the message itself."""
+    """A message whose raw contents are views of the received bytes."""
 
     __slots__ = ("_message", "raw_input_contents")
 
@@ -27,7 +27,7 @@ class WithRaw:
 
 
 def reader(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """What reads requests as `parse` does, without its copies of much that is raw."""
+    """A parser like `parse`, but without copies of large raw contents."""
 
     def read(data: bytes) -> Any:
         if len(data) < LARGE:
@@ -42,10 +42,10 @@ def reader(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
 
 
 def cut(data: bytes) -> tuple[bytes, list[memoryview]]:
-    """A message without its raw contents, and those.
+    """Split a message into its raw contents and the rest.
 
     Raises:
-        ValueError: when it is no message, or one that nobody writes.
+        ValueError: when it is malformed, or in an unusual encoding.
     """
     view = memoryview(data)
     rest: list[memoryview] = []

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_EXACT = 2.0**53  # beyond it, doubles do not tell integers apart
+_EXACT = 2.0**53  # larger integers are not exact as doubles
 
 
 def read(value: Any) -> Any:

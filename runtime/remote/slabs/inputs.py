@@ -41,7 +41,7 @@ class Inputs:
         return writer.write(slab, (self.method, body), rows, numbers)
 
     def _write_array(self, slab: Slab, batches: list[Any], rows: int, number: int) -> Written:
-        """The common case: one array of a layout that the model knows."""
+        """Write one array of a known layout, which is the most common case."""
         first = batches[0]
         rows = rows or sum(map(len, batches))
         size = max(1, rows * (first.nbytes // len(first) if len(first) else 0))

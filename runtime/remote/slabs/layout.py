@@ -28,7 +28,7 @@ KNOWN = 1024  # layouts that a process remembers of another: each request may ha
 
 
 class Numbers:
-    """The writer's table: the numbers of the layouts that the reader knows."""
+    """The writer's table of the layouts that the reader knows."""
 
     def __init__(self) -> None:
         self._numbers: dict[Layout, int] = {}

@@ -11,7 +11,7 @@ from .outputs import outline
 from .slab import Slab
 from .slab_writer import SlabWriter, Written
 
-_SIZE = 8  # bytes that say how long the note before a body is
+_SIZE = 8  # bytes of the length of the note before a body
 
 
 class NotedOutput:

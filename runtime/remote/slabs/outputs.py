@@ -16,7 +16,7 @@ from .layout import SCALAR, Layout, Numbers
 from .slab import Slab
 from .slab_writer import SlabWriter, Written, put
 
-_RAW = frozenset("biufcmMSU")  # kinds of dtypes whose bytes are all there is to them
+_RAW = frozenset("biufcmMSU")  # kinds of dtypes whose arrays are written as their bytes
 
 
 class Outputs:

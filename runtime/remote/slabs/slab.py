@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 GRAIN = 1 << 16  # bytes: slabs grow by multiples of it, and the first is there from the start
-KEPT = 1 << 26  # bytes: what a larger batch took is given back after it
+KEPT = 1 << 26  # bytes; memory beyond it is released after a batch
 ALIGNMENT = 64  # bytes: where an array may begin; a cache line, and what vector code likes
 
 _NOTHING = np.empty(0, np.uint8)

@@ -1,4 +1,4 @@
-"""SlabWriter: collects what is to be written to a slab, and measures it first."""
+"""SlabWriter: collects the parts of a batch, and measures them before they are written."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class SlabWriter:
         self._chunks: list[Chunk] = []
 
     def array(self, pieces: list[np.ndarray], rows: int) -> None:
-        """Add `pieces`, which have `rows` rows together and are alike otherwise."""
+        """Add `pieces` of one dtype and shape, which have `rows` rows together."""
         first = pieces[0]
         self._chunks.append((pieces, (rows, *first.shape[1:]), first.dtype))
 
