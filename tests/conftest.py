@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -14,11 +15,10 @@ from hypothesis import HealthCheck, settings
 INDEX = os.environ.get("UV_DEFAULT_INDEX", "https://pypi.org/simple")
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = (  # by their names: a file may move
+    "test_examples.py",
     "test_saving.py",
     "test_image.py",
-    "test_example_images.py",
     "test_service_process.py",
-    "test_examples.py",
     "test_dialect_pages.py",
     "test_bench.py",
     "test_serve_registration.py",
@@ -45,6 +45,9 @@ LONGEST = (  # by their names: a file may move
 )
 LONGEST_JUDGES = ("test_openapi_held.py", "test_kserve_rest.py", "test_grpc.py")
 
+# Threads of OpenMP that spin while they wait take their cores from the other workers.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 # A busy machine is no failure of what is tested; in CI a failure must be the commit's own.
 settings.register_profile(
     "modelbundle",
@@ -67,6 +70,17 @@ def pytest_configure(config):
     )
     if links := asked.stdout.strip():
         os.environ["UV_FIND_LINKS"] = links
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Collect tests without garbage collection, which would go through all of them ever again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_xdist_auto_num_workers():
