@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from pathlib import Path
 
 import httpx
@@ -68,6 +69,7 @@ class Askers:
                 self.seen.append({each["pid"] for each in found[0]["workers"]})
             except httpx.HTTPError as error:
                 self.failures.append(repr(error))
+            time.sleep(0.01)
 
 
 def test_nobody_who_manages_is_lost_when_another_server_takes_over(shop, copy, eventually):

@@ -8,20 +8,20 @@ from contextlib import contextmanager
 import pytest
 
 BODY = b'{"instances": [[1, 2]]}'
+PAUSE = 0.002  # s, so that whoever is to answer gets more of a core than who asks
 HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
 
 
 class Callers:
     """Each keeps its connection until told otherwise; whatever goes wrong is a failure."""
 
-    def __init__(self, server, count, pause, rows):
+    def __init__(self, server, count, rows):
         body = BODY.replace(b"[1, 2]", b",".join([b"[1, 2]"] * rows))
         self._request = HEAD % len(body) + body
         self._expected = b"[" + b",".join([b"3.0"] * rows) + b"]"
         self.answered = 0
         self.failures = []
         self._server = server
-        self._pause = pause
         self._is_over = False
         self._threads = [threading.Thread(target=self._call) for _ in range(count)]
 
@@ -56,7 +56,7 @@ class Callers:
             if self._expected not in received:
                 self.failures.append(received)
             self.answered += 1
-            time.sleep(self._pause)
+            time.sleep(PAUSE)
 
 
 class Traffic:
@@ -84,6 +84,7 @@ class Traffic:
                 if answer.json() != {"predictions": [row[0] + 1.0]}:
                     self.failures.append(answer.text)
                 self.answered += 1
+                time.sleep(PAUSE)
 
 
 @pytest.fixture
@@ -91,8 +92,8 @@ def callers():
     """Ask a server from many connections for as long as a block runs."""
 
     @contextmanager
-    def asking(server, count, pause=0.0, rows=1):
-        asked = Callers(server, count, pause, rows)
+    def asking(server, count, rows=1):
+        asked = Callers(server, count, rows)
         asked.start()
         try:
             yield asked

@@ -186,7 +186,7 @@ def test_a_server_that_leaves_and_is_told_to_stop_answers_what_runs(sums, server
 
 
 def test_sighup_replaces_everybody_and_loses_nothing(lone, callers):
-    with callers(lone, 8, pause=0.002) as asked:
+    with callers(lone, 8) as asked:
         for _ in range(3):
             before = set(children(lone.process.pid))
             os.kill(lone.process.pid, signal.SIGHUP)

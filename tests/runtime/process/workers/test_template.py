@@ -139,7 +139,7 @@ def test_all_of_them_end_with_their_supervisor(two, number):
 
 def test_a_restart_replaces_template_and_models(two, callers):
     before = set(children(two.process.pid))
-    with callers(two, 8, pause=0.002) as asked:
+    with callers(two, 8) as asked:
         os.kill(two.process.pid, signal.SIGHUP)
         wait_until(lambda: len(now := set(children(two.process.pid))) == 5 and not now & before)
     assert asked.failures == []
