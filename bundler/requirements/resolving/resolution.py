@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from ... import scratch
 from ...errors import ResolveError
+from ...store.files import disk
 from ..index import bare
 from ..lock.package import Package
 from ..requirements import Requirements, normalize
@@ -87,9 +88,7 @@ class _Work:
         limits = [item.text for item in self.requirements.limits]
         self._write("limits.txt", [*limits, *(f"{name}<0" for name in sorted(self.barred))])
         texts = [item.text for item in self.requirements.wanted]
-        (self.folder / "pyproject.toml").write_text(
-            project_text([*texts, *sorted(bound)], self.target), "utf-8"
-        )
+        self._write("pyproject.toml", [project_text([*texts, *sorted(bound)], self.target)])
         # uv prefers what its own output file already says, where the requirements allow it.
         preferred = sorted(self.requirements.preferences.items())
         self._write("resolved.txt", [f"{name}=={version}" for name, version in preferred])
@@ -118,7 +117,9 @@ class _Work:
         uv.run(command, cwd=self.folder, offline=offline, timeout=TIMEOUT)
 
     def _write(self, name: str, lines: Sequence[str]) -> None:
-        (self.folder / name).write_text("".join(f"{line}\n" for line in lines), "utf-8")
+        path = self.folder / name
+        with disk.named(path):
+            path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
 
     @staticmethod
     def _without(note: Note, is_bound: bool) -> Note:

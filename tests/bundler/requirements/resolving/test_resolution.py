@@ -1,6 +1,9 @@
 """uv resolves for the target, and its answer is read back exactly."""
 
 import hashlib
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -144,3 +147,24 @@ def test_a_day_before_what_a_model_needs_says_which_key_moves_it(tiny_index, mak
     with pytest.raises(ResolveError) as caught:
         resolve(asking("alpha==1.0"), early)
     assert "`python.exclude_newer`" in caught.value.hint
+
+
+FULL = """
+import resource
+from modelbundle.bundler.requirements.requirements import Requirement, Requirements
+from modelbundle.bundler.requirements.resolving.resolution import resolve
+from modelbundle.bundler.requirements.target import Target
+resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20))  # bytes: as on a full disk
+try:
+    resolve(Requirements((Requirement("alpha", "us"),)), Target("3.11", "linux/amd64"))
+except OSError as error:
+    print(error.filename)
+"""
+
+
+def test_what_cannot_be_written_for_uv_is_named(tmp_path):
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", FULL]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith(str(tmp_path)), done.stderr
+    assert done.stdout.endswith("pyproject.toml\n")
