@@ -143,6 +143,11 @@ def recognize(path: Path, unpacked: Callable[[], Path]) -> FileSource:
     with remembering():
         if path.is_dir():
             return recognizing.of_directory(path)
+        if path.exists() and not path.is_file():
+            raise InvalidSource(
+                f"`{path}` is a pipe, a socket or a device.",
+                hint="Write what comes out of it to a file, and name that.",
+            )
         if not path.is_file():
             raise InvalidSource(f"There is no file `{path}`.", hint=beside(path))
         if find(path) is None and unpacking.is_archive(path):

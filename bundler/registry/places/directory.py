@@ -149,7 +149,10 @@ class Directory(LayoutPlace):
     def _without_index(self) -> Index:
         if (self._root / "oci-layout").is_file():
             return Index.empty()
-        raise RegistryError(f"`{self._root}` is not an OCI layout.")
+        raise RegistryError(
+            f"`{self._root}` is not an OCI layout.",
+            hint="Name a directory that is one, such as `bundle push` and `bundle vendor` write.",
+        )
 
     def _read(self, name: str, limit: int) -> bytes | None:
         try:

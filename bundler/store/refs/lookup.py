@@ -5,15 +5,25 @@ from ...tag import KINDS, Kind, Tag
 from ..item import Item
 from .refs import LATEST, Refs
 
+_INSTEAD = {
+    "model": "See `bundle models list`; the commands for bundles are those without `models`.",
+    "bundle": "See `bundle list`; the commands for models are those of `bundle models --help`.",
+}
+
 
 def find(refs: Refs, text: str, kind: Kind | None) -> Item:
     """The item that a tag, an alias or a digest names: bundles first, then models.
 
     Raises:
-        InvalidTag: when `text` is no tag, or a digest prefix that fits several items.
+        InvalidTag: when `text` is no tag, a digest prefix that fits several items, or one that
+            says of itself that it is no `kind`.
         NotFound: with the nearest tag.
     """
     tag = Tag.parse(text, kind)
+    if kind not in {tag.kind, None}:
+        raise InvalidTag(
+            f"`{tag.kind}:{tag}` names a {tag.kind}; this takes a {kind}.", hint=_INSTEAD[kind]
+        )
     kinds: tuple[Kind, ...] = (tag.kind,) if tag.kind else ("bundle", "model")
     found = [item for kind in kinds for item in _candidates(refs, kind, tag)]
     if tag.digest and len({item.digest for item in found}) > 1:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ....bundler.store import Item, Store
 
 COMMANDS: Mapping[Kind, str] = {"model": "bundle models delete", "bundle": "bundle delete"}
+LISTS: Mapping[Kind, str] = {"model": "bundle models list", "bundle": "bundle list"}
 
 
 def delete(bundle: BundleTag, yes: Yes = False, json: Json = False, quiet: Quiet = False) -> None:
@@ -52,5 +53,15 @@ def _find(store: "Store", tag: str, kind: Kind) -> "Item":
     except NotFound as error:
         if not error.other:
             raise
-        hint = f"It is a {error.other}: `{COMMANDS[error.other]} {tag}`."
+        hint = _of_other(store, tag, error.other)
         raise BundleError(str(error), hint=hint) from error  # not how to build one of it
+
+
+def _of_other(store: "Store", tag: str, kind: Kind) -> str:
+    """What to type where something of the other kind has this name."""
+    try:
+        store.find(tag, kind, damaged=True)
+    except NotFound:
+        name = Tag.parse(tag, kind).name
+        return f"A {kind} is named `{name}`, but has no such version: `{LISTS[kind]} {name}`."
+    return f"It is a {kind}: `{COMMANDS[kind]} {tag}`."

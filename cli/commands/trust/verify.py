@@ -104,6 +104,12 @@ def verify(
                 "A directory is not repaired in place.", hint="Copy it again from where it was."
             )
         return _verify_directory(Path(tag), asked, console)
+    if tag and tag.startswith((".", "/")):
+        raise WrongUsage(
+            f"`{tag}` is no directory of a bundle: there is no `bundle.json` in it.",
+            hint="`bundle show TAG` names the directory of a bundle in the store; an archive is "
+            "verified while it is imported.",
+        )
     store = Store.default()
     items = None if tag is None else [store.find(tag, damaged=repair)]
     if repair:

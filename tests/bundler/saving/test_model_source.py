@@ -1,5 +1,6 @@
 """SOURCE: what can be imported, and what is said when it cannot."""
 
+import os
 import pickle
 import sys
 from pathlib import Path
@@ -67,6 +68,14 @@ def test_each_thing_that_can_be_wrong_is_told_apart(here, text, message, hint):
     with pytest.raises(InvalidSource, match=message) as caught:
         model_source.import_object(text)
     assert caught.value.hint is None if hint is None else hint in caught.value.hint
+
+
+def test_a_pipe_is_no_file_that_is_missing(here):
+    os.mkfifo(here / "pipe")
+
+    with pytest.raises(InvalidSource, match="`pipe` is a pipe, a socket or a device") as caught:
+        model_source.recognize(Path("pipe"), Path)
+    assert "Write what comes out of it to a file" in caught.value.hint
 
 
 def test_a_file_that_is_not_there_is_named(here):

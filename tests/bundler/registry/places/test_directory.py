@@ -124,8 +124,9 @@ def test_a_folder_of_something_else_is_left_alone(add_model, own_store, tmp_path
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["cat.jpg"]
     with pytest.raises(RegistryError, match="is not an OCI layout"):
         pull(str(tmp_path / "photos"), own_store)
-    with pytest.raises(RegistryError, match="is not an OCI layout"):
+    with pytest.raises(RegistryError, match="is not an OCI layout") as caught:
         pull(str(tmp_path / "nowhere"), own_store)
+    assert caught.value.hint.startswith("Name a directory that is one")
 
 
 def blob(shared, digest):

@@ -1,5 +1,7 @@
 """`bundle models`: list, show, delete, alias."""
 
+import pytest
+
 
 def test_an_empty_store_lists_nothing_and_says_what_to_do(bundle):
     listed = bundle("models", "list")
@@ -56,7 +58,26 @@ def test_a_deleted_model_is_gone_and_gc_frees_its_bytes(bundle, double):
 def test_to_delete_one_of_the_other_kind_is_told_how(bundle, double):
     missed = bundle("delete", double, code=1)
     assert missed.err.splitlines()[-1] == f"hint: It is a model: `bundle models delete {double}`."
+    other = bundle("delete", "double:9", code=1)
+    assert other.err.splitlines()[-1] == (
+        "hint: A model is named `double`, but has no such version: `bundle models list double`."
+    )
     bundle("models", "show", double)
+
+
+@pytest.mark.parametrize("command", ["delete -y", "containerize --print", "vendor -o here"])
+def test_a_command_for_bundles_takes_nothing_that_says_it_is_a_model(bundle, double, command):
+    refused = bundle(*command.split(), f"model:{double}", code=2)
+
+    assert f"error: `model:{double}` names a model; this takes a bundle." in refused.err
+    assert "bundle models --help" in refused.err
+    bundle("models", "show", f"model:{double}")
+
+
+def test_a_command_for_models_takes_nothing_that_says_it_is_a_bundle(bundle):
+    refused = bundle("models", "delete", "-y", "bundle:double", code=2)
+
+    assert "names a bundle; this takes a model." in refused.err
 
 
 def test_a_damaged_model_is_deleted_by_its_version_as_its_message_says(bundle, double, home):

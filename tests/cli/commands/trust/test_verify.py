@@ -26,6 +26,14 @@ def test_a_changed_file_of_an_unpacked_bundle_is_named(shop, tmp_path):
     assert "`server.py`" in damaged.err
 
 
+def test_a_path_is_not_taken_for_a_tag(shop, tmp_path):
+    refused = shop("verify", tmp_path, code=2)
+
+    assert (
+        f"`{tmp_path}` is no directory of a bundle: there is no `bundle.json` in it." in refused.err
+    )
+
+
 @pytest.mark.parametrize("target", ["twice", "model:double", "."])
 def test_the_recorded_answers_come_again(target, shop):
     tested = shop("test", target, "--env", "current")
