@@ -79,6 +79,8 @@ def _unforeseen(error: Exception) -> "BundleError":
     """What no part of ours has put into words."""
     from ..runtime.errors import BundleError
 
+    if isinstance(error, FileNotFoundError) and not error.filename and _is_nowhere():
+        return BundleError("The working directory is gone.", hint="Go to another one with `cd`.")
     if isinstance(error, OSError):
         where = f": `{error.filename}`" if error.filename else ""
         hint = _ROOM if error.errno in {errno.ENOSPC, errno.EDQUOT} else None
@@ -89,6 +91,14 @@ def _unforeseen(error: Exception) -> "BundleError":
         f"Something unforeseen happened: {type(error).__name__}: {error}",
         hint=f"See where with `{DEBUG}=1 bundle ...`; this is a defect worth reporting.",
     )
+
+
+def _is_nowhere() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109  pathlib is not imported before it is needed
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _ended(error: KeyboardInterrupt, arguments: list[str]) -> int:

@@ -158,6 +158,24 @@ def test_a_signal_that_python_drops_is_obeyed_a_moment_later():
     assert done.stderr == "error: Terminated; nothing half-done was left behind.\n"
 
 
+@pytest.mark.parametrize("command", ["doctor", "save double train:model", "init"])
+def test_a_working_directory_that_is_gone_is_said(command, tmp_path):
+    (tmp_path / "gone").mkdir()
+    bundle = Path(sys.executable).parent / "bundle"
+    done = subprocess.run(
+        ["bash", "-c", f"cd gone && rmdir ../gone && {bundle} {command}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.endswith(
+        "error: The working directory is gone.\nhint: Go to another one with `cd`.\n"
+    )
+
+
 def test_a_full_disk_comes_with_what_mends_it(monkeypatch, capsys):
     def full(_):
         raise OSError(errno.ENOSPC, "No space left on device")
