@@ -28,6 +28,30 @@ def test_a_pool_can_end_its_workers_though_we_ignore_sigterm():
     assert done.stdout == "[1] True\n"
 
 
+EARLY = """
+import os
+import signal
+
+from modelbundle.runtime.system import process_group
+
+signal.signal(signal.SIGTERM, lambda *_: None)
+os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
+process_group.reset_signals_in_forks()
+pid = os.fork()
+if pid == 0:
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), signal.pthread_sigmask(0, ()))
+"""
+
+
+def test_a_child_that_is_ended_as_soon_as_it_is_forked_ends():
+    """Its signals wait until it handles them by default, and those of its parent go on."""
+    command = [sys.executable, "-c", EARLY]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+
+    assert done.stdout == f"{-signal.SIGTERM} set()\n"
+
+
 class Forks(Sums):
     """Forks a process that is there for ever; answers with its own number and with that."""
 
