@@ -12,7 +12,7 @@ from ...runtime import canonical
 from ...runtime import digest as digests
 from ..layers.compressed_layer import CompressedLayer
 from ..layers.layer_plan import Layer
-from ..registry.places.content import Content
+from ..registry.remotes.content import Content
 from ..store import Blob, oci
 from .base import LAYER, Base
 from .recipe import image_config

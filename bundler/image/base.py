@@ -9,12 +9,12 @@ from ...runtime import digest as digests
 from ..errors import BuildError, InvalidTag, RegistryError
 from ..registry.http.retry import Retry
 from ..registry.http.transient_error import TransientError
-from ..registry.places.content import Content
-from ..registry.places.directory import Directory
-from ..registry.places.download import Download
-from ..registry.places.registry import Registry
-from ..registry.places.remote_content import RemoteContent
 from ..registry.reference import DirectoryReference, RegistryReference, parse
+from ..registry.remotes.content import Content
+from ..registry.remotes.directory import Directory
+from ..registry.remotes.download import Download
+from ..registry.remotes.registry import Registry
+from ..registry.remotes.remote_content import RemoteContent
 from ..requirements import base_image
 from ..store import Blob
 from ..untrusted import strict_json

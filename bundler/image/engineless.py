@@ -20,10 +20,10 @@ from ..layers.layer_plan import LayerPlan, Target
 from ..layers.packages.bytecode import Bytecode, Compiler
 from ..progress import Progress
 from ..registry.known_blobs import KnownBlobs
-from ..registry.places.directory import Directory
-from ..registry.places.registry import Registry
 from ..registry.pushing import NOTES
 from ..registry.reference import DirectoryReference, RegistryReference, parse
+from ..registry.remotes.directory import Directory
+from ..registry.remotes.registry import Registry
 from ..registry.transfer_pool import TransferPool
 from ..store.files import disk
 from . import base as bases

@@ -6,10 +6,10 @@ from typing import Any
 
 from ...runtime import digest as digests
 from ..progress import Progress
-from ..registry.places.directory import Directory
-from ..registry.places.registry import Registry
-from ..registry.places.remote_content import RemoteContent
 from ..registry.reference import DirectoryReference, parse
+from ..registry.remotes.directory import Directory
+from ..registry.remotes.registry import Registry
+from ..registry.remotes.remote_content import RemoteContent
 from ..registry.transfer_pool import TransferPool
 from ..requirements.wheels.wheelhouse import NAMED
 from ..store import Blob

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 
 from ..archives.streams.compression import Compressor
 from ..progress import Meter
-from ..registry.places.content import FileContent
+from ..registry.remotes.content import FileContent
 from ..store import Blob
 from .layer_plan import Layer
 

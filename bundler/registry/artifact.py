@@ -35,7 +35,7 @@ class Artifact:
 
     @classmethod
     def read(cls, data: bytes, where: str, limits: Limits) -> "Artifact":
-        """Read a manifest; `where` is the place's name for messages.
+        """Read a manifest; `where` is the remote's name for messages.
 
         Raises:
             InvalidBundle: when it is anything but the manifest of a model or bundle.

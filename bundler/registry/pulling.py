@@ -21,13 +21,13 @@ from .http import remedy
 from .http.limits import Limits
 from .http.retry import Retry
 from .known_blobs import KnownBlobs
-from .places.bucket import Bucket
-from .places.directory import Directory
-from .places.download import Download
-from .places.place import Advance, Place
-from .places.registry import Registry
 from .pushing import LATEST, NOTES
 from .reference import BucketReference, DirectoryReference, Reference, RegistryReference, parse
+from .remotes.bucket import Bucket
+from .remotes.directory import Directory
+from .remotes.download import Download
+from .remotes.registry import Registry
+from .remotes.remote import Advance, Remote
 from .transfer_pool import TransferPool
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Wanted:
 class Pulled:
     """The result of a pull.
 
-    manifest   the digest that the place knows it by
+    manifest   the digest that the remote knows it by
     fetched    bytes that travelled; present: bytes that were here
     signatures that came along, not yet verified
     """
@@ -84,21 +84,21 @@ def pull(
     when all of it is. Nothing of it is run, and nothing is trusted.
 
     Raises:
-        RegistryError: when the place cannot be reached, or says no.
+        RegistryError: when the remote cannot be reached, or says no.
         InvalidBundle: when it has something else, or something odd.
         Damaged: when bytes differ from their digest.
         Refused: when the version is in the store with other content.
     """
     source = parse(reference)
-    place = _open(source, plain_http, limits)
+    remote = _open(source, plain_http, limits)
     try:
         with remedy.add_hints():
-            return _Pull(source, place, store, limits, progress).run(wanted)
+            return _Pull(source, remote, store, limits, progress).run(wanted)
     finally:
-        place.close()
+        remote.close()
 
 
-def _open(source: Reference, plain_http: bool, limits: Limits) -> Place:
+def _open(source: Reference, plain_http: bool, limits: Limits) -> Remote:
     if isinstance(source, DirectoryReference):
         return Directory(source, limits)
     if isinstance(source, BucketReference):
@@ -110,10 +110,10 @@ class _Pull:
     """One pull in progress."""
 
     def __init__(
-        self, source: Reference, place: Place, store: "Store", limits: Limits, progress: Progress
+        self, source: Reference, remote: Remote, store: "Store", limits: Limits, progress: Progress
     ) -> None:
         self._source = source
-        self._place = place
+        self._remote = remote
         self._store = store
         self._limits = limits
         self._progress = progress
@@ -123,7 +123,7 @@ class _Pull:
     def run(self, wanted: Wanted) -> Pulled:
         where = str(self._source)
         with disk.store_errors(f"read `{where}`"):
-            artifact = Artifact.read(self._place.manifest(), where, self._limits)
+            artifact = Artifact.read(self._remote.manifest(), where, self._limits)
         config = self._config(artifact.config)
         manifest = artifact.manifest(config, where)
         name, version = self._called(wanted, manifest)
@@ -140,7 +140,7 @@ class _Pull:
             executes_code=manifest.executes_code,
             imported=True,
         )
-        came = referring.receive(self._place, self._store, item, self._retry(), self._progress)
+        came = referring.receive(self._remote, self._store, item, self._retry(), self._progress)
         self._note(artifact)
         total = sum(blob.size for blob in artifact.blobs) + artifact.config.size
         return Pulled(item, item.manifest, self._fetched, total - self._fetched, came)
@@ -150,16 +150,16 @@ class _Pull:
             data = self._store.blob(blob.digest).read_bytes()
             if digests.of_bytes(data) == blob.digest:  # else it belongs to another item
                 return data
-        data = Download(self._place, blob, self._retry(), lambda _: None).to_bytes()
+        data = Download(self._remote, blob, self._retry(), lambda _: None).to_bytes()
         self._fetched += len(data)
         return data
 
     def _called(
         self, wanted: Wanted, manifest: ModelManifest | BundleManifest
     ) -> tuple[str, str | None]:
-        """Name and version in the store: as wanted, else as in the place, else as in the item."""
+        """Name and version in the store: as wanted, else as in the remote, else as in the item."""
         own = manifest if isinstance(manifest, BundleManifest) else None
-        there, tag = _spoken_of(self._place.reference)
+        there, tag = _spoken_of(self._remote.reference)
         name = wanted.name or (own.name if own else there)
         version = wanted.version
         if version is None:
@@ -193,18 +193,18 @@ class _Pull:
                 def fetch(blob: Blob) -> None:
                     self._fetch_one(blob, staging, meter.advance)
 
-                TransferPool(fetch, self._place.cut).run(missing)
+                TransferPool(fetch, self._remote.cut).run(missing)
 
     def _fetch_one(self, blob: Blob, staging: Path, advance: Advance) -> None:
         path = staging / blob.digest.removeprefix("sha256:")
         with disk.store_errors(f"take `{self._source}` into the store"):
-            Download(self._place, blob, self._retry(), advance).to_file(path)
+            Download(self._remote, blob, self._retry(), advance).to_file(path)
             self._store.adopt(path, blob.digest)
         with self._lock:
             self._fetched += blob.size
 
     def _retry(self) -> Retry:
-        return Retry(self._limits, self._place.stop)
+        return Retry(self._limits, self._remote.stop)
 
     def _note(self, artifact: Artifact) -> None:
         if isinstance(self._source, RegistryReference):
@@ -213,7 +213,7 @@ class _Pull:
 
 
 def _spoken_of(source: Reference) -> tuple[str, str | None]:
-    """Name and tag in the place."""
+    """Name and tag in the remote."""
     if isinstance(source, RegistryReference):
         return source.name, source.tag
     name, _, tag = (source.tag or "").rpartition("/")[2].partition(":")

@@ -13,11 +13,11 @@ from . import referring
 from .http import remedy
 from .http.limits import Limits
 from .known_blobs import KnownBlobs
-from .places.bucket import Bucket
-from .places.directory import Directory
-from .places.place import Place
-from .places.registry import Registry
 from .reference import BucketReference, DirectoryReference, Reference, RegistryReference, parse
+from .remotes.bucket import Bucket
+from .remotes.directory import Directory
+from .remotes.registry import Registry
+from .remotes.remote import Remote
 from .transfer_pool import TransferPool
 
 if TYPE_CHECKING:
@@ -69,16 +69,16 @@ def push(  # noqa: PLR0913 - the public verb: one keyword for each decision of t
     """
     item, target = store.find(tag), parse(reference)
     names = _names(item, target)
-    place = _open(target, plain_http, limits, store, progress)
+    remote = _open(target, plain_http, limits, store, progress)
     with store.hold(item), remedy.add_hints(), disk.store_errors(f"push to `{target}`"):
         try:
-            return _Push(item, store, place, target, progress).run(names, force=force)
+            return _Push(item, store, remote, target, progress).run(names, force=force)
         finally:
-            place.close()
+            remote.close()
 
 
 def _names(item: Item, target: Reference) -> list[str]:
-    """The tags in the place."""
+    """The tags in the remote."""
     if target.digest:
         raise InvalidTag(
             f"`{target}` names a digest, which only the content can decide.",
@@ -98,7 +98,7 @@ def version_tag(version: str) -> str:
 
 def _open(
     target: Reference, plain_http: bool, limits: Limits, store: "Store", progress: Progress
-) -> Place:
+) -> Remote:
     if isinstance(target, DirectoryReference):
         directory = Directory(target, limits)
         directory.progress = progress
@@ -116,11 +116,11 @@ class _Push:
     """One push in progress."""
 
     def __init__(
-        self, item: Item, store: "Store", place: Place, target: Reference, progress: Progress
+        self, item: Item, store: "Store", remote: Remote, target: Reference, progress: Progress
     ) -> None:
         self._item = item
         self._store = store
-        self._place = place
+        self._remote = remote
         self._target = target
         self._progress = progress
         self._manifest = store.manifest(item)
@@ -131,11 +131,11 @@ class _Push:
     def run(self, names: Sequence[str], *, force: bool) -> Pushed:
         blobs = self._blobs()
         if not self._is_known(names, force=force):
-            TransferPool(self._ask, self._place.cut).run(blobs)
+            TransferPool(self._ask, self._remote.cut).run(blobs)
             self._missing.sort(key=lambda blob: -blob.size)
             self._send()
-        self._place.publish(self._manifest, names)
-        signatures = referring.send(self._place, self._store, self._item)
+        self._remote.publish(self._manifest, names)
+        signatures = referring.send(self._remote, self._store, self._item)
         self._note(blobs)
         total = sum(blob.size for blob in blobs)
         return Pushed(
@@ -161,7 +161,7 @@ class _Push:
         Raises:
             Refused: when a version would become another content there.
         """
-        known = {name: self._place.digest(name) for name in names}
+        known = {name: self._remote.digest(name) for name in names}
         version = version_tag(self._item.version)
         for name, digest in known.items():
             is_version = name in {version, f"{self._item.name}:{self._item.version}"}
@@ -171,10 +171,10 @@ class _Push:
                     hint="Push under another tag, or replace it with `--force`.",
                 )
         wanted = self._item.manifest
-        return wanted in known.values() or self._place.digest(wanted) == wanted
+        return wanted in known.values() or self._remote.digest(wanted) == wanted
 
     def _ask(self, blob: Blob) -> None:
-        if not self._place.has(blob):
+        if not self._remote.has(blob):
             self._missing.append(blob)
 
     def _send(self) -> None:
@@ -183,12 +183,12 @@ class _Push:
 
             def send(blob: Blob) -> None:
                 path = self._store.blob(blob.digest)
-                way = self._place.send(blob, path, meter.advance)
+                way = self._remote.send(blob, path, meter.advance)
                 with self._lock:
                     self._mounted += blob.size if way == "mounted" else 0
                     self._sent += blob.size if way == "sent" else 0
 
-            TransferPool(send, self._place.cut).run(self._missing)
+            TransferPool(send, self._remote.cut).run(self._missing)
 
     def _note(self, blobs: Sequence[Blob]) -> None:
         if isinstance(self._target, RegistryReference):

@@ -1,4 +1,4 @@
-"""Reference: the name of a place and an item in it, as a person types it."""
+"""Reference: the name of a remote and an item in it, as a person types it."""
 
 import ipaddress
 import re

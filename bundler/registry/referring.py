@@ -1,6 +1,6 @@
 """Referring: copies signatures together with the item that they are about, as OCI referrers.
 
-Source: OCI distribution-spec 1.1, "Listing Referrers" and, for places that list none by
+Source: OCI distribution-spec 1.1, "Listing Referrers" and, for remotes that list none by
 themselves, "Referrers Tag Schema". Pulled signatures are untrusted until they are verified.
 """
 
@@ -16,8 +16,8 @@ from ..progress import Progress
 from ..store import Blob, Item, oci
 from ..store.referrers import LARGEST, MOST, SIGNATURE, TRAVELING, Referrer, read_manifest
 from .http.retry import Retry
-from .places.download import Download
-from .places.place import Place
+from .remotes.download import Download
+from .remotes.remote import Remote
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -26,36 +26,36 @@ _LOOKS = 4 * MOST  # of the listed ones: each is a request, and the list may be 
 
 
 def tag_of(digest: str) -> str:
-    """The tag of the list of referrers of a manifest, for places without a referrers API."""
+    """The tag of the list of referrers of a manifest, for remotes without a referrers API."""
     return digest.replace(":", "-")
 
 
-def send(place: Place, store: "Store", item: Item) -> int:
+def send(remote: Remote, store: "Store", item: Item) -> int:
     """Push the signatures of an item that was pushed; returns their number.
 
     Raises:
-        RegistryError: when the place says no.
+        RegistryError: when the remote says no.
     """
     found = store.referrers.traveling(item)
-    unlisted = [one for one in found if not _sent(place, store, one)]
+    unlisted = [one for one in found if not _sent(remote, store, one)]
     if unlisted:
-        _list(place, store, item, unlisted)
+        _list(remote, store, item, unlisted)
     return len(found)
 
 
-def _sent(place: Place, store: "Store", referrer: Referrer) -> bool:
-    """Push one signature; returns whether the place lists it by itself."""
+def _sent(remote: Remote, store: "Store", referrer: Referrer) -> bool:
+    """Push one signature; returns whether the remote lists it by itself."""
     for digest in referrer.blobs[1:]:
         path = store.blob(digest)
         blob = Blob(digest, path.stat().st_size)
-        if not place.has(blob):
-            place.send(blob, path, lambda _: None)
-    return place.refer(store.referrers.manifest(referrer))
+        if not remote.has(blob):
+            remote.send(blob, path, lambda _: None)
+    return remote.refer(store.referrers.manifest(referrer))
 
 
-def _list(place: Place, store: "Store", item: Item, found: list[Referrer]) -> None:
+def _list(remote: Remote, store: "Store", item: Item, found: list[Referrer]) -> None:
     tag = tag_of(item.manifest)
-    known = {entry["digest"]: entry for entry in _entries(place.tagged(tag))}
+    known = {entry["digest"]: entry for entry in _entries(remote.tagged(tag))}
     for referrer in found:
         size = len(store.referrers.manifest(referrer))
         known[referrer.manifest] = {
@@ -66,17 +66,17 @@ def _list(place: Place, store: "Store", item: Item, found: list[Referrer]) -> No
         }
     manifests = [known[digest] for digest in sorted(known)]
     index = {"schemaVersion": 2, "mediaType": oci.INDEX, "manifests": manifests}
-    place.publish(canonical.dumps(index), [tag])
+    remote.publish(canonical.dumps(index), [tag])
 
 
-def receive(place: Place, store: "Store", item: Item, retry: Retry, progress: Progress) -> int:
+def receive(remote: Remote, store: "Store", item: Item, retry: Retry, progress: Progress) -> int:
     """Pull the signatures of a pulled item; returns their number.
 
     One that cannot be had keeps no other away, and the item neither.
     """
     came = 0
     try:
-        listed = place.referrers(item.manifest) or place.tagged(tag_of(item.manifest))
+        listed = remote.referrers(item.manifest) or remote.tagged(tag_of(item.manifest))
     except RegistryError as error:
         progress.step(f"No signature was transferred: {error}")
         return came
@@ -85,14 +85,14 @@ def receive(place: Place, store: "Store", item: Item, retry: Retry, progress: Pr
         if came == MOST:
             break
         try:
-            came += _taken(place, store, item, entry["digest"], retry)
+            came += _taken(remote, store, item, entry["digest"], retry)
         except (RegistryError, Damaged, ValueError) as error:
             progress.step(f"A signature was not transferred: {error}")
     return came
 
 
-def _taken(place: Place, store: "Store", item: Item, digest: str, retry: Retry) -> bool:
-    data = place.tagged(digest)
+def _taken(remote: Remote, store: "Store", item: Item, digest: str, retry: Retry) -> bool:
+    data = remote.tagged(digest)
     if data is None or digests.of_bytes(data) != digest:
         return False
     kind, subject, content = read_manifest(data)
@@ -101,7 +101,7 @@ def _taken(place: Place, store: "Store", item: Item, digest: str, retry: Retry) 
         return False
     if not 0 < content.size <= LARGEST:
         return False
-    signature = Download(place, content, retry, lambda _: None).to_bytes()
+    signature = Download(remote, content, retry, lambda _: None).to_bytes()
     store.referrers.attach(item, kind, signature)
     return True
 

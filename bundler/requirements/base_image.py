@@ -45,7 +45,7 @@ def find_digest(reference: str) -> str | None:
 
 
 def _look_up(reference: str, answers: list[str]) -> None:
-    from ..registry.places.registry import Registry
+    from ..registry.remotes.registry import Registry
 
     named = RegistryReference(*split(reference))
     try:

@@ -11,7 +11,7 @@ from ...archives.streams import destination as destinations
 from ...archives.tar.header import END, TarHeader, padding
 from ...errors import Damaged
 from ...progress import Meter, Progress
-from ...registry.places.index import Index
+from ...registry.remotes.index import Index
 from ...store import Blob
 from ...store.files import disk
 from ...store.files.layout import OCI

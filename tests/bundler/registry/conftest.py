@@ -15,8 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from modelbundle.bundler.registry.http.limits import Limits
-from modelbundle.bundler.registry.places.registry import Registry
 from modelbundle.bundler.registry.reference import parse
+from modelbundle.bundler.registry.remotes.registry import Registry
 from modelbundle.bundler.store import Store
 
 QUICK = Limits(connect=2, answer=2, settle=2, window=0.3, pause=0.01, longest=0.2, attempts=3)

@@ -8,8 +8,8 @@ import pytest
 from modelbundle.bundler import atomic_file
 from modelbundle.bundler.archives.layout_directory import LayoutDirectory
 from modelbundle.bundler.archives.streams import destination
-from modelbundle.bundler.registry.places.directory import Directory
 from modelbundle.bundler.registry.reference import parse
+from modelbundle.bundler.registry.remotes.directory import Directory
 from modelbundle.bundler.requirements.wheels.wheelhouse import Wheelhouse
 from modelbundle.bundler.store import Store, drafts
 from modelbundle.bundler.store.files.process import Process

@@ -11,7 +11,7 @@ from ...store import Blob
 from ...store.files import disk
 from ..http.retry import Retry
 from ..http.transient_error import TransientError
-from .place import Advance, Place
+from .remote import Advance, Remote
 
 Write = Callable[[bytes], None]
 
@@ -19,8 +19,8 @@ Write = Callable[[bytes], None]
 class Download:
     """Resumes after a broken connection; reads no more bytes than the manifest says."""
 
-    def __init__(self, place: Place, blob: Blob, retry: Retry, advance: Advance) -> None:
-        self._place = place
+    def __init__(self, remote: Remote, blob: Blob, retry: Retry, advance: Advance) -> None:
+        self._remote = remote
         self._blob = blob
         self._retry = retry
         self._advance = advance
@@ -32,8 +32,8 @@ class Download:
 
         Raises:
             TransientError: when it broke off too often.
-            RegistryError: when it is too slow, or not given.
-            Damaged: when the bytes are not those of the digest.
+            RegistryError: when it is too slow, or refused.
+            Damaged: when the bytes have another digest.
             OSError: when they cannot be written.
         """
         target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -64,9 +64,11 @@ class Download:
             raise Damaged(f"Expected the blob {self._blob.digest}, got {got}; nothing was taken.")
 
     def _read(self, write: Write) -> None:
-        stream = self._place.read(self._blob, self._offset)
+        stream = self._remote.read(self._blob, self._offset)
         try:
-            skip = self._offset - stream.start  # sent once more by who cannot begin in the middle
+            skip = (
+                self._offset - stream.start
+            )  # of a remote that ignores the offset
             with suppress(TransientError):  # told below, with how far it came
                 for part in stream.pieces:
                     fresh = part[skip:]

@@ -1,4 +1,4 @@
-"""Place: a target of push and pull."""
+"""Remote: a registry, directory or bucket to push to and pull from."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ class Stream:
     close: Callable[[], None]
 
 
-class Place(Protocol):
+class Remote(Protocol):
     """A repository of a registry, or a shared directory; its methods may be called by threads.
 
-    reference   what was asked for; after `manifest`, under the name that it has there
-    stop        set by `cut`: nobody waits any more
+    reference   as given; after `manifest`, with the name that the item has there
+    stop        set by `cut`: transfers end
     """
 
     @property
     def reference(self) -> Reference:
-        """The name of the place."""
+        """The name of the remote."""
 
     stop: Event
 
@@ -40,18 +40,18 @@ class Place(Protocol):
 
         Raises:
             RegistryError: when there is none, or no answer.
-            Damaged: when it is not the one of the digest that was asked for.
+            Damaged: when it has another digest than the requested one.
         """
 
     def has(self, blob: Blob) -> bool:
-        """Whether the place has the blob."""
+        """Whether the remote has the blob."""
 
     def read(self, blob: Blob, offset: int) -> Stream:
-        """Begin to read a blob, at `offset` if the place supports that.
+        """Begin to read a blob, at `offset` if the remote supports that.
 
         Raises:
-            TransientError: when it is worth trying again.
-            Damaged: when it is there in another size.
+            TransientError: when it may succeed later.
+            Damaged: when its size differs.
         """
 
     def send(self, blob: Blob, path: Path, advance: Advance) -> Way:
@@ -67,10 +67,10 @@ class Place(Protocol):
         """The manifest or index of a tag or digest, if there is one."""
 
     def refer(self, manifest: bytes) -> bool:
-        """Upload a manifest that refers to another; returns whether the place itself lists it."""
+        """Upload a manifest that refers to another; returns whether the remote itself lists it."""
 
     def referrers(self, digest: str) -> bytes | None:
-        """The referrers of a manifest; None if the place does not list them."""
+        """The referrers of a manifest; None if the remote does not list them."""
 
     def cut(self) -> None:
         """Abort all transfers."""

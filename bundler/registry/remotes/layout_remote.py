@@ -1,4 +1,4 @@
-"""LayoutPlace: an OCI image layout, read and written file by file; its index is written last."""
+"""LayoutRemote: an OCI image layout, read and written file by file; its index is written last."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from ..reference import BucketReference, DirectoryReference
 from .index import LIMIT, Index
 
 
-class LayoutPlace(ABC):
-    """A `Place` whose writers share one index of manifests."""
+class LayoutRemote(ABC):
+    """A `Remote` whose writers share one index of manifests."""
 
     def __init__(
         self, reference: DirectoryReference | BucketReference, where: str, limits: Limits
@@ -23,7 +23,7 @@ class LayoutPlace(ABC):
         self._where = where
 
     def manifest(self) -> bytes:
-        """The manifest of the name or digest; see `Place`."""
+        """The manifest of the name or digest; see `Remote`."""
         wanted = self.reference.digest or self._index().chosen(self.reference.tag, self._where)
         data = self._read(blob_name(wanted), self.limits.manifest + 1)
         if data is None:
@@ -66,7 +66,7 @@ class LayoutPlace(ABC):
         self.stop.set()
 
     def close(self) -> None:  # noqa: B027 - neither kind has anything to close
-        """Nothing to close."""
+        """Do nothing."""
 
     def _check_cut(self) -> None:
         if self.stop.is_set():

@@ -38,7 +38,7 @@ class Index:
         try:
             document = json.loads(data[:LIMIT])
             checked = [(digests.is_digest(e["digest"]), _name_of(e)) for e in document["manifests"]]
-            canonical.dumps(document)  # as it would be written: no NaN, no half of a character
+            canonical.dumps(document)  # as `json` can write it: no NaN, no lone surrogate
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise _not_one(where) from error
         if not all(is_digest for is_digest, _ in checked):
@@ -55,10 +55,10 @@ class Index:
         return str(found[0]) if found else None
 
     def chosen(self, name: str | None, where: str) -> str:
-        """The digest of a name or of its `latest`; without a name, the only digest there is.
+        """The digest of a name or of its `latest`; without a name, the only digest in the index.
 
         Raises:
-            RegistryError: says which names there are.
+            RegistryError: when there is none; lists the names.
         """
         entries = [e for e in self.document["manifests"] if name or not _is_list(e)]
         named = {name, f"{name}:latest"} if name and not self.digest(name) else {name}
@@ -88,7 +88,7 @@ class Index:
         return all(one in self.document["manifests"] for one in change.document["manifests"])
 
     def changed(self, change: "Index") -> "Index":
-        """The index with the next change: its entries take the place of those of their names."""
+        """The index with the next change: its entries replace those of the same names."""
         added = change.document["manifests"]
         taken = {_name_of(one) for one in added}
         kept = [one for one in self.document["manifests"] if _name_of(one) not in taken]

@@ -6,10 +6,10 @@ import pytest
 
 from modelbundle.bundler.errors import Damaged
 from modelbundle.bundler.registry.http.transient_error import TransientError
-from modelbundle.bundler.registry.places.content import FileContent
-from modelbundle.bundler.registry.places.directory import Directory
-from modelbundle.bundler.registry.places.remote_content import RemoteContent
 from modelbundle.bundler.registry.reference import parse
+from modelbundle.bundler.registry.remotes.content import FileContent
+from modelbundle.bundler.registry.remotes.directory import Directory
+from modelbundle.bundler.registry.remotes.remote_content import RemoteContent
 from modelbundle.bundler.store import Blob
 
 DATA = bytes(range(256)) * 2000

@@ -1,4 +1,4 @@
-"""RemoteContent: a blob of a registry or layout, read to be sent elsewhere."""
+"""RemoteContent: a blob of a registry or layout, read to be sent to another."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,7 +15,7 @@ from .registry import Registry
 class RemoteContent:
     """Resumes after a broken connection; the reader checks the digest."""
 
-    place: Registry | Directory
+    remote: Registry | Directory
     blob: Blob
 
     def read(self, start: int, size: int) -> Iterator[bytes]:
@@ -25,7 +25,7 @@ class RemoteContent:
             TransientError: when it broke off too often.
             RegistryError: when the registry does not give it.
         """
-        retry = Retry(self.place.limits, self.place.stop)
+        retry = Retry(self.remote.limits, self.remote.stop)
         end = start + size
         while start < end:
             before = start
@@ -41,10 +41,10 @@ class RemoteContent:
                 retry.wait(TransientError(f"The blob `{self.blob.digest}` broke off."))
 
     def _once(self, start: int, end: int) -> Iterator[bytes]:
-        stream = self.place.read(self.blob, start)
+        stream = self.remote.read(self.blob, start)
         try:
             skip, left = start - stream.start, end - start
-            with suppress(TransientError):  # the caller sees how far it came
+            with suppress(TransientError):  # the caller sees the number of bytes
                 for part in stream.pieces:
                     fresh = part[skip : skip + left]
                     skip = max(0, skip - len(part))

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from modelbundle.bundler.errors import Damaged, Refused, RegistryError
-from modelbundle.bundler.registry.places.directory import Directory
 from modelbundle.bundler.registry.pulling import Wanted, pull
 from modelbundle.bundler.registry.pushing import push
 from modelbundle.bundler.registry.reference import parse
+from modelbundle.bundler.registry.remotes.directory import Directory
 from modelbundle.bundler.store.files import disk
 
 from ...drive import Drive, there

@@ -16,7 +16,7 @@ from ..http.retry import Retry
 from ..http.transient_error import TransientError
 from ..reference import RegistryReference
 from .content import Content, FileContent
-from .place import Advance, Stream, Way
+from .remote import Advance, Stream, Way
 from .upload import Upload
 
 _OK, _PARTIAL, _BAD_REQUEST, _MISSING = 200, 206, 400, 404
@@ -28,9 +28,9 @@ _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 
 
 class Registry:
-    """A `Place` that is asked over HTTP; making the object opens no connection.
+    """A `Remote` that is asked over HTTP; making the object opens no connection.
 
-    mounts   digest -> repository of this registry that is known to have it
+    mounts   digest -> another repository of this registry that has it
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Registry:
         self.stop = self._exchange.stop
 
     def manifest(self) -> bytes:
-        """The manifest of the tag or digest; see `Place`."""
+        """The manifest of the tag or digest; see `Remote`."""
         wanted = self.reference.digest or self.reference.tag or "latest"
         answer = self._exchange.ask(
             "GET", self._exchange.url(f"manifests/{wanted}"), {"Accept": _ACCEPT}
@@ -200,6 +200,6 @@ class Registry:
 def _is_half_read(answer: Answer) -> bool:
     """Whether another client writes the same manifest at the same time.
 
-    The reference registry then compares the digest with as much as has been written.
+    The reference registry then compares the digest with a half-written file.
     """
     return answer.status == _BAD_REQUEST and answer.message().startswith("DIGEST_INVALID")

@@ -6,10 +6,10 @@ import uuid
 import pytest
 
 from modelbundle.bundler.errors import Damaged, RegistryError
-from modelbundle.bundler.registry.places.bucket import Bucket
 from modelbundle.bundler.registry.pulling import pull
 from modelbundle.bundler.registry.pushing import push
 from modelbundle.bundler.registry.reference import parse
+from modelbundle.bundler.registry.remotes.bucket import Bucket
 from modelbundle.runtime import canonical
 
 fsspec = pytest.importorskip("fsspec")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from modelbundle.bundler.errors import RegistryError
-from modelbundle.bundler.registry.places.index import Index
+from modelbundle.bundler.registry.remotes.index import Index
 
 NAME = "org.opencontainers.image.ref.name"
 

@@ -18,13 +18,13 @@ from ..http.limits import Limits
 from ..reference import DirectoryReference
 from .content import Content
 from .index import Index
-from .layout_place import LayoutPlace, blob_name, changed
-from .place import Advance, Stream, Way
+from .layout_remote import LayoutRemote, blob_name, changed
+from .remote import Advance, Stream, Way
 
-_LOOKS = 5  # at an index that others may have written meanwhile, where locks mean nothing
+_LOOKS = 5  # attempts to write an index, where locks have no effect
 
 
-class Directory(LayoutPlace):
+class Directory(LayoutRemote):
     """On disk: blobs are written to a temporary file, synced, renamed; the index is last."""
 
     def __init__(self, reference: DirectoryReference, limits: Limits = Limits()) -> None:  # noqa: B008
@@ -81,10 +81,10 @@ class Directory(LayoutPlace):
         return "sent"
 
     def prepare(self) -> None:
-        """Make the directory a layout, unless it is one.
+        """Create the layout, unless the directory is one.
 
         Raises:
-            RegistryError: when it is something else, or somebody's store.
+            RegistryError: when it contains something else, or is a store.
         """
         if (self._root / "layout.json").exists():
             raise RegistryError(

@@ -7,7 +7,7 @@ import pytest
 from modelbundle.bundler.errors import Damaged, RegistryError
 from modelbundle.bundler.registry.http.retry import Retry
 from modelbundle.bundler.registry.http.transient_error import TransientError
-from modelbundle.bundler.registry.places.download import Download
+from modelbundle.bundler.registry.remotes.download import Download
 from modelbundle.bundler.store import Blob
 
 from ..conftest import QUICK, answering, sha

@@ -1,6 +1,6 @@
 """Bucket: an OCI image layout in an object store (`s3://`, `gs://`, `az://`), through fsspec.
 
-Objects cannot be locked, but each store can write one only if there is none of its name. So each
+Objects cannot be locked, but each store can create one only if its name is unused. So each
 push writes its entries of the index as the next number below `changes/`; of two at the same moment
 one gets the number, the other the next. `index.json` says how many of these are in it. It is
 written afterwards, for readers, and whoever writes it looks whether it is still the newest.
@@ -19,15 +19,15 @@ from ...store.files import layout
 from ..http.limits import Limits
 from ..reference import BucketReference
 from .index import LIMIT, Index
-from .layout_place import LayoutPlace, blob_name, changed
-from .place import Advance, Stream, Way
+from .layout_remote import LayoutRemote, blob_name, changed
+from .remote import Advance, Stream, Way
 
 _MOST = 1 << 16  # changes that are not in the index yet; each is a request
 _HINT = "Check the name and the credentials; `pip install s3fs`, `gcsfs` or `adlfs`."
 
 
-class Bucket(LayoutPlace):
-    """Objects are written atomically; those of `changes/` once and never again."""
+class Bucket(LayoutRemote):
+    """Objects are written atomically; those of `changes/` are never changed."""
 
     def __init__(self, reference: BucketReference, limits: Limits = Limits()) -> None:  # noqa: B008
         super().__init__(reference, reference.url, limits)
@@ -84,16 +84,16 @@ class Bucket(LayoutPlace):
         try:
             with self._told():
                 self._fs.pipe_file(f"{self._root}/{name}", data, mode="create")
-        except (RegistryError, FileExistsError):  # which one, each library says in its own way
+        except (RegistryError, FileExistsError):  # each library has its own exceptions
             if (found := self._read(name, LIMIT)) is None:
                 raise
             return found == data
         return True
 
     def _write_index(self, index: Index) -> None:
-        """Write `index.json`, and again if others have added changes meanwhile.
+        """Write `index.json`, and again if other pushes have added changes meanwhile.
 
-        The last one who writes it finds no further change, so it ends as the newest.
+        The last writer finds no further change, so the newest index remains.
         """
         while self._listed().changes < index.changes:
             self._write("index.json", index.encode())
@@ -106,12 +106,12 @@ class Bucket(LayoutPlace):
         return self._newest(self._listed())
 
     def _listed(self) -> Index:
-        """What `index.json` says."""
+        """The index in `index.json`."""
         data = self._read("index.json", LIMIT)
         return Index.read(data, f"{self._where}/index.json") if data else Index.empty()
 
     def _newest(self, index: Index) -> Index:
-        """The index with all changes that came after it."""
+        """The index with all later changes."""
         for _ in range(_MOST):
             name = _change_name(index.changes + 1)
             data = self._read(name, LIMIT)

@@ -13,27 +13,27 @@ from ..http.exchange import Exchange
 from ..http.retry import Retry
 from ..http.transient_error import TransientError
 from .content import Content
-from .layout_place import changed
-from .place import Advance, Way
+from .layout_remote import changed
+from .remote import Advance, Way
 
 _CREATED, _ACCEPTED, _TOO_LARGE, _NOT_SATISFIABLE = 201, 202, 413, 416
 _STATED = {200, 202, 204}
 _GONE = {404, 410}
 _FORGOTTEN = {*_GONE, 416}
 _INVALID = 400
-_UNKNOWN = {_INVALID, 404, 405, 501}  # what a registry without uploads in pieces says of one
+_UNKNOWN = {_INVALID, 404, 405, 501}  # statuses of a registry without chunked uploads
 _RANGE = re.compile(r"(?:bytes=)?0-(\d{1,18})")
 
 
 class Upload:
-    """Mounts the blob if the registry has it elsewhere; else sends it in parts that can resume."""
+    """Mounts the blob if another repository of the registry has it; else uploads it in parts."""
 
     def __init__(self, exchange: Exchange, blob: Blob, content: Content, advance: Advance) -> None:
         self._exchange = exchange
         self._blob = blob
         self._content = content
         self._advance = advance
-        self._told = 0  # bytes that progress knows of
+        self._told = 0  # bytes counted as progress
         self._chunk = exchange.limits.chunk
         self._retry = Retry(exchange.limits, exchange.stop)
         self._location = ""
@@ -44,9 +44,9 @@ class Upload:
         """Upload the blob; `source` is another repository that may have it.
 
         Raises:
-            TransientError: when it broke off too often.
-            RegistryError: when the registry does not take it.
-            Damaged: when our own copy is not what its digest says.
+            TransientError: after too many broken connections.
+            RegistryError: when the registry refuses it.
+            Damaged: when our own copy has another digest.
         """
         if self._mount(source):
             self._tell(self._blob.size)
@@ -191,7 +191,7 @@ class Upload:
         """Halve the size of pieces.
 
         Raises:
-            RegistryError: when that would be too little to be worth it.
+            RegistryError: when the pieces would become too small.
         """
         if self._chunk <= self._exchange.limits.smallest:
             self._exchange.expect(answer, set(), "a piece of an upload")

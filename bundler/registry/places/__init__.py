@@ -1,1 +1,0 @@
-"""Places: the targets of push and pull: a registry, a shared directory, a bucket."""

@@ -1,0 +1,1 @@
+"""Remotes: where to push to and pull from: a registry, a shared directory, a bucket."""
