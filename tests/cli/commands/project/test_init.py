@@ -41,8 +41,8 @@ def test_a_model_that_is_not_saved_yet_is_the_next_thing_to_do(bundle):
     assert "next: bundle save fresh module:attribute" in bundle("init", "fresh").err
 
 
-def test_a_skeleton_refuses_rows_that_the_model_does_not_take(bundle, saved, serving):
-    bundle("init", "new", "--model", "answer", "--service")
+def test_a_skeleton_refuses_rows_that_the_model_does_not_take(bundle, double, serving):
+    bundle("init", "new", "--model", "double", "--service")
 
     with serving("new") as server:
         assert server.post("/predict", {"instances": [[1, 2]]})["predictions"]

@@ -23,8 +23,8 @@ def test_list_names_every_model_with_its_tag(bundle, double):
     assert [item["tag"] for item in bundle("models", "list", "--json").json["models"]] == [double]
 
 
-def test_show_tells_the_signature_and_whether_code_runs(bundle, saved):
-    shown = bundle("models", "show", "answer").out
+def test_show_tells_the_signature_and_whether_code_runs(bundle, double):
+    shown = bundle("models", "show", "double").out
 
     assert "predict" in shown
     assert "float64[n,2]" in shown
