@@ -4,6 +4,9 @@ import asyncio
 from types import SimpleNamespace
 
 from modelbundle.runtime.remote.availability import TRIES, Availability
+from modelbundle.runtime.remote.channel import Channel
+from modelbundle.runtime.remote.message import Ready
+from modelbundle.runtime.remote.model_link import ModelLink
 
 
 class Told:
@@ -69,5 +72,37 @@ def test_nobody_waits_for_what_dies_again_and_again_in_each_of_its_places():
         assert [what for what, *_ in told.since()] == ["missing"]
         change(second, losses=TRIES, why="has exited")
         assert told.since()[1:] == [("broken", "iris", "it has exited and cannot be started again")]
+
+    asyncio.run(scenario())
+
+
+def test_a_link_tells_of_each_process_that_dies_before_it_is_ready():
+    """What has been ready once begins anew."""
+    told, channel = Told(), Channel.create()
+    link, ready = ModelLink(channel, "iris", 0, lambda *_: None), asyncio.Event()
+
+    async def begin(generation):
+        channel.model.send(Ready(0.0, 0, 1).encode(generation))
+        async with asyncio.timeout(90):
+            await ready.wait()
+        ready.clear()
+        assert told.since()[-1] == ("found", "iris")
+
+    def lose(*generations):
+        for generation in generations:
+            link.born(generation)
+            link.died(generation, "has exited")
+        return [what for what, *_ in told.since()]
+
+    async def scenario():
+        Availability("iris", [link], told)
+        link.start(asyncio.get_running_loop(), ready.set)
+        await begin(1)
+        assert lose(1) == ["missing"]
+        assert lose(*range(2, 2 + TRIES)) == ["missing"] * TRIES + ["broken"]
+        await begin(10)
+        assert lose(10) == ["missing"]
+        assert lose(11) == ["missing"]
+        link.close()
 
     asyncio.run(scenario())
