@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from ..errors import RequestError
 from .catalog import Catalog
-from .inquiry import Inquiry
-from .question import PredictionCodec
+from .dialect_request import DialectRequest
+from .prediction_codec import PredictionCodec
 from .reply import Reply
 
 GET = frozenset({"GET", "HEAD"})
@@ -27,7 +27,7 @@ class Rule:
 
     methods: frozenset[str]
     pattern: str
-    handler: Callable[[Inquiry], Awaitable[Reply]]
+    handler: Callable[[DialectRequest], Awaitable[Reply]]
     name: str
     codec: PredictionCodec | None = None
 

@@ -16,7 +16,7 @@ from ..manifests.settings import ServeSettings
 from ..manifests.signature import Signature
 from ..models.operation import Call, ModelOperation, Operation, Stream
 from ..models.runner import Queue, Runner
-from .inquiry import Inquiry
+from .dialect_request import DialectRequest
 from .offload import Offload
 
 Phase = Literal["loading", "loaded", "unloading", "unloaded", "failed"]
@@ -162,7 +162,7 @@ class Served:
 
     # --- what it is asked ---
 
-    async def answer(self, inquiry: Inquiry, batch: Any) -> Any:
+    async def answer(self, request: DialectRequest, batch: Any) -> Any:
         """What the model says to a batch that was fitted to the signature, by way of its batcher.
 
         Raises:
@@ -170,12 +170,12 @@ class Served:
             RequestError: see `Batcher.enqueue`; PayloadTooLarge for too many rows, InvalidInput
                 for none, Overloaded while it is not loaded.
         """
-        inquiry.rows = rows = table.rows(batch)
+        request.rows = rows = table.rows(batch)
         self.check(rows)
         runner = self._runner
         if runner is None or not self.condition.takes_requests:
             raise self._not_ready()
-        return await runner.answer(inquiry.queue(batch, rows), self.method)
+        return await runner.answer(request.queue(batch, rows), self.method)
 
     def check(self, rows: int) -> None:
         """Refuse a batch of so many rows, where it is not to be asked of the model.
@@ -233,7 +233,7 @@ class Served:
         return await self._operation.decode(body, content_type, deadline)
 
     async def call(
-        self, inquiry: Inquiry, body: bytes, content_type: str, accept: str
+        self, request: DialectRequest, body: bytes, content_type: str, accept: str
     ) -> Payload | Stream:
         """The answer to a body of the native form: JSON `{"instances": [...]}`, npy, csv, ...
 
@@ -246,13 +246,13 @@ class Served:
         if operation is None or not self.condition.takes_requests:
             raise self._not_ready()
         call = Call(
-            body, content_type, accept, inquiry.deadline, inquiry.priority, inquiry.client,
-            inquiry.id, inquiry.trace, inquiry.headers,
+            body, content_type, accept, request.deadline, request.priority, request.client,
+            request.id, request.trace, request.headers,
         )  # fmt: skip
         try:
             return await operation(call)
         finally:
-            inquiry.rows, inquiry.request = call.rows, call.request
+            request.rows, request.queued = call.rows, call.queued
 
     def _not_ready(self) -> Overloaded:
         why = self.why or self.condition.reason

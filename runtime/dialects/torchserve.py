@@ -24,8 +24,8 @@ from .bodies.raw import TEXT, Raw, as_text, may_be_text, unquoted
 from .bodies.schemas import json_body, streamed, whole
 from .catalog import Catalog
 from .dialect import GET, Rule
+from .dialect_request import DialectRequest
 from .explainer import explainer
-from .inquiry import Inquiry
 from .paths import operation
 from .reply import Reply
 from .served import Served
@@ -94,37 +94,37 @@ class Torchserve:
             found.setdefault(path, asked)
         return found
 
-    async def _ping(self, _: Inquiry) -> Reply:
+    async def _ping(self, _: DialectRequest) -> Reply:
         is_healthy = self._catalog.reason is None
         return Reply.json(
             {"status": "Healthy" if is_healthy else "Unhealthy"}, 200 if is_healthy else 500
         )
 
-    async def _predict(self, inquiry: Inquiry) -> Reply:
-        return await self._answer(self._found(inquiry), inquiry)
+    async def _predict(self, request: DialectRequest) -> Reply:
+        return await self._answer(self._found(request), request)
 
-    async def _explain(self, inquiry: Inquiry) -> Reply:
-        return await self._answer(explainer(self._catalog, self._found(inquiry)), inquiry)
+    async def _explain(self, request: DialectRequest) -> Reply:
+        return await self._answer(explainer(self._catalog, self._found(request)), request)
 
-    async def _answer(self, served: Served, inquiry: Inquiry) -> Reply:
-        sequence.check_header(inquiry.headers, *_SEQUENCES)
-        reply = await Raw(served, inquiry, as_text(served, inquiry.accept)).answer()
-        return unquoted(reply, inquiry.accept)
+    async def _answer(self, served: Served, request: DialectRequest) -> Reply:
+        sequence.check_header(request.headers, *_SEQUENCES)
+        reply = await Raw(served, request, as_text(served, request.accept)).answer()
+        return unquoted(reply, request.accept)
 
-    async def _no_workflow(self, _: Inquiry) -> Reply:
+    async def _no_workflow(self, _: DialectRequest) -> Reply:
         raise NotSupported("There are no workflows here: a service class calls several models.")
 
-    async def _describe(self, inquiry: Inquiry) -> Reply:
+    async def _describe(self, request: DialectRequest) -> Reply:
         """All of this API, or what there is to one model."""
         info = {"title": self._catalog.server_name, "version": self._catalog.server_version or "0"}
         paths = self.document()
-        if "model" in inquiry.parts:
-            path = _path(self._found(inquiry))
+        if "model" in request.parts:
+            path = _path(self._found(request))
             paths = {path: paths[path]}
         return Reply.json({"openapi": "3.1.0", "info": info, "paths": paths})
 
-    def _found(self, inquiry: Inquiry) -> Served:
-        parts = inquiry.parts
+    def _found(self, request: DialectRequest) -> Served:
+        parts = request.parts
         return versioned.find(self._catalog, parts["model"], parts.get("version"))
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from ..data.codecs.instances import parse
 from .catalog import Catalog
-from .inquiry import Inquiry
+from .dialect_request import DialectRequest
 from .reply import Reply
 from .served import Served
 from .work import LARGE_BODY
@@ -36,31 +36,31 @@ class TritonForm:
         self._catalog = catalog
         self._binary = _BINARY.format(gateway)
 
-    def is_meant(self, inquiry: Inquiry, served: Served) -> bool:
+    def is_meant(self, request: DialectRequest, served: Served) -> bool:
         """Whether a request is of this form."""
-        said = _said(inquiry)
+        said = _said(request)
         if _TYPE.fullmatch(said) is not None:
             return True
         kind = said.partition(";")[0].strip()
         may_be = kind == "application/json" or (kind in _UNSAID and not _takes_anything(served))
-        return may_be and served.signature is not None and _has_tensors(inquiry.body)
+        return may_be and served.signature is not None and _has_tensors(request.body)
 
-    async def answer(self, served: Served, inquiry: Inquiry) -> Reply:
+    async def answer(self, served: Served, request: DialectRequest) -> Reply:
         """The answer of V2, in the same form; of tensors in JSON alone, as JSON.
 
         Raises:
             RequestError: as V2 does.
         """
-        match = _TYPE.fullmatch(_said(inquiry))
-        headers = dict(inquiry.headers)
+        match = _TYPE.fullmatch(_said(request))
+        headers = dict(request.headers)
         if match is not None:
             headers[_SIZE] = match[2].encode()
         parts = {"model": served.name, "version": served.version}
-        asked = replace(inquiry, headers=headers, parts=parts)
+        asked = replace(request, headers=headers, parts=parts)
         try:
             reply = await self._infer(asked)
         finally:
-            inquiry.rows, inquiry.request = asked.rows, asked.request
+            request.rows, request.queued = asked.rows, asked.queued
         size = dict(reply.headers).get(_SIZE)
         if size is None:
             return reply
@@ -68,14 +68,14 @@ class TritonForm:
         return replace(reply, content_type=f"{binary};json-header-size={size.decode()}")
 
     @cached_property
-    def _infer(self) -> Callable[[Inquiry], Awaitable[Reply]]:
+    def _infer(self) -> Callable[[DialectRequest], Awaitable[Reply]]:
         from .v2.dialect import V2  # not before somebody asks: it may be off
 
         return next(r.handler for r in V2(self._catalog).rules() if r.name.endswith("/infer"))
 
 
-def _said(inquiry: Inquiry) -> str:
-    return inquiry.headers.get(b"content-type", b"").decode("latin-1").strip().lower()
+def _said(request: DialectRequest) -> str:
+    return request.headers.get(b"content-type", b"").decode("latin-1").strip().lower()
 
 
 def _takes_anything(served: Served) -> bool:

@@ -17,7 +17,7 @@ from .bodies.raw import Raw
 from .bodies.schemas import streamed
 from .catalog import Catalog
 from .dialect import GET, POST, Rule
-from .inquiry import Inquiry
+from .dialect_request import DialectRequest
 from .paths import operation
 from .reply import Reply
 from .served import Served
@@ -71,20 +71,20 @@ class Vertex:
         shown = operation("vertex_health", "Whether the server is ready.")
         return {health: {"get": shown}, predict: {"post": posted}}
 
-    async def _health(self, _: Inquiry) -> Reply:
+    async def _health(self, _: DialectRequest) -> Reply:
         reason = self._catalog.reason
         if reason is None:
             return Reply.json({"status": "healthy"})
         return Reply.json({"status": "unhealthy", "error": f"Not ready: {reason}."}, 503)
 
-    async def _predict(self, inquiry: Inquiry) -> Reply:
-        served = self._served(inquiry)
-        if self._triton.is_meant(inquiry, served):
-            return await self._triton.answer(served, inquiry)
-        sent = RequestBody(inquiry.body, inquiry.content_type)
+    async def _predict(self, request: DialectRequest) -> Reply:
+        served = self._served(request)
+        if self._triton.is_meant(request, served):
+            return await self._triton.answer(served, request)
+        sent = RequestBody(request.body, request.content_type)
         if not sent.is_json:  # `rawPredict` passes any body on
-            return await Raw(served, inquiry).answer()
-        reply = await Prediction(self._catalog, served, inquiry).predicted(sent, "parameters")
+            return await Raw(served, request).answer()
+        reply = await Prediction(self._catalog, served, request).predicted(sent, "parameters")
         return self._named(reply)
 
     def _named(self, reply: Reply) -> Reply:
@@ -94,9 +94,9 @@ class Vertex:
         told = b',"deployedModelId":' + orjson.dumps(self._deployed) + b"}"
         return Reply(reply.body[:-1] + told, reply.status, reply.content_type, reply.headers)
 
-    def _served(self, inquiry: Inquiry) -> Served:
+    def _served(self, request: DialectRequest) -> Served:
         """The model that a client of Triton's wishes to be sent on to, or the first."""
-        said = inquiry.headers.get(_REDIRECT)
+        said = request.headers.get(_REDIRECT)
         if said is not None:
             match = _INFER.fullmatch(said.decode("latin-1"))
             if match is None:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..dialects.inquiry import Inquiry
+from ..dialects.dialect_request import DialectRequest
 from ..http.request.headers import given_id, seconds_allowed
 from ..http.request.ids import Ids
 from ..http.request.queue_headers import QueueHeaders
@@ -27,8 +27,19 @@ class GrpcCall:
     method = "POST"  # the method, as it is transmitted
 
     __slots__ = (
-        "address", "began", "headers", "id", "path", "received", "remaining", "request",
-        "route", "rows", "sent", "status", "trace",
+        "address",
+        "began",
+        "headers",
+        "id",
+        "path",
+        "queued",
+        "received",
+        "remaining",
+        "route",
+        "rows",
+        "sent",
+        "status",
+        "trace",
     )  # fmt: skip
 
     def __init__(self, path: str, route: str, context: Any) -> None:
@@ -46,9 +57,11 @@ class GrpcCall:
         self.rows = 0
         self.received = 0  # bytes of the message
         self.sent = 0
-        self.request: Request | None = None  # what waited for a batch, where something did
+        self.queued: Request | None = None  # in the batcher, if it got there
 
-    def inquiry(self, shared: SharedState, queue_headers: QueueHeaders, body: bytes) -> Inquiry:
+    def dialect_request(
+        self, shared: SharedState, queue_headers: QueueHeaders, body: bytes
+    ) -> DialectRequest:
         """The call as a request of a dialect.
 
         Raises:
@@ -57,7 +70,7 @@ class GrpcCall:
         allowed = seconds_allowed(self.headers.get(b"x-request-timeout"), shared.settings.timeout)
         if self.remaining is not None:
             allowed = min(allowed, max(self.remaining, 0.0))
-        return Inquiry(
+        return DialectRequest(
             method=self.method,
             path=self.path,
             parts={},
@@ -86,12 +99,12 @@ class GrpcCall:
             setattr(other, name, getattr(self, name))
         other.began = time.monotonic()
         other.status = other.rows = other.received = other.sent = 0
-        other.request = None
+        other.queued = None
         return other
 
-    def learn(self, inquiry: Inquiry) -> None:
+    def learn(self, request: DialectRequest) -> None:
         """What answering has brought to light."""
-        self.rows, self.request = inquiry.rows, inquiry.request
+        self.rows, self.queued = request.rows, request.queued
 
 
 def address(peer: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Protocol
 import grpc
 from google.protobuf.message import DecodeError
 
-from ..dialects.inquiry import Inquiry
+from ..dialects.dialect_request import DialectRequest
 from ..errors import (
     BadPayload,
     ClientGone,
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 WINDOW = 64  # messages of one stream that are answered at once
 
-Answer = Callable[[Any, Inquiry], Awaitable[Any]]
+Answer = Callable[[Any, DialectRequest], Awaitable[Any]]
 """Answers a parsed message; None if the call has ended."""
 
 Parse = Callable[[bytes], Any]
@@ -43,7 +43,7 @@ Parse = Callable[[bytes], Any]
 Say = Callable[[Any], Awaitable[None]]
 """Sends a message ahead of the last one."""
 
-StreamAnswer = Callable[[Any, Inquiry, Say], Awaitable[Any]]
+StreamAnswer = Callable[[Any, DialectRequest, Say], Awaitable[Any]]
 
 
 Write = Callable[[bytes], Awaitable[None]]
@@ -134,7 +134,7 @@ class Dispatcher:
                 try:
                     return await self._said(call, data, parse, answer)
                 finally:
-                    ending.route, ending.request = call.route, call.request
+                    ending.route, ending.queued = call.route, call.queued
         finally:
             self._end(call)
 
@@ -171,13 +171,13 @@ class Dispatcher:
             message = parse(data)
         except DecodeError:
             raise BadPayload("The message is not what this call takes.") from None
-        inquiry = call.inquiry(self._shared, self._queue_headers, data)
+        dialect_request = call.dialect_request(self._shared, self._queue_headers, data)
         if call.trace is not None:
             current.set(call.trace)
         try:
-            response = await answer(message, inquiry)
+            response = await answer(message, dialect_request)
         finally:
-            call.learn(inquiry)
+            call.learn(dialect_request)
         return b"" if response is None else bytes(response.SerializeToString())
 
     # --- streams ---
@@ -204,8 +204,8 @@ class Dispatcher:
                 call.sent += len(part)
                 await write(part)
 
-            async def last(message: Any, inquiry: Inquiry) -> Any:
-                return await answer(message, inquiry, say)
+            async def last(message: Any, dialect_request: DialectRequest) -> Any:
+                return await answer(message, dialect_request, say)
 
             try:
                 return await self._answered(call, data, request, last)
@@ -243,7 +243,7 @@ class Dispatcher:
         named_by: Metadata = (("x-request-id", call.id.decode()),)
         if not timing.is_asked(self._shared.settings, call.headers):
             return named_by
-        lines = timing.lines(call.request, call.began, call.began + call.seconds)
+        lines = timing.lines(call.queued, call.began, call.began + call.seconds)
         return (*named_by, *((name.decode(), value.decode()) for name, value in lines))
 
     def _end(self, call: GrpcCall) -> None:

@@ -130,7 +130,7 @@ class Application:
             try:
                 await self._route(exchange, scope, receive, send)
             finally:
-                ending.route, ending.request = exchange.route, exchange.request
+                ending.route, ending.queued = exchange.route, exchange.queued
 
     async def _route(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         preflight = None if self._cross_origin is None else self._cross_origin.preflight(exchange)

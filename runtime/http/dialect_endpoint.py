@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, quote, unquote
 
 from ..dialects.dialect import Dialect, Rule
-from ..dialects.inquiry import Inquiry
+from ..dialects.dialect_request import DialectRequest
 from ..dialects.reply import Reply
 from ..errors import BadPayload, NotAllowed, NothingHere, RequestError
 from ..printable import printable
@@ -51,26 +51,26 @@ class DialectEndpoint(Guarded):
     async def _answer(
         self, exchange: Exchange, scope: Scope, body: Body, receive: Receive
     ) -> Reply:
-        inquiry = await self._read(
-            exchange, scope, body, receive, Inquiry,
+        request = await self._read(
+            exchange, scope, body, receive, DialectRequest,
             method=exchange.method, path=self.place.path, parts=self.place.parts,
             query=_query(scope), route=self.rule.name,
         )  # fmt: skip
         try:
-            return await self.handled(inquiry)
+            return await self.handled(request)
         finally:
-            exchange.rows, exchange.request = inquiry.rows, inquiry.request
+            exchange.rows, exchange.queued = request.rows, request.queued
 
-    async def handled(self, inquiry: Inquiry) -> Reply:
+    async def handled(self, request: DialectRequest) -> Reply:
         """Call the handler of the rule, in a task of this request alone.
 
         Raises:
             RequestError: an error that the client may see.
         """
-        if inquiry.trace is not None:
-            current.set(inquiry.trace)
-        reply = await self.rule.handler(inquiry)
-        return await _compressed(reply, inquiry.headers.get(b"accept-encoding", b""))
+        if request.trace is not None:
+            current.set(request.trace)
+        reply = await self.rule.handler(request)
+        return await _compressed(reply, request.headers.get(b"accept-encoding", b""))
 
     def refusal(self, error: RequestError) -> Reply:
         """The dialect's form of an error."""

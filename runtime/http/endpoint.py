@@ -40,7 +40,7 @@ class Endpoint(Guarded):
         try:
             payload = await operation(call)
         finally:
-            exchange.rows, exchange.request = call.rows, call.request
+            exchange.rows, exchange.queued = call.rows, call.queued
         if isinstance(payload, Stream):
             return Reply(payload.parts, content_type=payload.content_type)
         return Reply(payload.body, content_type=payload.content_type)

@@ -112,7 +112,7 @@ class Guarded(ABC):
         if not timing.is_asked(self._settings, exchange.headers):
             return reply
         now = time.monotonic()
-        return reply.with_headers(timing.lines(exchange.request, exchange.began, now))
+        return reply.with_headers(timing.lines(exchange.queued, exchange.began, now))
 
 
 def _watch(scope: Scope, exchange: Exchange) -> None:

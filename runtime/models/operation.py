@@ -29,7 +29,7 @@ class Call:
     trace      that what it asks others for is part of
     headers    of the request, by name, for an author's method that asks for them
     rows       set by the operation as soon as it knows, for the access log
-    request    what waited for a batch, set by the operation: it knows how long, and with how many
+    queued     the request in the batcher, set by the operation; it knows how long it waited
     """
 
     body: bytes
@@ -42,15 +42,15 @@ class Call:
     trace: TraceContext | None = None
     headers: Mapping[bytes, bytes] | None = None
     rows: int = 0
-    request: FutureRequest | None = None
+    queued: FutureRequest | None = None
 
     def queue(self, batch: Any, rows: int) -> FutureRequest:
         """What waits for a batch on behalf of this call."""
         self.rows = rows
-        self.request = FutureRequest(
+        self.queued = FutureRequest(
             batch, rows, len(self.body), self.deadline, self.priority, self.client
         )
-        return self.request
+        return self.queued
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,8 +60,8 @@ class Spans:
             contexts.detach(told)
             now = time.monotonic()
             self._end(span, asked, ending.route, now, offset)
-            if ending.request is not None:
-                self._parts(span, ending.request, ending.route, offset)
+            if ending.queued is not None:
+                self._parts(span, ending.queued, ending.route, offset)
 
     def ended(self, asked: TracedRequest, request: Request, route: str, now: float) -> None:
         """A request was answered `now`; no code of an author's ran for it in this process."""
@@ -163,7 +163,7 @@ class _Ending:
 
     def __init__(self) -> None:
         self.route = ""
-        self.request: Request | None = None
+        self.queued: Request | None = None
 
 
 def provider(exporter: str, name: str, version: str | None) -> TracerProvider:

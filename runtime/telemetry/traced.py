@@ -49,4 +49,4 @@ class Ending(Protocol):
     """What is known at the end of a request: its route, and its request for a batch."""
 
     route: str
-    request: "Request | None"
+    queued: "Request | None"

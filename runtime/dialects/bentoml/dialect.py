@@ -21,7 +21,7 @@ from ...errors import InvalidInput, RequestError, UnknownModel
 from ...models.operation import Stream
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 from ..paths import operation
 from ..reply import Reply
 from ..served import Served
@@ -57,7 +57,7 @@ class Bentoml:
         """Its part of openapi.json."""
         return {"/schema.json": {"get": operation("bentoml_schema", "The calls that there are.")}}
 
-    async def _schema(self, _: Inquiry) -> Reply:
+    async def _schema(self, _: DialectRequest) -> Reply:
         names = {called(each): each for each in reversed(self._catalog.served())}
         routes = [
             described(each, f"{_HOME}/{quote(name, safe='')}")
@@ -66,15 +66,15 @@ class Bentoml:
         name = self._catalog.server_name
         return Reply.json({"name": name, "type": "service", "routes": routes})
 
-    async def _call(self, inquiry: Inquiry) -> Reply:
-        served = self._found(inquiry.parts["api"])
-        body = await _body(inquiry, lists_of_files(served))
+    async def _call(self, request: DialectRequest) -> Reply:
+        served = self._found(request.parts["api"])
+        body = await _body(request, lists_of_files(served))
         name = only(served)
         if name is not None:
             body = _enveloped(name, body) if is_rows(served) else _alone(name, body)
         kind = "" if served.signature is not None else served.route.output.get("kind", "")
         accept = _ACCEPTED.get(kind, "" if served.route.streaming else media.JSON)
-        told = await served.call(inquiry, body, media.JSON, accept)
+        told = await served.call(request, body, media.JSON, accept)
         if isinstance(told, Stream):
             return Reply(told.parts, content_type=told.content_type)
         if told.content_type == media.JSON and told.body.startswith(_ENVELOPE):
@@ -93,14 +93,14 @@ class Bentoml:
         return found
 
 
-async def _body(inquiry: Inquiry, lists: Collection[str]) -> bytes:
+async def _body(request: DialectRequest, lists: Collection[str]) -> bytes:
     """The parameters as JSON, however they came; `lists` are always lists."""
-    said = inquiry.headers.get(b"content-type", b"").decode("latin-1")
+    said = request.headers.get(b"content-type", b"").decode("latin-1")
     if media.essence(said) != media.MULTIPART:
-        return inquiry.body or b"{}"
-    if len(inquiry.body) < _LARGE:
-        return _of_form(inquiry.body, said, lists)
-    return await asyncio.to_thread(_of_form, inquiry.body, said, lists)
+        return request.body or b"{}"
+    if len(request.body) < _LARGE:
+        return _of_form(request.body, said, lists)
+    return await asyncio.to_thread(_of_form, request.body, said, lists)
 
 
 def _of_form(body: bytes, content_type: str, lists: Collection[str]) -> bytes:

@@ -19,7 +19,7 @@ from ...manifests.signature import OBJECTS, Side
 from ...models.operation import Stream
 from .. import work
 from ..catalog import Catalog
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 from ..reply import Reply
 from ..served import Served
 from . import pictures
@@ -72,7 +72,7 @@ def _depth(value: Any) -> int:
     return depth
 
 
-async def answer(served: Served, inquiry: Inquiry, body: bytes, accept: str) -> Reply:
+async def answer(served: Served, request: DialectRequest, body: bytes, accept: str) -> Reply:
     """The answer of a model to a JSON body with or without an envelope.
 
     An author's class gets the body as it is; a list, where it takes rows, in the envelope.
@@ -81,30 +81,32 @@ async def answer(served: Served, inquiry: Inquiry, body: bytes, accept: str) -> 
         RequestError: as the native route does.
     """
     if served.signature is None:
-        return await _called(served, inquiry, body, accept)
-    batch, form = await _question(served, inquiry, body)
-    return await _told(served, inquiry, await served.answer(inquiry, batch), form, accept)
+        return await _called(served, request, body, accept)
+    batch, form = await _question(served, request, body)
+    return await _told(served, request, await served.answer(request, batch), form, accept)
 
 
-async def _question(served: Served, inquiry: Inquiry, body: bytes) -> tuple[Any, Form]:
+async def _question(served: Served, request: DialectRequest, body: bytes) -> tuple[Any, Form]:
     codec = codec_of(served)
     if pictures.may_be_in(served, body):
         found = Bare.of(codec.inputs, instances.parse(body))
         files = pictures.files(found.rows)
         if files is not None:
-            return await pictures.batch(served, inquiry, files), found.form
+            return await pictures.batch(served, request, files), found.form
     if len(body) < _LARGE:
         return _read(codec, body)
-    read = await work.read(served, inquiry.deadline, "bare", {}, body)
+    read = await work.read(served, request.deadline, "bare", {}, body)
     if read is None:
         return await asyncio.to_thread(_read, codec, body)
     form, batch = read
     return batch, form
 
 
-async def _told(served: Served, inquiry: Inquiry, output: Any, form: Form, accept: str) -> Reply:
+async def _told(
+    served: Served, request: DialectRequest, output: Any, form: Form, accept: str
+) -> Reply:
     given = {"form": form, "accept": accept}
-    told = await work.write(served, inquiry.deadline, "bare", given, output)
+    told = await work.write(served, request.deadline, "bare", given, output)
     return as_reply(_said(codec_of(served), output, form, accept)) if told is None else told
 
 
@@ -121,10 +123,10 @@ def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
     return as_reply(_said(codec, output, given["form"], given["accept"]))
 
 
-async def _called(served: Served, inquiry: Inquiry, body: bytes, accept: str) -> Reply:
+async def _called(served: Served, request: DialectRequest, body: bytes, accept: str) -> Reply:
     if not takes_rows(served) or body.lstrip()[:1] != b"[":
-        return as_reply(await served.call(inquiry, body, JSON, accept))
-    told = await served.call(inquiry, b'{"instances":' + body + b"}", JSON, accept)
+        return as_reply(await served.call(request, body, JSON, accept))
+    told = await served.call(request, b'{"instances":' + body + b"}", JSON, accept)
     if isinstance(told, Stream) or told.content_type != JSON:
         return as_reply(told)
     return Reply(instances.written(_predictions(told)))
@@ -136,7 +138,7 @@ def takes_rows(served: Served) -> bool:
     return "instances" in schema.get("properties", ())
 
 
-async def ask_rows(served: Served, inquiry: Inquiry, rows: list[Any]) -> list[Any]:
+async def ask_rows(served: Served, request: DialectRequest, rows: list[Any]) -> list[Any]:
     """Call a service's API with rows of JSON; its predictions.
 
     Raises:
@@ -146,7 +148,7 @@ async def ask_rows(served: Served, inquiry: Inquiry, rows: list[Any]) -> list[An
         raise NotSupported(f"`{served.name}` takes bodies of its own form, no rows.")
     check_depth(rows)
     body = instances.written({"instances": rows})
-    told = await served.call(inquiry, body, JSON, JSON)
+    told = await served.call(request, body, JSON, JSON)
     if isinstance(told, Stream):
         raise NotSupported(f"`{served.name}` answers with a stream, not with predictions.")
     return _predictions(told)
@@ -160,25 +162,27 @@ def _predictions(told: Payload) -> list[Any]:
     return value if type(value) is list else [value]
 
 
-async def answer_rows(served: Served, inquiry: Inquiry, rows: Bare, accept: str) -> Reply:
+async def answer_rows(served: Served, request: DialectRequest, rows: Bare, accept: str) -> Reply:
     """As `answer`, for rows that were decoded already.
 
     Raises:
         RequestError: as the native route does; NotSupported for an author's class.
     """
     codec = codec_of(served)
-    output = await served.answer(inquiry, codec.fitted(rows.rows))
-    return await _told(served, inquiry, output, rows.form, accept)
+    output = await served.answer(request, codec.fitted(rows.rows))
+    return await _told(served, request, output, rows.form, accept)
 
 
-async def answer_bytes(served: Served, inquiry: Inquiry, values: list[bytes], form: Form) -> Reply:
+async def answer_bytes(
+    served: Served, request: DialectRequest, values: list[bytes], form: Form
+) -> Reply:
     """As `answer`, in JSON, for a model that takes one `bytes` a row.
 
     Raises:
         RequestError: as the native route does; InvalidInput when it takes more than that.
     """
-    output = await served.answer(inquiry, of_bytes(codec_of(served).inputs, values))
-    return await _told(served, inquiry, output, form, "")
+    output = await served.answer(request, of_bytes(codec_of(served).inputs, values))
+    return await _told(served, request, output, form, "")
 
 
 def of_bytes(side: Side, values: list[bytes]) -> Any:

@@ -12,7 +12,7 @@ from ...data.rows import table
 from ...errors import BadPayload, PayloadTooLarge
 from .. import work
 from ..catalog import Catalog
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 from ..reply import Reply
 from ..served import Served
 from .bare import ask_rows, codec_of
@@ -28,18 +28,18 @@ def is_meant(content_type: str) -> bool:
     return media.essence(content_type) in _NAMES
 
 
-async def answer(served: Served, inquiry: Inquiry, accept: str) -> Reply:
+async def answer(served: Served, request: DialectRequest, accept: str) -> Reply:
     """The answers to all lines of a body, as lines or as one JSON list.
 
     Raises:
         RequestError: as the native route does; NotSupported for an API that takes no rows.
     """
     if served.signature is None:
-        return _told(await ask_rows(served, inquiry, _rows(codec_of(served), inquiry.body)), accept)
-    read = await work.read(served, inquiry.deadline, "lines", {}, inquiry.body)
-    batch = _batch(codec_of(served), inquiry.body) if read is None else read[1]
-    output = await served.answer(inquiry, batch)
-    told = await work.write(served, inquiry.deadline, "lines", {"accept": accept}, output)
+        return _told(await ask_rows(served, request, _rows(codec_of(served), request.body)), accept)
+    read = await work.read(served, request.deadline, "lines", {}, request.body)
+    batch = _batch(codec_of(served), request.body) if read is None else read[1]
+    output = await served.answer(request, batch)
+    told = await work.write(served, request.deadline, "lines", {"accept": accept}, output)
     return _said(codec_of(served), output, accept) if told is None else told
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from ...data import media
 from ...data.codecs import picture
 from ...errors import InvalidInput
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 from ..served import Served
 
 _KINDS = {b"\x89PNG\r\n\x1a\n": media.PNG, b"\xff\xd8\xff": media.JPEG}
@@ -54,7 +54,7 @@ def files(rows: Iterable[Any]) -> list[bytes] | None:
     return found or None
 
 
-async def batch(served: Served, inquiry: Inquiry, given: Sequence[bytes]) -> Any:
+async def batch(served: Served, request: DialectRequest, given: Sequence[bytes]) -> Any:
     """The pixels of files, as the model takes them; they are decoded where forms are.
 
     Raises:
@@ -64,7 +64,7 @@ async def batch(served: Served, inquiry: Inquiry, given: Sequence[bytes]) -> Any
     parts = [_PART % (boundary, kind_of(file).encode() or b"image/png", file) for file in given]
     body = b"".join(parts) + b"--%b--\r\n" % boundary
     content_type = f"{media.MULTIPART}; boundary={boundary.decode()}"
-    return await served.decode(body, content_type, inquiry.deadline)
+    return await served.decode(body, content_type, request.deadline)
 
 
 def _file(value: Any, index: int) -> bytes | None:

@@ -17,7 +17,7 @@ from ...data.codecs.instances import parse, written
 from ...data.depth import check_depth
 from ...errors import BadPayload, InvalidInput
 from ...manifests.signature import Field
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 from ..reply import Reply
 from ..served import Served
 from . import pictures
@@ -65,10 +65,10 @@ def may_be_text(served: Served) -> bool:
 class Raw:
     """One body for one model."""
 
-    def __init__(self, served: Served, inquiry: Inquiry, accept: str | None = None) -> None:
+    def __init__(self, served: Served, request: DialectRequest, accept: str | None = None) -> None:
         self._served = served
-        self._inquiry = inquiry
-        self._accept = inquiry.accept if accept is None else accept
+        self._request = request
+        self._accept = request.accept if accept is None else accept
 
     async def answer(self) -> Reply:
         """The answer to the whole body.
@@ -76,8 +76,8 @@ class Raw:
         Raises:
             RequestError: as the native route does.
         """
-        said = self._inquiry.headers.get(b"content-type", b"").decode("latin-1")
-        return await self._answer(self._inquiry.body, said)
+        said = self._request.headers.get(b"content-type", b"").decode("latin-1")
+        return await self._answer(self._request.body, said)
 
     async def answer_fields(self, given: Mapping[str, bytes]) -> Reply:
         """The answer to what came by names: one that is all of the input, or a record.
@@ -105,7 +105,7 @@ class Raw:
         if kind in _UNSAID:
             return await self._unsaid(body, kind)
         if kind in {media.JSON, _FORM}:
-            return await answer(self._served, self._inquiry, body, self._accept)
+            return await answer(self._served, self._request, body, self._accept)
         if self._is_whole(body, kind):
             return await self._unsaid(body, "")
         return await self._called(body, content_type)
@@ -119,14 +119,14 @@ class Raw:
         return self._takes_bytes or pictures.kind_of(body) != ""
 
     async def _called(self, body: bytes, content_type: str) -> Reply:
-        served, inquiry = self._served, self._inquiry
-        return as_reply(await served.call(inquiry, body, content_type, self._accept))
+        served, request = self._served, self._request
+        return as_reply(await served.call(request, body, content_type, self._accept))
 
     async def _unsaid(self, body: bytes, kind: str) -> Reply:
         """A body of which only the model can tell what it is."""
         field = self._only
         if self._takes_bytes:
-            return await answer_bytes(self._served, self._inquiry, [body], "single")
+            return await answer_bytes(self._served, self._request, [body], "single")
         if field is not None and field.dtype == "str" and len(field.shape) <= _OF_ONE:
             return await self._rows([self._alone(field, _text(body))])
         if self._is_text and body and body.lstrip()[:1] not in _JSON_STARTS:
@@ -135,7 +135,7 @@ class Raw:
         if guessed or (self._served.signature is None and kind):
             told = await self._called(body, guessed or kind)
             return told if self._served.signature is None else only(told)
-        return await answer(self._served, self._inquiry, body, self._accept)
+        return await answer(self._served, self._request, body, self._accept)
 
     async def _form(self, body: bytes) -> Reply:
         try:
@@ -179,8 +179,8 @@ class Raw:
             return await self._part(parts[0], OCTETS if is_picture and self._takes_bytes else None)
         if self._takes_bytes and len({part.name for part in parts} - _WHOLE) <= 1:
             files = [part.body for part in parts]
-            return await answer_bytes(self._served, self._inquiry, files, "listed")
-        told = await self._called(self._inquiry.body, content_type)
+            return await answer_bytes(self._served, self._request, files, "listed")
+        told = await self._called(self._request.body, content_type)
         names = {part.name for part in parts}
         is_record = len(names) == len(parts) > 1  # which is one row, as it is in any other form
         return only(told) if is_record else listed(told)
@@ -192,7 +192,7 @@ class Raw:
         return value if is_array else {field.name: value}
 
     async def _rows(self, rows: list[Any]) -> Reply:
-        return await answer_rows(self._served, self._inquiry, Bare(rows, "single"), self._accept)
+        return await answer_rows(self._served, self._request, Bare(rows, "single"), self._accept)
 
     @property
     def _only(self) -> Field | None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 import orjson
 
 from ...data import media
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 from ..reply import Reply
 from ..served import Served
 from .bare import as_reply
@@ -27,20 +27,20 @@ def is_script(served: Served) -> bool:
     return set(schema.get("properties", ())) == _PARAMETERS
 
 
-async def answer(served: Served, inquiry: Inquiry, accept: str) -> Reply:
+async def answer(served: Served, request: DialectRequest, accept: str) -> Reply:
     """The answer of a script to the whole body.
 
     Raises:
         RequestError: as the native route does.
     """
-    said = inquiry.headers.get(b"content-type", b"").decode("latin-1")
+    said = request.headers.get(b"content-type", b"").decode("latin-1")
     wanted = next(iter(media.ranked(accept, _named(accept))), media.JSON)
     call = {
-        "body": base64.b64encode(inquiry.body).decode(),
+        "body": base64.b64encode(request.body).decode(),
         "content_type": media.essence(said) or media.JSON,
         "accept": wanted,
     }
-    reply = as_reply(await served.call(inquiry, orjson.dumps(call), media.JSON, OCTETS))
+    reply = as_reply(await served.call(request, orjson.dumps(call), media.JSON, OCTETS))
     return replace(reply, content_type=wanted) if reply.content_type == OCTETS else reply
 
 

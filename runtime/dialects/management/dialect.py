@@ -27,7 +27,7 @@ from ...errors import (
 from .. import versioned
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 from ..lifecycle import AlreadyHere
 from ..paths import operation
 from ..reply import Reply
@@ -124,9 +124,9 @@ class Management:
 
     # --- what is there ---
 
-    async def _list(self, inquiry: Inquiry) -> Reply:
-        limit = min(_number(inquiry.query, "limit", _MOST_LISTED, _MOST), _MOST_LISTED)
-        start = _number(inquiry.query, "next_page_token", 0, _MOST)
+    async def _list(self, request: DialectRequest) -> Reply:
+        limit = min(_number(request.query, "limit", _MOST_LISTED, _MOST), _MOST_LISTED)
+        start = _number(request.query, "next_page_token", 0, _MOST)
         names = dict.fromkeys(each.name for each in self._catalog.served() if _is_registered(each))
         known = [self._catalog.find(name) for name in names]
         listed: dict[str, Any] = {"models": [named(each) for each in known[start : start + limit]]}
@@ -134,36 +134,36 @@ class Management:
             listed["nextPageToken"] = str(start + limit)
         return Reply.json(listed)
 
-    async def _describe(self, inquiry: Inquiry) -> Reply:
-        version = inquiry.parts.get("version")
+    async def _describe(self, request: DialectRequest) -> Reply:
+        version = request.parts.get("version")
         if version == "all":
-            default = self._registered(inquiry, None)
+            default = self._registered(request, None)
             found = [each for each in self._catalog.served() if each.name == default.name]
             found = [each for each in found if _is_registered(each)]
         else:
-            found = [self._registered(inquiry, version)]
+            found = [self._registered(request, version)]
         processes = list(self._processes())
         return Reply.json([described(each, processes) for each in found])
 
-    async def _metrics(self, inquiry: Inquiry) -> Reply:
-        name = inquiry.query.get("name[]")
+    async def _metrics(self, request: DialectRequest) -> Reply:
+        name = request.query.get("name[]")
         wanted = {name} if name else ()
         body = numbers.text(self._catalog.served(), wanted)
         body += numbers.answered(await self._catalog.numbers(), wanted)
         return Reply(body, content_type=_PROMETHEUS)
 
-    async def _document(self, _: Inquiry) -> Reply:
+    async def _document(self, _: DialectRequest) -> Reply:
         info = {"title": self._catalog.server_name, "version": self._catalog.server_version or "0"}
         return Reply.json({"openapi": "3.1.0", "info": info, "paths": self.document()})
 
-    async def _no_workflow(self, _: Inquiry) -> Reply:
+    async def _no_workflow(self, _: DialectRequest) -> Reply:
         raise NotSupported("There are no workflows here: a service class calls several models.")
 
     # --- what changes ---
 
-    async def _register(self, inquiry: Inquiry) -> Reply:
+    async def _register(self, request: DialectRequest) -> Reply:
         """Load a version that the bundle has, or bring one of the store where that may come."""
-        asked = _asked(inquiry)
+        asked = _asked(request)
         _check(asked)
         url = asked["url"]
         served = self._named(url)
@@ -188,11 +188,11 @@ class Management:
             }
         )
 
-    async def _scale(self, inquiry: Inquiry) -> Reply:
+    async def _scale(self, request: DialectRequest) -> Reply:
         """Have so many workers; none is to unload it."""
-        version = inquiry.parts.get("version")
-        served = versioned.find(self._catalog, inquiry.parts["model"], version)
-        asked = inquiry.query
+        version = request.parts.get("version")
+        served = versioned.find(self._catalog, request.parts["model"], version)
+        asked = request.query
         if any(asked.get(name, "").startswith("-") for name in ("min_worker", "max_worker")):
             raise BadPayload("A number of workers is not negative.")
         least = _number(asked, "min_worker", 1)
@@ -215,15 +215,15 @@ class Management:
         task.add_done_callback(self._tasks.discard)
         return Reply.json({"status": "Processing worker updates..."}, 202)
 
-    async def _prefer(self, inquiry: Inquiry) -> Reply:
-        served = self._registered(inquiry, inquiry.parts["version"])
+    async def _prefer(self, request: DialectRequest) -> Reply:
+        served = self._registered(request, request.parts["version"])
         await self._catalog.control.prefer(served.alias)
         said = f"Default version successfully updated for model {served.name} to {served.version}"
         return Reply.json({"status": said})
 
-    async def _unregister(self, inquiry: Inquiry) -> Reply:
-        version = inquiry.parts.get("version")
-        served = self._registered(inquiry, version)
+    async def _unregister(self, request: DialectRequest) -> Reply:
+        version = request.parts.get("version")
+        served = self._registered(request, version)
         others = [
             each
             for each in self._catalog.served()
@@ -236,8 +236,8 @@ class Management:
 
     # --- names ---
 
-    def _registered(self, inquiry: Inquiry, version: str | None) -> Served:
-        served = versioned.find(self._catalog, inquiry.parts["model"], version)
+    def _registered(self, request: DialectRequest, version: str | None) -> Served:
+        served = versioned.find(self._catalog, request.parts["model"], version)
         if not _is_registered(served):
             raise UnknownModel(f"Model not found: {served.name}")
         return served
@@ -260,20 +260,20 @@ class Management:
             await self._catalog.control.load_version(served.alias)
 
 
-def _asked(inquiry: Inquiry) -> Mapping[str, str]:
+def _asked(request: DialectRequest) -> Mapping[str, str]:
     """The parameters of a registration: of the query, or a JSON object, which counts for more.
 
     Raises:
         BadPayload: when the body says that it is JSON, and is no object.
     """
-    if media.essence(inquiry.content_type) != media.JSON or not inquiry.body:
-        return inquiry.query
-    said = parse(inquiry.body)
+    if media.essence(request.content_type) != media.JSON or not request.body:
+        return request.query
+    said = parse(request.body)
     if type(said) is not dict:
         raise BadPayload("The body is not an object with `url`.")
     flags = {name: str(each).lower() for name, each in said.items() if type(each) is bool}
     plain = {name: str(each) for name, each in said.items() if type(each) in {str, int}}
-    return {**inquiry.query, **plain, **flags}
+    return {**request.query, **plain, **flags}
 
 
 def _reference(url: str) -> str:

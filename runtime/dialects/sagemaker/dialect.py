@@ -18,7 +18,7 @@ from ..bodies.raw import Raw
 from ..bodies.schemas import json_body, streamed, tables, whole
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 from ..lifecycle import Fixed, Lifecycle
 from ..paths import BINARY, operation
 from ..reply import Reply
@@ -78,40 +78,40 @@ class Sagemaker:
         first = next(iter(self._catalog.served()), None)
         return found if first is None else found | {"/invocations": {"post": _invoked(first)}}
 
-    async def _ping(self, _: Inquiry) -> Reply:
+    async def _ping(self, _: DialectRequest) -> Reply:
         reason = self._catalog.reason  # only the status counts
         return Reply.json({"ready": reason is None}, 200 if reason is None else 503)
 
-    async def _invoke(self, inquiry: Inquiry) -> Reply:
-        sequence.check_header(inquiry.headers, _SESSION)
-        served = self._found(inquiry)
-        accept = self._wanted(inquiry.accept, served)
-        if self._triton.is_meant(inquiry, served):
-            reply = await self._triton.answer(served, inquiry)
+    async def _invoke(self, request: DialectRequest) -> Reply:
+        sequence.check_header(request.headers, _SESSION)
+        served = self._found(request)
+        accept = self._wanted(request.accept, served)
+        if self._triton.is_meant(request, served):
+            reply = await self._triton.answer(served, request)
         elif script.is_script(served):
-            reply = await script.answer(served, inquiry, accept)
-        elif json_lines.is_meant(inquiry.content_type):
-            reply = await json_lines.answer(served, inquiry, accept)
-        elif (read := _features(inquiry)) is not None:
-            reply = await features.answer(served, inquiry, accept, read)
+            reply = await script.answer(served, request, accept)
+        elif json_lines.is_meant(request.content_type):
+            reply = await json_lines.answer(served, request, accept)
+        elif (read := _features(request)) is not None:
+            reply = await features.answer(served, request, accept, read)
         else:
-            reply = await Raw(served, inquiry, accept).answer()
-        attributes = inquiry.headers.get(_ATTRIBUTES)
+            reply = await Raw(served, request, accept).answer()
+        attributes = request.headers.get(_ATTRIBUTES)
         if attributes is None or len(attributes) > _MOST:
             return reply
         return replace(reply, headers=(*reply.headers, (_ATTRIBUTES, attributes)))
 
-    async def _list(self, _: Inquiry) -> Reply:
+    async def _list(self, _: DialectRequest) -> Reply:
         loaded = [each for each in self._catalog.served() if each.phase == "loaded"]
         return Reply.json({"models": [_described(each) for each in loaded]})
 
-    async def _show(self, inquiry: Inquiry) -> Reply:
-        return Reply.json(_described(self._loaded(inquiry.parts["model"])))
+    async def _show(self, request: DialectRequest) -> Reply:
+        return Reply.json(_described(self._loaded(request.parts["model"])))
 
-    async def _load(self, inquiry: Inquiry) -> Reply:
+    async def _load(self, request: DialectRequest) -> Reply:
         """Load a model of the bundle by its name; its `url` says nothing more."""
-        web_page.check(inquiry.headers)
-        asked = parse(inquiry.body)
+        web_page.check(request.headers)
+        asked = parse(request.body)
         name = asked.get("model_name") if type(asked) is dict else None
         if type(name) is not str or not name:
             raise BadPayload("Expected an object with `model_name` and `url`.")
@@ -122,9 +122,9 @@ class Sagemaker:
         said = f'Model "{name}" Version: {version} registered with 1 initial workers'
         return Reply.json({"status": said})
 
-    async def _unload(self, inquiry: Inquiry) -> Reply:
-        web_page.check(inquiry.headers)
-        served = self._loaded(inquiry.parts["model"])
+    async def _unload(self, request: DialectRequest) -> Reply:
+        web_page.check(request.headers)
+        served = self._loaded(request.parts["model"])
         await self._lifecycle.unload(served.name)
         return Reply.json({"status": f'Model "{served.name}" unregistered'})
 
@@ -150,9 +150,9 @@ class Sagemaker:
             raise UnknownModel(f"Model `{name[:64]}` is not loaded.")
         return served
 
-    def _found(self, inquiry: Inquiry) -> Served:
+    def _found(self, request: DialectRequest) -> Served:
         """The model of the path, of the header, or the first."""
-        name = inquiry.parts.get("model") or inquiry.headers.get(_TARGET, b"").decode("latin-1")
+        name = request.parts.get("model") or request.headers.get(_TARGET, b"").decode("latin-1")
         if name:
             return self._catalog.find(name.removesuffix(_ARTIFACT))  # as clients call an artifact
         return self._catalog.first()
@@ -180,14 +180,14 @@ def _invoked(served: Served) -> dict[str, Any]:
     return operation("sagemaker_invoke", what, {}, json_body(served), others, streamed(served))
 
 
-def _features(inquiry: Inquiry) -> features.Read | None:
+def _features(request: DialectRequest) -> features.Read | None:
     """Who reads rows of numbers in one of the forms that only clients of SageMaker send."""
-    kind = inquiry.content_type
+    kind = request.content_type
     if libsvm.is_meant(kind):
         return libsvm.read
     if recordio.is_meant(kind):
         return recordio.read
-    return sparse_matrix.read if sparse_matrix.is_meant(kind, inquiry.body) else None
+    return sparse_matrix.read if sparse_matrix.is_meant(kind, request.body) else None
 
 
 class AlreadyLoaded(RequestError):

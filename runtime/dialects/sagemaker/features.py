@@ -11,7 +11,7 @@ from ...data.rows import extent
 from ...errors import InvalidInput, PayloadTooLarge
 from ...manifests.signature import Side
 from ..bodies.bare import codec_of
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 from ..reply import Reply
 from ..served import Served
 
@@ -23,15 +23,15 @@ Read = Callable[[Codec, bytes], np.ndarray]
 """The rows of a body, of float64, as far as they go; raises RequestError."""
 
 
-async def answer(served: Served, inquiry: Inquiry, accept: str, read: Read) -> Reply:
+async def answer(served: Served, request: DialectRequest, accept: str, read: Read) -> Reply:
     """The answers to all rows of a body.
 
     Raises:
         RequestError: as the native route does; InvalidInput for a model that takes no features.
     """
-    codec, body = codec_of(served), inquiry.body
+    codec, body = codec_of(served), request.body
     array = read(codec, body) if len(body) < _LARGE else await asyncio.to_thread(read, codec, body)
-    payload = codec.encode(await served.answer(inquiry, codec.fitted(array)), accept)
+    payload = codec.encode(await served.answer(request, codec.fitted(array)), accept)
     return Reply(payload.body, content_type=payload.content_type)
 
 

@@ -16,7 +16,7 @@ import orjson
 from ...errors import RequestError
 from ...printable import printable
 from ..dialect import POST, Rule
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 from ..reply import Reply, retry_after
 
 _TYPE = "application/vnd.amazon.eventstream"
@@ -30,7 +30,7 @@ _ENDPOINT = r"/endpoints/[^/]+"
 _NAME = "/endpoints/{endpoint}"
 _PART = 1 << 20  # bytes of one event; AWS allows 16 MiB
 
-Ask = Callable[[Inquiry], Awaitable[Reply]]
+Ask = Callable[[DialectRequest], Awaitable[Reply]]
 
 
 class RuntimeApi:
@@ -51,18 +51,18 @@ class RuntimeApi:
             Rule(POST, f"{_ENDPOINT}/{parts}", self._streamed, f"{_NAME}/{parts}"),
         ]
 
-    async def _whole(self, inquiry: Inquiry) -> Reply:
+    async def _whole(self, request: DialectRequest) -> Reply:
         try:
-            reply = await self._invoke(inquiry)
+            reply = await self._invoke(request)
         except RequestError as error:
             return self._refused(error)
         return replace(reply, headers=(*reply.headers, _VARIANT))
 
-    async def _streamed(self, inquiry: Inquiry) -> Reply:
+    async def _streamed(self, request: DialectRequest) -> Reply:
         """The same in events; the types of both bodies stand in other headers here."""
-        inquiry.accept = inquiry.headers.get(_ACCEPT, b"").decode("latin-1")
+        request.accept = request.headers.get(_ACCEPT, b"").decode("latin-1")
         try:
-            reply = await self._invoke(inquiry)
+            reply = await self._invoke(request)
         except RequestError as error:
             return self._refused(error)
         headers = (*reply.headers, _VARIANT, (_SAID, reply.content_type.encode()))

@@ -14,7 +14,7 @@ from ...manifests.signature import OBJECTS, Field
 from ...models.operation import Stream
 from ..bodies.bare import ask_rows, codec_of
 from ..catalog import Catalog
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 from ..served import Served
 from .message import Message, parts
 
@@ -35,7 +35,9 @@ def told(served: Served, message: Message, output: Any) -> dict[str, Any]:
     return said | {"meta": meta(served, message.meta)}
 
 
-async def called(served: Served, inquiry: Inquiry, message: Message) -> dict[str, Any] | Stream:
+async def called(
+    served: Served, request: DialectRequest, message: Message
+) -> dict[str, Any] | Stream:
     """The answer of a service class; `jsonData` is its body, `data` its rows.
 
     `strData` and `binData` are the body of one that takes one text or one file.
@@ -44,26 +46,28 @@ async def called(served: Served, inquiry: Inquiry, message: Message) -> dict[str
         RequestError: as the native route does; NotSupported for what it does not take.
     """
     if message.kind in {"ndarray", "tensor"}:
-        rows = await ask_rows(served, inquiry, message.rows(OBJECTS))
+        rows = await ask_rows(served, request, message.rows(OBJECTS))
         return parts(message, (), rows) | {"meta": meta(served, message.meta)}
     if message.kind != "jsonData":
-        return await _of_one(served, inquiry, message)
+        return await _of_one(served, request, message)
     check_depth(message.content, "jsonData")
     body = instances.written(message.content)
     accept = "" if served.route.streaming else JSON  # what streams has a type of its own
-    answer = await served.call(inquiry, body, JSON, accept)
+    answer = await served.call(request, body, JSON, accept)
     if isinstance(answer, Stream):
         return answer
     return {"jsonData": orjson.Fragment(answer.body), "meta": meta(served, message.meta)}
 
 
-async def _of_one(served: Served, inquiry: Inquiry, message: Message) -> dict[str, Any] | Stream:
+async def _of_one(
+    served: Served, request: DialectRequest, message: Message
+) -> dict[str, Any] | Stream:
     """The answer of a service class to one text or one file, in kind where it is one, too."""
     content_type, kinds = _ALONE[message.kind]
     if served.route.input.get("kind") not in kinds:
         raise NotSupported(f"`{served.name}` takes bodies of its own form: send `jsonData`.")
     accept = "" if served.route.streaming else JSON
-    answer = await served.call(inquiry, message.body(), content_type, accept)
+    answer = await served.call(request, message.body(), content_type, accept)
     if isinstance(answer, Stream):
         return answer
     value = instances.exact(answer.body)

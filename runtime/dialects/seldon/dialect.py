@@ -19,7 +19,7 @@ from ..bodies import pictures
 from ..bodies.bare import codec_of
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 from ..reply import Reply, retry_after
 from ..served import Served
 from .answer import called, described, graph, told
@@ -78,82 +78,82 @@ class Seldon:
 
     # --- predictions ---
 
-    async def _predict(self, inquiry: Inquiry) -> Reply:
-        served = self._found(inquiry)
+    async def _predict(self, request: DialectRequest) -> Reply:
+        served = self._found(request)
         if served.signature is None:
-            return await self._call(served, inquiry)
-        message, batch = await self._read(served, inquiry)
-        output = await served.answer(inquiry, batch)
+            return await self._call(served, request)
+        message, batch = await self._read(served, request)
+        output = await served.answer(request, batch)
         given = {"message": message.to_json()}
-        reply = await work.write(served, inquiry.deadline, "seldon", given, output)
+        reply = await work.write(served, request.deadline, "seldon", given, output)
         return _told(served, message, output) if reply is None else reply
 
-    async def _read(self, served: Served, inquiry: Inquiry) -> tuple[Message, Any]:
-        body = inquiry.body
+    async def _read(self, served: Served, request: DialectRequest) -> tuple[Message, Any]:
+        body = request.body
         if pictures.are_taken(served):
-            message = Message.of(value_of(inquiry))
+            message = Message.of(value_of(request))
             files = message.files()
             if files is not None:
-                return message, await pictures.batch(served, inquiry, files)
+                return message, await pictures.batch(served, request, files)
         if len(body) < _LARGE:
-            return _read(served, inquiry)
-        said = inquiry.headers.get(b"content-type", b"").decode("latin-1")
-        read = await work.read(served, inquiry.deadline, "seldon", {"content_type": said}, body)
+            return _read(served, request)
+        said = request.headers.get(b"content-type", b"").decode("latin-1")
+        read = await work.read(served, request.deadline, "seldon", {"content_type": said}, body)
         if read is None:
-            return await asyncio.to_thread(_read, served, inquiry)
+            return await asyncio.to_thread(_read, served, request)
         note, batch = read
         return Message.from_json(note), batch
 
-    async def _call(self, served: Served, inquiry: Inquiry) -> Reply:
-        message = Message.of(value_of(inquiry))
-        answer = await called(served, inquiry, message)
+    async def _call(self, served: Served, request: DialectRequest) -> Reply:
+        message = Message.of(value_of(request))
+        answer = await called(served, request, message)
         if isinstance(answer, Stream):
             return Reply(answer.parts, content_type=answer.content_type)
         return Reply.json(answer)
 
-    async def _feedback(self, inquiry: Inquiry) -> Reply:
-        served = self._found(inquiry)
-        feedback = Feedback.of(value_of(inquiry))
+    async def _feedback(self, request: DialectRequest) -> Reply:
+        served = self._found(request)
+        feedback = Feedback.of(value_of(request))
         feedback.note(self._catalog, served)
         return Reply.json({"meta": {"puid": feedback.puid}})
 
     # --- what there is ---
 
-    async def _health(self, _: Inquiry) -> Reply:
+    async def _health(self, _: DialectRequest) -> Reply:
         reason = self._catalog.reason
         if reason is None:
             return Reply.json({"status": {"status": 0, "info": "ready", "code": 200}})
         return Reply.json({"status": {"status": 1, "info": f"Not ready: {reason}."}}, 503)
 
-    async def _ping(self, _: Inquiry) -> Reply:
+    async def _ping(self, _: DialectRequest) -> Reply:
         return Reply(b"pong", content_type="text/plain")
 
-    async def _graph(self, _: Inquiry) -> Reply:
+    async def _graph(self, _: DialectRequest) -> Reply:
         return Reply.json(graph(self._catalog))
 
-    async def _component(self, _: Inquiry) -> Reply:
+    async def _component(self, _: DialectRequest) -> Reply:
         """For an orchestrator, of which the server is one component."""
         return Reply.json(described(self._catalog.first()))
 
-    async def _one(self, inquiry: Inquiry) -> Reply:
-        return Reply.json(described(self._catalog.find(inquiry.parts["asked"])))
+    async def _one(self, request: DialectRequest) -> Reply:
+        return Reply.json(described(self._catalog.find(request.parts["asked"])))
 
-    async def _describe(self, _: Inquiry) -> Reply:
+    async def _describe(self, _: DialectRequest) -> Reply:
         info = {"title": self._catalog.server_name, "version": self._catalog.server_version or "0"}
         return Reply.json({"openapi": "3.1.0", "info": info, "paths": self.document()})
 
-    def _found(self, inquiry: Inquiry) -> Served:
+    def _found(self, request: DialectRequest) -> Served:
         """The model that the path names, or the first; the server's own name is the first, too."""
-        name = inquiry.parts.get("model")
+        name = request.parts.get("model")
         if name and name != self._catalog.server_name:
             return self._catalog.find(name)
         return self._catalog.first()
 
 
-def _read(served: Served, inquiry: Inquiry) -> tuple[Message, Any]:
+def _read(served: Served, request: DialectRequest) -> tuple[Message, Any]:
     codec = codec_of(served)
-    extent.check(codec.inputs, codec.max_rows, inquiry.body)
-    message = Message.of(value_of(inquiry))
+    extent.check(codec.inputs, codec.max_rows, request.body)
+    message = Message.of(value_of(request))
     return message, message.batch(codec)
 
 

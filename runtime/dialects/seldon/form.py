@@ -8,22 +8,22 @@ from ...data import media
 from ...data.codecs import multipart
 from ...data.codecs.instances import parse
 from ...errors import BadPayload
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 
 _MOST_FIELDS = 64
 _JSON = frozenset({"data", "jsonData", "meta", "request", "response", "truth", "reward"})
 
 
-def value_of(inquiry: Inquiry) -> Any:
+def value_of(request: DialectRequest) -> Any:
     """The JSON value of a request.
 
     Raises:
         BadPayload, InvalidInput: when it lacks one, or it cannot be read.
     """
-    if not inquiry.body and "json" in inquiry.query:
-        return parse(inquiry.query["json"].encode("utf-8", "replace"))
-    said = inquiry.headers.get(b"content-type", b"").decode("latin-1")
-    return value_in(inquiry.body, said)
+    if not request.body and "json" in request.query:
+        return parse(request.query["json"].encode("utf-8", "replace"))
+    said = request.headers.get(b"content-type", b"").decode("latin-1")
+    return value_in(request.body, said)
 
 
 def value_in(body: bytes, content_type: str) -> Any:

@@ -13,7 +13,7 @@ from ...errors import InvalidInput, NotSupported
 from ...manifests.route import Route
 from ...manifests.signature import Signature
 from ...models.operation import Stream
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 from ..served import Served
 from .batch import objects
 from .output import Spec, from_output
@@ -26,7 +26,7 @@ _CALLED = {"predictions": "output"}
 _FREE = Signature()
 
 
-async def ask(served: Served, inquiry: Inquiry, tensors: Sequence[Tensor]) -> list[Tensor]:
+async def ask(served: Served, request: DialectRequest, tensors: Sequence[Tensor]) -> list[Tensor]:
     """Call an API of a service class with tensors; its answer as tensors.
 
     Rows take one tensor of any name, or one a field; other APIs a tensor a parameter.
@@ -44,7 +44,7 @@ async def ask(served: Served, inquiry: Inquiry, tensors: Sequence[Tensor]) -> li
         )
     body = body_of(served.route, tensors)
     accept = NPY if body.content_type == NPY else JSON
-    answer = await served.call(inquiry, body.body, body.content_type, accept)
+    answer = await served.call(request, body.body, body.content_type, accept)
     assert not isinstance(answer, Stream)
     return _tensors(answer)
 

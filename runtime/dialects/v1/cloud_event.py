@@ -18,7 +18,7 @@ import orjson
 from ...data.codecs import instances
 from ...data.depth import check_depth
 from ...errors import BadPayload
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 from ..reply import Reply
 
 STRUCTURED = "application/cloudevents+json"
@@ -36,23 +36,23 @@ class CloudEvent:
     is_structured: bool
 
     @classmethod
-    def of(cls, inquiry: Inquiry) -> Self | None:
+    def of(cls, request: DialectRequest) -> Self | None:
         """The event that a request is, or None where it is none.
 
         Raises:
             BadPayload: when attributes are missing or `data` cannot be read.
         """
-        kind = inquiry.content_type.partition(";")[0].strip().lower()
+        kind = request.content_type.partition(";")[0].strip().lower()
         if kind.startswith(_BATCH):
             raise BadPayload("Batches of cloud events are not taken; send one event a request.")
         if kind == STRUCTURED:
-            return cls._structured(inquiry.body)
-        names = [name for name in inquiry.headers if name.startswith(b"ce-")]
+            return cls._structured(request.body)
+        names = [name for name in request.headers if name.startswith(b"ce-")]
         if b"ce-specversion" not in names:
             return None
-        told = {name[3:].decode("latin-1"): _text(inquiry.headers[name]) for name in names}
+        told = {name[3:].decode("latin-1"): _text(request.headers[name]) for name in names}
         _check(told)
-        return cls(inquiry.body, inquiry.content_type, is_structured=False)
+        return cls(request.body, request.content_type, is_structured=False)
 
     @classmethod
     def _structured(cls, body: bytes) -> Self:

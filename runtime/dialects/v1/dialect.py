@@ -10,8 +10,8 @@ from typing import Any
 from ...errors import BadPayload, InvalidInput, RequestError, UnknownModel
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
+from ..dialect_request import DialectRequest
 from ..explainer import explainer
-from ..inquiry import Inquiry
 from ..reply import Reply
 from ..served import Served
 from . import signature_def, status
@@ -68,24 +68,24 @@ class V1:
         return paths(self._catalog)
 
     def _verb(self, verb: str, answer: Answer) -> Rule:
-        async def handle(inquiry: Inquiry) -> Reply:
-            prediction = Prediction(self._catalog, self._found(inquiry), inquiry)
-            event = CloudEvent.of(inquiry)
+        async def handle(request: DialectRequest) -> Reply:
+            prediction = Prediction(self._catalog, self._found(request), request)
+            event = CloudEvent.of(request)
             if event is None:
-                return await answer(prediction, RequestBody(inquiry.body, inquiry.content_type))
+                return await answer(prediction, RequestBody(request.body, request.content_type))
             reply = await answer(prediction, RequestBody(event.body, event.content_type))
             return event.answered(prediction.served.name, reply)
 
         codec = Predict(self._catalog, self._found_at) if verb == "predict" else None
         return Rule(POST, rf"{_MODEL}:(?i:{verb})", handle, f"{_NAME}:{verb}", codec)
 
-    async def _explain(self, inquiry: Inquiry) -> Reply:
-        served = explainer(self._catalog, self._found(inquiry))
-        asked = RequestBody(inquiry.body, inquiry.content_type)
-        return await Prediction(self._catalog, served, inquiry).explained(asked)
+    async def _explain(self, request: DialectRequest) -> Reply:
+        served = explainer(self._catalog, self._found(request))
+        asked = RequestBody(request.body, request.content_type)
+        return await Prediction(self._catalog, served, request).explained(asked)
 
-    async def _metadata(self, inquiry: Inquiry) -> Reply:
-        served = self._found(inquiry)
+    async def _metadata(self, request: DialectRequest) -> Reply:
+        served = self._found(request)
         methods = {
             method: self._catalog.find(served.name, served.version, method=method).signature
             for method in served.methods
@@ -93,22 +93,22 @@ class V1:
         version = str(self._catalog.number(served))
         return Reply.json(signature_def.metadata(served.name, version, methods))
 
-    async def _status(self, inquiry: Inquiry) -> Reply:
-        served, version = self._found(inquiry), inquiry.parts.get("version")
-        is_one = bool(inquiry.parts.get("label")) or names_one(
+    async def _status(self, request: DialectRequest) -> Reply:
+        served, version = self._found(request), request.parts.get("version")
+        is_one = bool(request.parts.get("label")) or names_one(
             version, self._catalog.number(served)
         )
         versions = status.versions(self._catalog, served, is_one=is_one)
         return status.reply(served, {self._catalog.number(each): each for each in versions})
 
-    async def _list(self, _: Inquiry) -> Reply:
+    async def _list(self, _: DialectRequest) -> Reply:
         return status.listed(self._catalog.served())
 
-    async def _metrics(self, _: Inquiry) -> Reply:
+    async def _metrics(self, _: DialectRequest) -> Reply:
         return Reply(await self._catalog.numbers(), content_type=_PROMETHEUS)
 
-    def _found(self, inquiry: Inquiry) -> Served:
-        return self._found_at(inquiry.parts)
+    def _found(self, request: DialectRequest) -> Served:
+        return self._found_at(request.parts)
 
     def _found_at(self, parts: Mapping[str, str]) -> Served:
         version, label = parts.get("version"), parts.get("label")

@@ -7,34 +7,14 @@ from ...data.rows import table
 from ...errors import RequestError
 from ..bodies import pictures
 from ..catalog import Catalog
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 from ..reply import Reply
 from ..served import Served
 from .cloud_event import CloudEvent
-from .prediction import Prediction, RequestBody, Wording
+from .prediction import DecodedPrediction, Prediction, RequestBody
 
 Find = Callable[[Mapping[str, str]], Served]
 """The model that the parts of a path name; raises a RequestError where there is none."""
-
-
-class PredictQuestion:
-    """A Question, with the form of its answer."""
-
-    __slots__ = ("_wording", "batch", "rows", "served")
-
-    def __init__(self, wording: Wording) -> None:
-        self._wording = wording
-        self.served = wording.served
-        self.batch = wording.batch
-        self.rows = table.rows(wording.batch)
-
-    def reply(self, output: Any) -> Reply:
-        """The answer, given what the model says to exactly these rows."""
-        return self._wording.reply(output)
-
-    async def reply_offloaded(self, output: Any, deadline: float) -> Reply:
-        """As `reply`, by another process where it is much."""
-        return await self._wording.reply_offloaded(output, deadline)
 
 
 class Predict:
@@ -45,32 +25,32 @@ class Predict:
         self._find = find
 
     def has_rows(self, parts: Mapping[str, str]) -> bool:
-        """Whether the model of a path is there, and no author's class."""
+        """Whether the path names a model that takes rows, and not a service class."""
         try:
             return self._find(parts).signature is not None
         except RequestError:
             return False
 
     def numbers_at(self, headers: Mapping[bytes, bytes]) -> int | None:  # noqa: ARG002
-        """Nowhere."""
+        """None: bodies are JSON."""
         return None
 
-    def ask(self, inquiry: Inquiry) -> PredictQuestion | None:
-        """What a request asks; None for whatever the handler has to do."""
-        served = self._find(inquiry.parts)
-        asked = RequestBody(inquiry.body, inquiry.content_type)
+    def decode(self, request: DialectRequest) -> DecodedPrediction | None:
+        """Decode a small JSON body; None for anything else, which the handler answers."""
+        served = self._find(request.parts)
+        asked = RequestBody(request.body, request.content_type)
         if served.signature is None or asked.is_large or not asked.is_json:
             return None
-        if CloudEvent.of(inquiry) is not None or pictures.may_be_in(served, asked.body):
+        if CloudEvent.of(request) is not None or pictures.may_be_in(served, asked.body):
             return None
-        wording = Prediction(self._catalog, served, inquiry).worded(asked)
-        return None if wording.served.signature is None else PredictQuestion(wording)
+        decoded = Prediction(self._catalog, served, request).decoded(asked)
+        return None if decoded.served.signature is None else decoded
 
-    def replies(
-        self, questions: Sequence[PredictQuestion], output: Any, bounds: Sequence[int]
+    def encode(
+        self, requests: Sequence[DecodedPrediction], output: Any, bounds: Sequence[int]
     ) -> Sequence[Reply]:
-        """The answers to all of a batch."""
+        """The answers of a batch, one for each request."""
         return [
-            question.reply(table.slice(output, start, stop))
-            for question, start, stop in zip(questions, bounds, bounds[1:], strict=False)
+            decoded.reply(table.slice(output, start, stop))
+            for decoded, start, stop in zip(requests, bounds, bounds[1:], strict=False)
         ]

@@ -20,7 +20,7 @@ from ...models.operation import Stream
 from .. import work
 from ..bodies import pictures
 from ..catalog import Catalog
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 from ..reply import Reply
 from ..served import Served
 from . import examples, nan_json, rows
@@ -29,7 +29,7 @@ from .signature_def import DEFAULT
 _JSON_ALL_THE_SAME = frozenset(
     {"application/x-www-form-urlencoded", "application/octet-stream", "text/plain"}
 )
-"""What clients say who say nothing: curl and those of TensorFlow Serving, which never looks."""
+"""Content types that curl and the clients of TensorFlow Serving send with JSON by default."""
 
 _CONVENTIONAL = tuple(f"tensorflow/serving/{verb}" for verb in ("predict", "classify", "regress"))
 """TensorFlow's own names for the signatures of its three calls."""
@@ -50,81 +50,72 @@ class RequestBody:
 
     @property
     def is_large(self) -> bool:
-        """Whether it is read elsewhere, or in a thread."""
+        """Whether it is decoded in another process, or in a thread."""
         return len(self.body) >= work.LARGE_BODY
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """The method to call, its batch, and the key of its answer."""
+@dataclass(slots=True)
+class DecodedPrediction:
+    """A DecodedRequest, with the form of its answer.
+
+    layout  "outputs" = columns, as `inputs` were sent; else rows
+    key     the key of the answer; "classify" and "regress" stand for `results` with the scores of
+            the classes, and with one number per example
+    """
 
     served: Served
     batch: Any
+    layout: str
     key: str
 
     @property
-    def outputs(self) -> Side:
-        signature = self.served.signature
-        return signature.outputs if signature is not None else OBJECTS
-
-
-class Wording:
-    """The form of an answer: rows under `key`, or the columns that were asked for.
-
-    Under "classify" and "regress" stand scores of classes, and a number for each example.
-    """
-
-    __slots__ = ("_key", "_question", "batch", "served")
-
-    def __init__(self, question: _Question, key: str) -> None:
-        self._question = question
-        self._key = key
-        self.served = question.served
-        self.batch = question.batch
+    def rows(self) -> int:
+        """The number of rows of the batch."""
+        return table.rows(self.batch)
 
     def reply(self, output: Any) -> Reply:
-        """The answer, given what the model says.
+        """Encode the output of the model as JSON.
 
         Raises:
-            PredictionFailed: for what has no JSON.
+            PredictionFailed: if it has no JSON form.
         """
-        return Reply(nan_json.dumps(partial(self._told, output), nan_as_null=self._is_null))
+        is_null = self.served.settings.nan == "null"
+        return Reply(nan_json.dumps(partial(self._value, output), nan_as_null=is_null))
 
     async def reply_offloaded(self, output: Any, deadline: float) -> Reply:
-        """As `reply`, by another process where it is much.
+        """As `reply`; a large output is encoded by another process.
 
         Raises:
             RequestError: as `reply`; see `work.write`.
         """
-        given = {"asked": self._question.key, "key": self._key}
-        said = await work.write(self.served, deadline, "v1", given, output)
-        return self.reply(output) if said is None else said
+        given = {"layout": self.layout, "key": self.key}
+        reply = await work.write(self.served, deadline, "v1", given, output)
+        return self.reply(output) if reply is None else reply
 
-    def _told(self, output: Any, say: nan_json.EncodeRows) -> Any:
-        outputs = self._question.outputs
-        if self._key in _RESULTS:
-            return {"results": say(_RESULTS[self._key](outputs, output))}
-        if self._question.key == "outputs":
-            return {"outputs": rows.to_columns(outputs, output, say)}
-        return {self._key: rows.to_rows(outputs, output, say)}
-
-    @property
-    def _is_null(self) -> bool:
-        return self.served.settings.nan == "null"
+    def _value(self, output: Any, encode: nan_json.EncodeRows) -> Any:
+        signature = self.served.signature
+        outputs = OBJECTS if signature is None else signature.outputs
+        if self.key in _RESULTS:
+            return {"results": encode(_RESULTS[self.key](outputs, output))}
+        if self.layout == "outputs":
+            return {"outputs": rows.to_columns(outputs, output, encode)}
+        return {self.key: rows.to_rows(outputs, output, encode)}
 
 
 Rows = Callable[[Side, dict[str, Any]], tuple[list[Any], str]]
 
 
 class BodyForm(NamedTuple):
-    """The required form of a body.
+    """The required form of a body, and the key of its answer.
 
-    rows      under which key they stand: "instances", or "inputs" instead, or "examples"
-    prefers   the method that is asked where the body names none, if the model has it
-    refused   a key that may have no value
+    rows      the key of the rows: "instances" (or `inputs` in their place), or "examples"
+    key       as in `DecodedPrediction`
+    prefers   the method to call if the body names none and the model has it
+    refused   a key of the body that may have no value
     """
 
     rows: str
+    key: str = "predictions"
     prefers: str = ""
     refused: str = ""
 
@@ -136,46 +127,48 @@ class PredictionReader:
         self.served = served
         self._catalog = catalog
 
-    def question(self, asked: RequestBody, form: BodyForm) -> _Question:
-        """What is asked in JSON of a form.
+    def decode(self, asked: RequestBody, form: BodyForm) -> DecodedPrediction:
+        """Decode a JSON body of the given form.
 
         Raises:
-            RequestError: for what is none.
+            RequestError: if it has another form.
         """
         if self.served.signature is not None:
-            # Around each row may stand an object with the input's name.
+            # Each row may be wrapped in an object with the name of the input: twice the values.
             extent.check(self.served.signature.inputs, 2 * self._most, asked.body)
         if form.rows == "instances":
             batch = self._numbers(asked.body)
             if batch is not None:
-                return _Question(self._method("", form.prefers), batch, "predictions")
+                return DecodedPrediction(self._method("", form.prefers), batch, "rows", form.key)
         body, has_tokens = nan_json.loads(asked.body)
-        served, listed, key = self._rows(body, form)
+        served, listed, layout = self._rows(body, form)
         if served.signature is None:
-            return _Question(served, [], "")
+            return DecodedPrediction(served, [], "rows", form.key)
         try:
-            return _Question(served, _gathered(served, listed, has_tokens=has_tokens), key)
+            batch = _gathered(served, listed, has_tokens=has_tokens)
+            return DecodedPrediction(served, batch, layout, form.key)
         except InvalidInput as error:
             if form.rows == "instances" or not error.detail.startswith("instances"):
                 raise
             raise InvalidInput(form.rows + error.detail.removeprefix("instances")) from None
 
-    async def pictured(
-        self, asked: RequestBody, form: BodyForm, inquiry: Inquiry
-    ) -> _Question | None:
-        """What is asked in JSON whose rows are pictures; None where they are something else.
+    async def decode_pictures(
+        self, asked: RequestBody, form: BodyForm, request: DialectRequest
+    ) -> DecodedPrediction | None:
+        """Decode JSON whose rows are pictures; None if they are something else.
 
         Raises:
-            RequestError: as `question`.
+            RequestError: as `decode`.
         """
-        served, listed, key = self._rows(nan_json.loads(asked.body)[0], form)
+        served, listed, layout = self._rows(nan_json.loads(asked.body)[0], form)
         files = pictures.files(listed)
         if files is None:
             return None
-        return _Question(served, await pictures.batch(served, inquiry, files), key)
+        batch = await pictures.batch(served, request, files)
+        return DecodedPrediction(served, batch, layout, form.key)
 
     def _rows(self, body: Any, form: BodyForm) -> tuple[Served, list[Any], str]:
-        """The method to call, the rows for it, and the key of the answer."""
+        """The method to call, its rows, and the layout of the answer."""
         if type(body) is not dict:
             raise InvalidInput("The body is not an object with `instances` or `inputs`.")
         served = self._method(body.get("signature_name", ""), form.prefers)
@@ -186,16 +179,16 @@ class PredictionReader:
         return served, *_FORMS[form.rows](served.signature.inputs, body)
 
     def _numbers(self, body: bytes) -> np.ndarray | None:
-        """The rows of a body that has nothing else in it."""
+        """The rows of a body that contains nothing but `instances` of numbers; else None."""
         signature = self._method("", "").signature
         return number_rows.batch(signature.inputs, body, self._most) if signature else None
 
     def method(self, name: str) -> Served:
-        """Another method of the model."""
+        """The model with another of its methods."""
         return self._catalog.find(self.served.name, self.served.version, method=name)
 
     def _method(self, name: Any, prefers: str) -> Served:
-        """The method that `signature_name` means."""
+        """The method that `signature_name` names."""
         served = self.served
         if name in ("", DEFAULT) or (name in _CONVENTIONAL and name not in served.methods):
             name = prefers if prefers in served.methods else served.method
@@ -212,15 +205,15 @@ class PredictionReader:
 class Prediction:
     """One request for one model."""
 
-    def __init__(self, catalog: Catalog, served: Served, inquiry: Inquiry) -> None:
+    def __init__(self, catalog: Catalog, served: Served, request: DialectRequest) -> None:
         self.served = served
         self._reader = PredictionReader(catalog, served)
-        self._inquiry = inquiry
+        self._request = request
 
     async def predicted(self, asked: RequestBody, refused: str = "") -> Reply:
-        """`:predict`: rows or columns in, the same out; other content types as everywhere.
+        """`:predict`: rows or columns in, the same out; other content types as in the native API.
 
-        A value under the key `refused` is for an author's class alone: a model heeds none.
+        refused   a key whose value only a service class may use: a model refuses it
         """
         return await self._said(asked, "predictions", refused)
 
@@ -230,36 +223,31 @@ class Prediction:
 
     async def classified(self, asked: RequestBody) -> Reply:
         """`:classify`: the scores of each class."""
-        question, output = await self._answered(
-            asked, BodyForm("examples", prefers="predict_proba")
-        )
-        return await Wording(question, "classify").reply_offloaded(output, self._inquiry.deadline)
+        return await self._answered(asked, BodyForm("examples", "classify", "predict_proba"))
 
     async def regressed(self, asked: RequestBody) -> Reply:
         """`:regress`: a number for each example."""
-        question, output = await self._answered(asked, BodyForm("examples"))
-        return await Wording(question, "regress").reply_offloaded(output, self._inquiry.deadline)
+        return await self._answered(asked, BodyForm("examples", "regress"))
 
     async def _said(self, asked: RequestBody, key: str, refused: str = "") -> Reply:
         if self.served.signature is None or not asked.is_json:
             return await self._called(asked, key)
-        question, output = await self._answered(asked, BodyForm("instances", refused=refused))
-        return await Wording(question, key).reply_offloaded(output, self._inquiry.deadline)
+        return await self._answered(asked, BodyForm("instances", key, refused=refused))
 
-    def worded(self, asked: RequestBody) -> "Wording":
-        """What `:predict` asks, read at once, and how it is answered.
+    def decoded(self, asked: RequestBody) -> DecodedPrediction:
+        """Decode the body of `:predict` without waiting.
 
         Raises:
-            RequestError: as `predicted` does before it asks the model.
+            RequestError: as `predicted` does before it calls the model.
         """
         self.served.check_room()
-        return Wording(self._reader.question(asked, BodyForm("instances")), "predictions")
+        return self._reader.decode(asked, BodyForm("instances"))
 
     async def _called(self, asked: RequestBody, key: str) -> Reply:
-        """A body that the native route would take as it is; `key` around JSON of another form."""
+        """Pass the body on to the native API, and put its JSON answer below `key`."""
         kind = JSON if asked.is_json else asked.content_type
-        accept = "" if asked.is_json else self._inquiry.accept
-        answer = await self.served.call(self._inquiry, asked.body, kind, accept)
+        accept = "" if asked.is_json else self._request.accept
+        answer = await self.served.call(self._request, asked.body, kind, accept)
         if isinstance(answer, Stream):
             return Reply(answer.parts, content_type=answer.content_type)
         if answer.content_type == JSON:
@@ -267,24 +255,25 @@ class Prediction:
             return Reply(_renamed(answer.body, key) if is_rows else _keyed(answer, key))
         return Reply(answer.body, content_type=answer.content_type)
 
-    async def _answered(self, asked: RequestBody, form: BodyForm) -> tuple[_Question, Any]:
+    async def _answered(self, asked: RequestBody, form: BodyForm) -> Reply:
         self.served.check_room()
-        question = await self._read(asked, form)
-        return question, await question.served.answer(self._inquiry, question.batch)
+        decoded = await self._read(asked, form)
+        output = await decoded.served.answer(self._request, decoded.batch)
+        return await decoded.reply_offloaded(output, self._request.deadline)
 
-    async def _read(self, asked: RequestBody, form: BodyForm) -> _Question:
+    async def _read(self, asked: RequestBody, form: BodyForm) -> DecodedPrediction:
         if pictures.may_be_in(self.served, asked.body):
-            question = await self._reader.pictured(asked, form, self._inquiry)
-            if question is not None:
-                return question
+            decoded = await self._reader.decode_pictures(asked, form, self._request)
+            if decoded is not None:
+                return decoded
         if not asked.is_large:
-            return self._reader.question(asked, form)
+            return self._reader.decode(asked, form)
         given = {"form": list(form)}
-        read = await work.read(self.served, self._inquiry.deadline, "v1", given, asked.body)
+        read = await work.read(self.served, self._request.deadline, "v1", given, asked.body)
         if read is None:
-            return await asyncio.to_thread(self._reader.question, asked, form)
-        (method, key), batch = read
-        return _Question(self._reader.method(method), batch, key)
+            return await asyncio.to_thread(self._reader.decode, asked, form)
+        (method, layout), batch = read
+        return DecodedPrediction(self._reader.method(method), batch, layout, form.key)
 
 
 def _gathered(served: Served, listed: list[Any], *, has_tokens: bool) -> Any:
@@ -302,12 +291,12 @@ def _instances(side: Side, body: dict[str, Any]) -> tuple[list[Any], str]:
     if ("instances" in body) == ("inputs" in body):
         raise InvalidInput("Expected either `instances` (rows) or `inputs` (columns) in the body.")
     if "instances" in body:
-        return rows.from_rows(side, body["instances"]), "predictions"
+        return rows.from_rows(side, body["instances"]), "rows"
     return rows.from_columns(side, body["inputs"]), "outputs"
 
 
 def _examples(side: Side, body: dict[str, Any]) -> tuple[list[Any], str]:
-    return examples.from_examples(side, body), "results"
+    return examples.from_examples(side, body), "rows"
 
 
 _FORMS: dict[str, Rows] = {"instances": _instances, "examples": _examples}
@@ -315,22 +304,22 @@ _RESULTS = {"classify": examples.classes, "regress": examples.values}
 
 
 def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
-    """As `Prediction` reads a large body: the method and the key, and the batch."""
+    """Decode a large body in another process: the method and the layout, and the batch."""
     reader = PredictionReader(catalog, work.of(catalog, given))
-    question = reader.question(RequestBody(body, JSON), BodyForm(*given["form"]))
-    signature = question.served.signature
+    decoded = reader.decode(RequestBody(body, JSON), BodyForm(*given["form"]))
+    signature = decoded.served.signature
     side = OBJECTS if signature is None else signature.inputs
-    return work.Reading((question.served.method, question.key), side, question.batch)
+    return work.Reading((decoded.served.method, decoded.layout), side, decoded.batch)
 
 
 def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
-    """As `Wording` says a large answer."""
-    question = _Question(work.of(catalog, given), None, given["asked"])
-    return Wording(question, given["key"]).reply(output)
+    """Encode a large answer in another process."""
+    served = work.of(catalog, given)
+    return DecodedPrediction(served, None, given["layout"], given["key"]).reply(output)
 
 
 def _renamed(body: bytes, key: str) -> bytes:
-    """What the native route says to rows, which may be much, under another key."""
+    """The answer of the native API to rows, with another key in the place of `predictions`."""
     return body if key == "predictions" else body.replace(b"predictions", key.encode(), 1)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from ...errors import RequestError
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 from ..reply import Reply
 from ..served import Served
 from . import metadata
@@ -85,11 +85,11 @@ class V2:
         """Its `paths` for openapi.json."""
         return document(self._catalog)
 
-    async def _described(self, inquiry: Inquiry) -> Reply:
+    async def _described(self, request: DialectRequest) -> Reply:
         """An OpenAPI document of this API, or of one model's part of it, where MLServer has it."""
         catalog, paths = self._catalog, self.document()
-        if "model" in inquiry.parts:
-            home = f"/v2/models/{quote(self._find(inquiry).name, safe='')}"
+        if "model" in request.parts:
+            home = f"/v2/models/{quote(self._find(request).name, safe='')}"
             paths = {
                 path: each for path, each in paths.items() if f"{path}/".startswith(f"{home}/")
             }
@@ -99,7 +99,7 @@ class V2:
 
     # --- how it is ---
 
-    async def _server(self, _: Inquiry) -> Reply:
+    async def _server(self, _: DialectRequest) -> Reply:
         catalog = self._catalog
         return Reply.json(
             {
@@ -109,17 +109,17 @@ class V2:
             }
         )
 
-    async def _live(self, _: Inquiry) -> Reply:
+    async def _live(self, _: DialectRequest) -> Reply:
         return Reply.json({"live": True})
 
-    async def _ready(self, _: Inquiry) -> Reply:
+    async def _ready(self, _: DialectRequest) -> Reply:
         why = self._catalog.reason
         if why is None:
             return Reply.json({"live": True, "ready": True})
         return Reply.json({"live": True, "ready": False, "error": f"Not ready: {why}."}, _NOT_READY)
 
-    async def _model_ready(self, inquiry: Inquiry) -> Reply:
-        served, name = self._find(inquiry), inquiry.parts["model"]
+    async def _model_ready(self, request: DialectRequest) -> Reply:
+        served, name = self._find(request), request.parts["model"]
         why = served.why
         if why is None:
             return Reply.json({"name": name, "ready": True})
@@ -128,35 +128,35 @@ class V2:
 
     # --- what it has ---
 
-    async def _models(self, _: Inquiry) -> Reply:
+    async def _models(self, _: DialectRequest) -> Reply:
         names = dict.fromkeys(served.name for served in self._catalog.served())
         return Reply.json({"models": list(names)})
 
-    async def _metadata(self, inquiry: Inquiry) -> Reply:
-        served = self._find(inquiry)
+    async def _metadata(self, request: DialectRequest) -> Reply:
+        served = self._find(request)
         versions = [each.version for each in self._catalog.served() if each.name == served.name]
-        return Reply.json(metadata.metadata(served, inquiry.parts["model"], versions))
+        return Reply.json(metadata.metadata(served, request.parts["model"], versions))
 
-    async def _config(self, inquiry: Inquiry) -> Reply:
-        return Reply.json(metadata.config(self._find(inquiry), inquiry.parts["model"]))
+    async def _config(self, request: DialectRequest) -> Reply:
+        return Reply.json(metadata.config(self._find(request), request.parts["model"]))
 
-    async def _statistics(self, inquiry: Inquiry) -> Reply:
-        said = self._counted(self._find(inquiry)) | {"name": inquiry.parts["model"]}
+    async def _statistics(self, request: DialectRequest) -> Reply:
+        said = self._counted(self._find(request)) | {"name": request.parts["model"]}
         return Reply.json({"model_stats": [said]})
 
-    async def _all_statistics(self, _: Inquiry) -> Reply:
+    async def _all_statistics(self, _: DialectRequest) -> Reply:
         return Reply.json({"model_stats": [self._counted(each) for each in self._catalog.all()]})
 
     def _counted(self, served: Served) -> dict[str, Any]:
         return statistics(served, self._catalog.number(served))
 
-    def _find(self, inquiry: Inquiry) -> Served:
-        return self._catalog.find(inquiry.parts["model"], inquiry.parts.get("version"))
+    def _find(self, request: DialectRequest) -> Served:
+        return self._catalog.find(request.parts["model"], request.parts.get("version"))
 
     # --- predictions ---
 
-    async def _infer_stream(self, inquiry: Inquiry) -> Reply:
+    async def _infer_stream(self, request: DialectRequest) -> Reply:
         """One event: an answer that is complete."""
-        reply = await self._infer.answer(inquiry)
+        reply = await self._infer.answer(request)
         assert isinstance(reply.body, bytes)
         return Reply(b"data: " + reply.body + b"\n\n", 200, EVENTS)

@@ -17,7 +17,7 @@ from ...manifests.signature import Signature
 from ...models.operation import Stream
 from ...printable import printable
 from ..catalog import Catalog
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 from ..reply import Reply
 from ..served import Served
 from ..tensors.batch import to_batch
@@ -42,14 +42,14 @@ class Generate:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    async def whole(self, inquiry: Inquiry) -> Reply:
+    async def whole(self, request: DialectRequest) -> Reply:
         """All of the answer as one JSON object."""
-        served, document = self._asked(inquiry)
-        head = _head(inquiry, served, document)
+        served, document = self._asked(request)
+        head = _head(request, served, document)
         if served.signature is not None:
-            return Reply.json(head | await _predicted(served, served.signature, inquiry, document))
+            return Reply.json(head | await _predicted(served, served.signature, request, document))
         accept = EVENTS if served.route.streaming else _JSON
-        answer = await served.call(inquiry, _body(served, document), _JSON, accept)
+        answer = await served.call(request, _body(served, document), _JSON, accept)
         if not isinstance(answer, Stream):
             return Reply.json(head | _named(_read(answer.body, answer.content_type)))
         items = [item async for item in items_in(answer.parts)]
@@ -58,31 +58,31 @@ class Generate:
         is_text = all(isinstance(item, str) for item in items)
         return Reply.json(head | {_OUT: "".join(items) if is_text else items})
 
-    async def streamed(self, inquiry: Inquiry) -> Reply:
+    async def streamed(self, request: DialectRequest) -> Reply:
         """The answer as events, each a JSON object."""
-        served, document = self._asked(inquiry)
-        head = _head(inquiry, served, document)
+        served, document = self._asked(request)
+        head = _head(request, served, document)
         if served.signature is not None:
-            said = head | await _predicted(served, served.signature, inquiry, document)
+            said = head | await _predicted(served, served.signature, request, document)
             return Reply(_event(said), 200, _STREAM)
         accept = EVENTS if served.route.streaming else _JSON
-        answer = await served.call(inquiry, _body(served, document), _JSON, accept)
+        answer = await served.call(request, _body(served, document), _JSON, accept)
         if isinstance(answer, Stream):
             return Reply(_events(head, answer.parts), 200, _STREAM)
         said = head | _named(_read(answer.body, answer.content_type))
         return Reply(_event(said), 200, _STREAM)
 
-    def _asked(self, inquiry: Inquiry) -> tuple[Served, Mapping[str, Any]]:
-        served = self._catalog.find(inquiry.parts["model"], inquiry.parts.get("version"))
-        document = instances.parse(inquiry.body)
+    def _asked(self, request: DialectRequest) -> tuple[Served, Mapping[str, Any]]:
+        served = self._catalog.find(request.parts["model"], request.parts.get("version"))
+        document = instances.parse(request.body)
         if type(document) is not dict:
             raise InvalidInput("Expected a JSON object.")
         check_depth(document, "The body")
         return served, document
 
 
-def _head(inquiry: Inquiry, served: Served, document: Mapping[str, Any]) -> dict[str, Any]:
-    head = {"model_name": inquiry.parts["model"], "model_version": served.version}
+def _head(request: DialectRequest, served: Served, document: Mapping[str, Any]) -> dict[str, Any]:
+    head = {"model_name": request.parts["model"], "model_version": served.version}
     name = document.get("id")
     return head | {"id": name} if name else head
 
@@ -91,14 +91,14 @@ def _head(inquiry: Inquiry, served: Served, document: Mapping[str, Any]) -> dict
 
 
 async def _predicted(
-    served: Served, signature: Signature, inquiry: Inquiry, document: Mapping[str, Any]
+    served: Served, signature: Signature, request: DialectRequest, document: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What a model says, by the names of its outputs; the only one is the text as well."""
     wanted = specs(signature.inputs, INPUT)
     tensors = [_tensor(spec, document, is_only=len(wanted) == 1) for spec in wanted]
     nan_as_null = served.settings.nan == "null"
     batch = to_batch(signature.inputs, tensors, nan_as_null=nan_as_null)
-    outputs = from_output(signature, await served.answer(inquiry, batch))
+    outputs = from_output(signature, await served.answer(request, batch))
     said = {each.name: _plain(each, nan_as_null=nan_as_null) for each in outputs}
     if len(said) > 1:
         return said

@@ -10,7 +10,7 @@ from ...errors import InvalidInput, NotSupported, UnknownModel
 from ...printable import printable
 from .. import web_page
 from ..catalog import Catalog
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 from ..lifecycle import Lifecycle
 from ..reply import Reply
 from ..served import Served
@@ -31,30 +31,30 @@ class Repository:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    async def index(self, inquiry: Inquiry) -> Reply:
+    async def index(self, request: DialectRequest) -> Reply:
         """All models and versions, or those that are ready."""
-        _check(inquiry)
-        only_ready = _document(inquiry).get("ready", False)
+        _check(request)
+        only_ready = _document(request).get("ready", False)
         if type(only_ready) is not bool:
             raise InvalidInput("ready: expected true or false.")
         listed = [_entry(served) for served in self._catalog.served()]
         return Reply.json([each for each in listed if not only_ready or each["state"] == "READY"])
 
-    async def load(self, inquiry: Inquiry) -> Reply:
+    async def load(self, request: DialectRequest) -> Reply:
         """Load a model; what a client would change of it is not for clients to change."""
-        web_page.check(inquiry.headers)
-        _check(inquiry)
-        name = inquiry.parts["model"]
-        has_parameters = bool(_document(inquiry).get("parameters"))
+        web_page.check(request.headers)
+        _check(request)
+        name = request.parts["model"]
+        has_parameters = bool(_document(request).get("parameters"))
         await load(self._catalog.lifecycle, name, has_parameters=has_parameters)
         return Reply.json({"name": name, "load": True})
 
-    async def unload(self, inquiry: Inquiry) -> Reply:
+    async def unload(self, request: DialectRequest) -> Reply:
         """Unload a model; there are none that depend on another."""
-        web_page.check(inquiry.headers)
-        _check(inquiry)
-        _document(inquiry)
-        name = inquiry.parts["model"]
+        web_page.check(request.headers)
+        _check(request)
+        _document(request)
+        name = request.parts["model"]
         await self._catalog.lifecycle.unload(name)
         return Reply.json({"name": name, "unload": True})
 
@@ -79,13 +79,13 @@ async def load(lifecycle: Lifecycle, name: str, *, has_parameters: bool) -> None
         raise UnknownModel(detail) from None
 
 
-def _check(inquiry: Inquiry) -> None:
-    if "repository" in inquiry.parts:
+def _check(request: DialectRequest) -> None:
+    if "repository" in request.parts:
         raise NotSupported("'repository_name' specification is not supported")
 
 
-def _document(inquiry: Inquiry) -> dict[str, Any]:
-    document = instances.parse(inquiry.body) if inquiry.body.strip() else {}
+def _document(request: DialectRequest) -> dict[str, Any]:
+    document = instances.parse(request.body) if request.body.strip() else {}
     if type(document) is not dict:
         raise InvalidInput("Expected a JSON object, or no body.")
     return document

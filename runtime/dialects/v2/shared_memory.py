@@ -12,7 +12,7 @@ from ...errors import InvalidInput, NotSupported, UnknownModel
 from .. import web_page
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 from ..memory import DISABLED
 from ..reply import Reply
 
@@ -44,35 +44,35 @@ class SharedMemory:
             Rule(POST, f"{_CUDA}/unregister", self._done, _NAME),
         ]
 
-    async def _status(self, inquiry: Inquiry) -> Reply:
-        listed = status(self._regions, inquiry.parts.get("region", ""))
+    async def _status(self, request: DialectRequest) -> Reply:
+        listed = status(self._regions, request.parts.get("region", ""))
         return Reply.json([asdict(each) for each in listed])
 
-    async def _register(self, inquiry: Inquiry) -> Reply:
-        web_page.check(inquiry.headers)
+    async def _register(self, request: DialectRequest) -> Reply:
+        web_page.check(request.headers)
         regions = _open(self._regions)
-        said = instances.parse(inquiry.body)
+        said = instances.parse(request.body)
         if type(said) is not dict or type(said.get("key")) is not str:
             raise InvalidInput("Expected an object with `key` and `byte_size`.")
         numbers = [said.get("offset", 0), said.get("byte_size")]
         if not all(type(each) is int for each in numbers):
             raise InvalidInput("Expected `offset` and `byte_size` to be numbers of bytes.")
-        region = Region(inquiry.parts.get("region", ""), said["key"], *numbers)
+        region = Region(request.parts.get("region", ""), said["key"], *numbers)
         register(regions, region)
         return Reply.json({})
 
-    async def _unregister(self, inquiry: Inquiry) -> Reply:
-        web_page.check(inquiry.headers)
-        unregister(self._regions, inquiry.parts.get("region", ""))
+    async def _unregister(self, request: DialectRequest) -> Reply:
+        web_page.check(request.headers)
+        unregister(self._regions, request.parts.get("region", ""))
         return Reply.json({})
 
-    async def _nothing(self, _: Inquiry) -> Reply:
+    async def _nothing(self, _: DialectRequest) -> Reply:
         return Reply.json([])
 
-    async def _done(self, _: Inquiry) -> Reply:
+    async def _done(self, _: DialectRequest) -> Reply:
         return Reply.json({})
 
-    async def _refuse(self, _: Inquiry) -> Reply:
+    async def _refuse(self, _: DialectRequest) -> Reply:
         raise NotSupported(CUDA)
 
 

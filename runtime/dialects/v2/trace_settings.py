@@ -7,7 +7,7 @@ from ...data.codecs import instances
 from ...errors import InvalidInput, NotSupported
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
-from ..inquiry import Inquiry
+from ..dialect_request import DialectRequest
 from ..reply import Reply
 
 TRACE: Mapping[str, str | list[str]] = {
@@ -45,21 +45,21 @@ class TraceSettings:
             Rule(POST, "/v2/logging", self._keep_logging, "/v2/logging"),
         ]
 
-    async def _trace(self, inquiry: Inquiry) -> Reply:
-        if "model" in inquiry.parts:
-            self._catalog.find(inquiry.parts["model"])
+    async def _trace(self, request: DialectRequest) -> Reply:
+        if "model" in request.parts:
+            self._catalog.find(request.parts["model"])
         return Reply.json(TRACE)
 
-    async def _logging(self, _: Inquiry) -> Reply:
+    async def _logging(self, _: DialectRequest) -> Reply:
         return Reply.json(LOGGING)
 
-    async def _keep_trace(self, inquiry: Inquiry) -> Reply:
-        _check(inquiry, TRACE)
-        return await self._trace(inquiry)
+    async def _keep_trace(self, request: DialectRequest) -> Reply:
+        _check(request, TRACE)
+        return await self._trace(request)
 
-    async def _keep_logging(self, inquiry: Inquiry) -> Reply:
-        _check(inquiry, LOGGING)
-        return await self._logging(inquiry)
+    async def _keep_logging(self, request: DialectRequest) -> Reply:
+        _check(request, LOGGING)
+        return await self._logging(request)
 
 
 def is_so(setting: Any, said: Any) -> bool:
@@ -69,9 +69,9 @@ def is_so(setting: Any, said: Any) -> bool:
     return [(type(each), each) for each in values] == [(type(each), each) for each in known]
 
 
-def _check(inquiry: Inquiry, known: Mapping[str, Any]) -> None:
+def _check(request: DialectRequest, known: Mapping[str, Any]) -> None:
     """Let a request pass that changes nothing: null is what stands already, and so is that."""
-    document = instances.parse(inquiry.body) if inquiry.body.strip() else {}
+    document = instances.parse(request.body) if request.body.strip() else {}
     if type(document) is not dict:
         raise InvalidInput("Expected a JSON object.")
     wished = {name: value for name, value in document.items() if value is not None}

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from ...dialects.inquiry import Inquiry
+from ...dialects.dialect_request import DialectRequest
 from ...dialects.served import Served
 from ...dialects.tensors.api_tensors import body_of
 from ...dialects.tensors.output import from_output
@@ -18,7 +18,7 @@ _FREE = Signature()
 
 
 async def ask(
-    served: Served, inquiry: Inquiry, tensors: Sequence[Tensor]
+    served: Served, request: DialectRequest, tensors: Sequence[Tensor]
 ) -> AsyncGenerator[list[Tensor], None]:
     """Yield the tensors of each item: a string is `text_output`, an object has a tensor per field.
 
@@ -26,7 +26,7 @@ async def ask(
         RequestError: as `Served.call`; also when the stream ends with an error.
     """
     body = body_of(served.route, tensors)
-    answer = await served.call(inquiry, body.body, body.content_type, EVENTS)
+    answer = await served.call(request, body.body, body.content_type, EVENTS)
     assert isinstance(answer, Stream)
     async with aclosing(items_in(answer.parts)) as items:
         async for item in items:

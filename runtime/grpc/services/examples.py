@@ -12,7 +12,7 @@ import grpc
 
 from ...data.rows import table
 from ...dialects.catalog import Catalog
-from ...dialects.inquiry import Inquiry
+from ...dialects.dialect_request import DialectRequest
 from ...dialects.served import Served
 from ...dialects.v1 import examples
 from ...errors import InvalidInput, NotSupported
@@ -44,17 +44,19 @@ class Examples:
         }
         return {path: dispatcher.unary(path, answer) for path, answer in answers.items()}
 
-    async def _classify(self, request: Any, inquiry: Inquiry) -> Any:
+    async def _classify(self, request: Any, dialect_request: DialectRequest) -> Any:
         response = self._messages["tensorflow.serving.ClassificationResponse"]()
-        await self._write_classes(response, response.result, request, request.input, inquiry)
+        await self._write_classes(
+            response, response.result, request, request.input, dialect_request
+        )
         return response
 
-    async def _regress(self, request: Any, inquiry: Inquiry) -> Any:
+    async def _regress(self, request: Any, dialect_request: DialectRequest) -> Any:
         response = self._messages["tensorflow.serving.RegressionResponse"]()
-        await self._write_values(response, response.result, request, request.input, inquiry)
+        await self._write_values(response, response.result, request, request.input, dialect_request)
         return response
 
-    async def _infer(self, request: Any, inquiry: Inquiry) -> Any:
+    async def _infer(self, request: Any, dialect_request: DialectRequest) -> Any:
         """Each task over the same examples, of one model."""
         tasks = list(request.tasks)
         if not 0 < len(tasks) <= _MOST_TASKS:
@@ -70,14 +72,14 @@ class Examples:
                 result, write = said.regression_result, self._write_values
             else:
                 raise NotSupported(f"method_name: there are {_CLASSIFY} and {_REGRESS} here.")
-            await write(said, result, task, request.input, inquiry)
+            await write(said, result, task, request.input, dialect_request)
         return response
 
     async def _write_classes(
-        self, said: Any, result: Any, asked: Any, given: Any, inquiry: Inquiry
+        self, said: Any, result: Any, asked: Any, given: Any, dialect_request: DialectRequest
     ) -> None:
         served = self._specs.method(asked.model_spec, prefers="predict_proba")
-        output = await self._answered(served, given, inquiry)
+        output = await self._answered(served, given, dialect_request)
         for row in examples.classes(_outputs(served), output):
             classes = result.classifications.add().classes
             for label, score in row:
@@ -85,20 +87,20 @@ class Examples:
         self._specs.write(said.model_spec, asked.model_spec, served)
 
     async def _write_values(
-        self, said: Any, result: Any, asked: Any, given: Any, inquiry: Inquiry
+        self, said: Any, result: Any, asked: Any, given: Any, dialect_request: DialectRequest
     ) -> None:
         served = self._specs.method(asked.model_spec)
-        output = await self._answered(served, given, inquiry)
+        output = await self._answered(served, given, dialect_request)
         for value in examples.values(_outputs(served), output).tolist():
             result.regressions.add(value=value)
         self._specs.write(said.model_spec, asked.model_spec, served)
 
-    async def _answered(self, served: Served, given: Any, inquiry: Inquiry) -> Any:
+    async def _answered(self, served: Served, given: Any, dialect_request: DialectRequest) -> Any:
         if served.signature is None:
             raise NotSupported(f"`{served.name}` takes bodies of its own form, not examples.")
         work = partial(_batch, served.signature.inputs, given, served.settings.nan == "null")
-        batch = await self._background.run(work, is_long=len(inquiry.body) >= LARGE)
-        return await served.answer(inquiry, batch)
+        batch = await self._background.run(work, is_long=len(dialect_request.body) >= LARGE)
+        return await served.answer(dialect_request, batch)
 
 
 def _outputs(served: Served) -> Side:

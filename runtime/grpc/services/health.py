@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
-from ...dialects.inquiry import Inquiry
+from ...dialects.dialect_request import DialectRequest
 from ...errors import UnknownModel
 from ...hosting.readiness import Readiness
 from ..dispatcher import Dispatcher
@@ -35,7 +35,7 @@ class Health:
             WATCH: grpc.unary_stream_rpc_method_handler(self.watch),
         }
 
-    async def check(self, request: Any, _: Inquiry) -> Any:
+    async def check(self, request: Any, _: DialectRequest) -> Any:
         """How a service is.
 
         Raises:

@@ -16,7 +16,7 @@ from google.protobuf import json_format
 from ...data.regions import Place
 from ...dialects.bodies import pictures
 from ...dialects.catalog import Catalog
-from ...dialects.inquiry import Inquiry
+from ...dialects.dialect_request import DialectRequest
 from ...dialects.memory import Memory
 from ...dialects.served import Served
 from ...dialects.tensors.api_tensors import ask
@@ -78,34 +78,34 @@ class Inference:
 
     # --- how it is ---
 
-    async def _live(self, _: Any, __: Inquiry) -> Any:
+    async def _live(self, _: Any, __: DialectRequest) -> Any:
         return self._messages["inference.ServerLiveResponse"](live=True)
 
-    async def _ready(self, _: Any, __: Inquiry) -> Any:
+    async def _ready(self, _: Any, __: DialectRequest) -> Any:
         is_ready = self._catalog.reason is None
         return self._messages["inference.ServerReadyResponse"](ready=is_ready)
 
-    async def _model_ready(self, request: Any, _: Inquiry) -> Any:
+    async def _model_ready(self, request: Any, _: DialectRequest) -> Any:
         served = self._catalog.find(request.name, request.version)
         return self._messages["inference.ModelReadyResponse"](ready=served.is_ready)
 
-    async def _server_metadata(self, _: Any, __: Inquiry) -> Any:
+    async def _server_metadata(self, _: Any, __: DialectRequest) -> Any:
         return self._messages["inference.ServerMetadataResponse"](
             name=self._catalog.server_name,
             version=self._catalog.server_version,
             extensions=extensions(self._catalog.regions),
         )
 
-    async def _model_metadata(self, request: Any, _: Inquiry) -> Any:
+    async def _model_metadata(self, request: Any, _: DialectRequest) -> Any:
         served = self._catalog.find(request.name, request.version)
         versions = [each.version for each in self._catalog.served() if each.name == served.name]
         return self._told("ModelMetadataResponse", metadata(served, request.name, versions))
 
-    async def _config(self, request: Any, _: Inquiry) -> Any:
+    async def _config(self, request: Any, _: DialectRequest) -> Any:
         served = self._catalog.find(request.name, request.version)
         return self._told("ModelConfigResponse", {"config": config(served, request.name)})
 
-    async def _statistics(self, request: Any, _: Inquiry) -> Any:
+    async def _statistics(self, request: Any, _: DialectRequest) -> Any:
         listed = [statistics(s, self._catalog.number(s)) for s in self._asked(request)]
         return self._told("ModelStatisticsResponse", {"model_stats": listed})
 
@@ -126,32 +126,36 @@ class Inference:
 
     # --- predictions ---
 
-    async def _infer(self, request: Any, inquiry: Inquiry) -> Any:
-        return await self._whole(request, self._served(request, inquiry), inquiry)
+    async def _infer(self, request: Any, dialect_request: DialectRequest) -> Any:
+        return await self._whole(request, self._served(request, dialect_request), dialect_request)
 
-    async def _whole(self, request: Any, served: Served, inquiry: Inquiry) -> Any:
+    async def _whole(self, request: Any, served: Served, dialect_request: DialectRequest) -> Any:
         places = _places(request.outputs, served)
-        outputs = await self._answered(request, served, inquiry)
+        outputs = await self._answered(request, served, dialect_request)
         if request.outputs:
             outputs = _chosen(served.name, request.outputs, outputs)
         is_long = not request.raw_input_contents and tensors.count(outputs) > MANY
         work = partial(self._written, request, served, outputs, places)
         return await self._background.run(work, is_long=is_long)
 
-    async def _answered(self, request: Any, served: Served, inquiry: Inquiry) -> list[Tensor]:
+    async def _answered(
+        self, request: Any, served: Served, dialect_request: DialectRequest
+    ) -> list[Tensor]:
         """What a model, or an author's class, says to the tensors of a request."""
-        is_long = len(inquiry.body) >= LARGE and tensors.is_long(request)
+        is_long = len(dialect_request.body) >= LARGE and tensors.is_long(request)
         signature = served.signature
         if signature is None:
             work = partial(tensors.read, request, Memory(served))
-            return await ask(served, inquiry, await self._background.run(work, is_long=is_long))
+            return await ask(
+                served, dialect_request, await self._background.run(work, is_long=is_long)
+            )
         files = _files(request, served)
         if files is not None:
-            batch = await pictures.batch(served, inquiry, files)
+            batch = await pictures.batch(served, dialect_request, files)
         else:
             work = partial(_batch, signature.inputs, request, served)
             batch = await self._background.run(work, is_long=is_long)
-        return from_output(signature, await served.answer(inquiry, batch))
+        return from_output(signature, await served.answer(dialect_request, batch))
 
     def _written(
         self, request: Any, served: Served, outputs: Sequence[Tensor], places: Mapping[str, Place]
@@ -163,7 +167,7 @@ class Inference:
         tensors.write(response, outputs, places, is_raw=tensors.is_raw(request))
         return response
 
-    def _served(self, request: Any, inquiry: Inquiry) -> Served:
+    def _served(self, request: Any, dialect_request: DialectRequest) -> Served:
         """What is asked; among the parameters may be its method and what the client wishes."""
         name, version = request.model_name, request.model_version
         if not request.parameters:
@@ -171,16 +175,18 @@ class Inference:
         parameters = values(request.parameters)
         method = parameters.get("method")
         served = self._catalog.find(name, version, method=method if type(method) is str else None)
-        heed(parameters, inquiry, served)
+        heed(parameters, dialect_request, served)
         return served
 
-    async def _infer_on_stream(self, request: Any, inquiry: Inquiry, say: Say) -> Any:
-        served = self._served(request, inquiry)
+    async def _infer_on_stream(
+        self, request: Any, dialect_request: DialectRequest, say: Say
+    ) -> Any:
+        served = self._served(request, dialect_request)
         if not served.route.streaming:
-            response = await self._whole(request, served, inquiry)
+            response = await self._whole(request, served, dialect_request)
             return self._part(response, is_last=True)
         given = tensors.read(request, Memory(served))
-        async with aclosing(api_stream.ask(served, inquiry, given)) as parts:
+        async with aclosing(api_stream.ask(served, dialect_request, given)) as parts:
             async for part in parts:
                 response = self._written(request, served, part, {})
                 await say(self._part(response, is_last=False))

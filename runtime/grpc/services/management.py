@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 import grpc
 import orjson
 
-from ...dialects.inquiry import Inquiry
+from ...dialects.dialect_request import DialectRequest
 from ...dialects.management.dialect import Management as Dialect
 from ...errors import BadPayload, NothingHere
 from ...http.bearer import Bearer
@@ -53,15 +53,19 @@ class Management:
             for name, (verb, place) in calls.items()
         }
 
-    async def _answer(self, verb: str, place: Place, request: Any, inquiry: Inquiry) -> Any:
-        self._bearer.check(inquiry.headers)
+    async def _answer(
+        self, verb: str, place: Place, request: Any, dialect_request: DialectRequest
+    ) -> Any:
+        self._bearer.check(dialect_request.headers)
         path = place(request)
         for rule in self._rules:
             found = re.fullmatch(rule.pattern, path) if verb in rule.methods else None
             if found is not None:
                 parts = {name: unquote(part) for name, part in found.groupdict("").items() if part}
                 query = _query(request)
-                asked = replace(inquiry, method=verb, path=path, parts=parts, query=query, body=b"")
+                asked = replace(
+                    dialect_request, method=verb, path=path, parts=parts, query=query, body=b""
+                )
                 return self._response(msg=_said((await rule.handler(asked)).body))
         raise NothingHere(f"There is nothing at `{path[:64]}`.")
 

@@ -11,7 +11,7 @@ import orjson
 from google.protobuf import json_format
 
 from ...dialects.catalog import Catalog
-from ...dialects.inquiry import Inquiry
+from ...dialects.dialect_request import DialectRequest
 from ...dialects.tensors.batch import to_batch
 from ...dialects.tensors.output import from_output
 from ...dialects.v1 import signature_def, status
@@ -49,17 +49,17 @@ class Prediction:
         }
         return {path: dispatcher.unary(path, answer) for path, answer in answers.items()}
 
-    async def _predict(self, request: Any, inquiry: Inquiry) -> Any:
+    async def _predict(self, request: Any, dialect_request: DialectRequest) -> Any:
         spec = request.model_spec
         served = self._specs.method(spec)
         if served.signature is None:
             raise NotSupported(f"`{served.name}` takes bodies of its own form, not tensors.")
-        is_long = len(inquiry.body) >= LARGE and not all(
+        is_long = len(dialect_request.body) >= LARGE and not all(
             each.tensor_content for each in request.inputs.values()
         )
         work = partial(_batch, served.signature.inputs, request)
         batch = await self._background.run(work, is_long=is_long)
-        outputs = from_output(served.signature, await served.answer(inquiry, batch))
+        outputs = from_output(served.signature, await served.answer(dialect_request, batch))
         response = self._messages["tensorflow.serving.PredictResponse"]()
         self._specs.write(response.model_spec, spec, served)
         wanted = _wanted(list(request.output_filter), [each.name for each in outputs])
@@ -68,7 +68,7 @@ class Prediction:
                 tensor_proto.write(response.outputs[tensor.name], tensor)
         return response
 
-    async def _metadata(self, request: Any, _: Inquiry) -> Any:
+    async def _metadata(self, request: Any, _: DialectRequest) -> Any:
         if list(request.metadata_field) != [_SIGNATURE_DEF]:
             raise InvalidInput(f"metadata_field: there is `{_SIGNATURE_DEF}`, and nothing else.")
         served = self._specs.model(request.model_spec)
@@ -86,7 +86,7 @@ class Prediction:
         response.metadata[_SIGNATURE_DEF].Pack(signatures)
         return response
 
-    async def _status(self, request: Any, _: Inquiry) -> Any:
+    async def _status(self, request: Any, _: DialectRequest) -> Any:
         served = self._specs.model(request.model_spec)
         is_one = self._specs.is_one(request.model_spec, served)
         versions = status.versions(self._catalog, served, is_one=is_one)

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 
 from ...dialects.catalog import Catalog
-from ...dialects.inquiry import Inquiry
+from ...dialects.dialect_request import DialectRequest
 from ...dialects.v2.repository import STATES, load
 from ...errors import NotSupported
 from ..dispatcher import Dispatcher
@@ -40,7 +40,7 @@ class Repository:
             for name, answer in answers.items()
         }
 
-    async def _index(self, package: str, request: Any, _: Inquiry) -> Any:
+    async def _index(self, package: str, request: Any, _: DialectRequest) -> Any:
         _check(request)
         response = pool()[f"{package}.RepositoryIndexResponse"]()
         for served in self._catalog.served():
@@ -54,13 +54,13 @@ class Repository:
             )
         return response
 
-    async def _load(self, package: str, request: Any, _: Inquiry) -> Any:
+    async def _load(self, package: str, request: Any, _: DialectRequest) -> Any:
         name = _named(request)
         has_parameters = bool(request.parameters)
         await load(self._catalog.lifecycle, name, has_parameters=has_parameters)
         return pool()[f"{package}.RepositoryModelLoadResponse"](model_name=name, isLoaded=True)
 
-    async def _unload(self, package: str, request: Any, _: Inquiry) -> Any:
+    async def _unload(self, package: str, request: Any, _: DialectRequest) -> Any:
         name = _named(request)
         await self._catalog.lifecycle.unload(name)
         return pool()[f"{package}.RepositoryModelUnloadResponse"](model_name=name, isUnloaded=True)

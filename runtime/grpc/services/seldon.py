@@ -16,7 +16,7 @@ from ...data.codecs import instances
 from ...dialects.bodies import pictures
 from ...dialects.bodies.bare import codec_of
 from ...dialects.catalog import Catalog
-from ...dialects.inquiry import Inquiry
+from ...dialects.dialect_request import DialectRequest
 from ...dialects.seldon.answer import called, described, graph, told
 from ...dialects.seldon.feedback import Feedback
 from ...dialects.seldon.message import Message
@@ -60,41 +60,41 @@ class Seldon:
             for path, answer in paths.items()
         }
 
-    async def _predict(self, request: Any, inquiry: Inquiry) -> Any:
-        served = self._found(inquiry)
-        is_large = len(inquiry.body) >= _LARGE
+    async def _predict(self, request: Any, dialect_request: DialectRequest) -> Any:
+        served = self._found(dialect_request)
+        is_large = len(dialect_request.body) >= _LARGE
         do = asyncio.to_thread if is_large else _at_once
         if served.signature is None:
-            answer = await _called(served, inquiry, await do(_message, request))
+            answer = await _called(served, dialect_request, await do(_message, request))
         else:
-            asked = await _asked(served, inquiry, request)
+            asked = await _asked(served, dialect_request, request)
             message, batch = await do(_read, served, request) if asked is None else asked
-            output = await served.answer(inquiry, batch)
+            output = await served.answer(dialect_request, batch)
             answer = await do(told, served, message, output)
         is_tf = request.data.WhichOneof("data_oneof") == "tftensor"
         return await do(self._written, answer, is_tf)
 
-    async def _feedback(self, request: Any, inquiry: Inquiry) -> Any:
+    async def _feedback(self, request: Any, dialect_request: DialectRequest) -> Any:
         said = {"reward": request.reward, "truth": _truth(request)}
         for name in ("request", "response"):
             said[name] = {"meta": {"puid": getattr(request, name).meta.puid}}
         feedback = Feedback.of(said)
-        feedback.note(self._catalog, self._found(inquiry))
+        feedback.note(self._catalog, self._found(dialect_request))
         return self._written({"meta": {"puid": feedback.puid}})
 
-    async def _named(self, request: Any, inquiry: Inquiry) -> Any:
-        served = self._catalog.find(request.name) if request.name else self._found(inquiry)
+    async def _named(self, request: Any, dialect_request: DialectRequest) -> Any:
+        served = self._catalog.find(request.name) if request.name else self._found(dialect_request)
         return self._made("SeldonModelMetadata", described(served))
 
-    async def _first_one(self, _: Any, inquiry: Inquiry) -> Any:
-        return self._made("SeldonModelMetadata", described(self._found(inquiry)))
+    async def _first_one(self, _: Any, dialect_request: DialectRequest) -> Any:
+        return self._made("SeldonModelMetadata", described(self._found(dialect_request)))
 
     async def _graph(self, *_: object) -> Any:
         return self._made("SeldonGraphMetadata", graph(self._catalog))
 
-    def _found(self, inquiry: Inquiry) -> Served:
+    def _found(self, dialect_request: DialectRequest) -> Served:
         """The model that is called as the deployment, or the first, as an ingress sends any."""
-        name = inquiry.headers.get(_DEPLOYMENT, b"").decode("latin-1")
+        name = dialect_request.headers.get(_DEPLOYMENT, b"").decode("latin-1")
         if name:
             try:
                 return self._catalog.find(name)
@@ -119,8 +119,10 @@ class Seldon:
         return said
 
 
-async def _called(served: Served, inquiry: Inquiry, message: Message) -> Mapping[str, Any]:
-    answer = None if served.route.streaming else await called(served, inquiry, message)
+async def _called(
+    served: Served, dialect_request: DialectRequest, message: Message
+) -> Mapping[str, Any]:
+    answer = None if served.route.streaming else await called(served, dialect_request, message)
     if answer is None or isinstance(answer, Stream):
         raise NotSupported(f"`{served.name}` streams its answer; ask it over HTTP.")
     return answer
@@ -143,13 +145,17 @@ def _bounded(fields: extent.Fields) -> Callable[[Parse], Parse]:
     return reader
 
 
-async def _asked(served: Served, inquiry: Inquiry, request: Any) -> tuple[Message, Any] | None:
+async def _asked(
+    served: Served, dialect_request: DialectRequest, request: Any
+) -> tuple[Message, Any] | None:
     """A message of pictures for a model of pixels, and the batch; None for any other."""
     if not pictures.are_taken(served) or request.data.WhichOneof("data_oneof") is not None:
         return None
     message = _message(request)
     files = message.files()
-    return None if files is None else (message, await pictures.batch(served, inquiry, files))
+    return (
+        None if files is None else (message, await pictures.batch(served, dialect_request, files))
+    )
 
 
 def _read(served: Served, request: Any) -> tuple[Message, Any]:

@@ -7,7 +7,7 @@ import grpc
 
 from ...data.regions import Region
 from ...dialects.catalog import Catalog
-from ...dialects.inquiry import Inquiry
+from ...dialects.dialect_request import DialectRequest
 from ...dialects.v2 import shared_memory
 from ...errors import NotSupported
 from ..dispatcher import Answer, Dispatcher
@@ -37,27 +37,27 @@ class SharedMemory:
             f"{_SERVICE}/{n}": dispatcher.unary(f"{_SERVICE}/{n}", a) for n, a in answers.items()
         }
 
-    async def _status(self, request: Any, _: Inquiry) -> Any:
+    async def _status(self, request: Any, _: DialectRequest) -> Any:
         response = self._messages["inference.SystemSharedMemoryStatusResponse"]()
         for each in shared_memory.status(self._regions, request.name):
             for name, value in asdict(each).items():
                 setattr(response.regions[each.name], name, value)
         return response
 
-    async def _register(self, request: Any, _: Inquiry) -> Any:
+    async def _register(self, request: Any, _: DialectRequest) -> Any:
         region = Region(request.name, request.key, request.offset, request.byte_size)
         shared_memory.register(self._regions, region)
         return self._messages["inference.SystemSharedMemoryRegisterResponse"]()
 
-    async def _unregister(self, request: Any, _: Inquiry) -> Any:
+    async def _unregister(self, request: Any, _: DialectRequest) -> Any:
         shared_memory.unregister(self._regions, request.name)
         return self._messages["inference.SystemSharedMemoryUnregisterResponse"]()
 
-    async def _nothing(self, _: Any, __: Inquiry) -> Any:
+    async def _nothing(self, _: Any, __: DialectRequest) -> Any:
         return self._messages["inference.CudaSharedMemoryStatusResponse"]()
 
-    async def _done(self, _: Any, __: Inquiry) -> Any:
+    async def _done(self, _: Any, __: DialectRequest) -> Any:
         return self._messages["inference.CudaSharedMemoryUnregisterResponse"]()
 
-    async def _refuse(self, _: Any, __: Inquiry) -> Any:
+    async def _refuse(self, _: Any, __: DialectRequest) -> Any:
         raise NotSupported(shared_memory.CUDA)

@@ -12,7 +12,7 @@ import orjson
 
 from ...dialects.bodies.raw import Raw, as_text, unquoted
 from ...dialects.catalog import Catalog
-from ...dialects.inquiry import Inquiry
+from ...dialects.dialect_request import DialectRequest
 from ..dispatcher import Dispatcher, Say
 from ..messages.pool import pool
 from ..refusal import Refusal
@@ -43,27 +43,27 @@ class Torchserve:
             both: dispatcher.streamed(both, self._tell, self._failed),
         }
 
-    async def _ping(self, _: Any, __: Inquiry) -> Any:
+    async def _ping(self, _: Any, __: DialectRequest) -> Any:
         status = "Healthy" if self._catalog.reason is None else "Unhealthy"
         return self._health(health=orjson.dumps({"status": status}).decode())
 
-    async def _predict(self, request: Any, inquiry: Inquiry) -> Any:
+    async def _predict(self, request: Any, dialect_request: DialectRequest) -> Any:
         parts: list[Any] = []
 
         async def keep(part: Any) -> None:
             parts.append(part)
 
-        last = await self._tell(request, inquiry, keep)
+        last = await self._tell(request, dialect_request, keep)
         if last is not None:
             parts.append(last)
         return self._said(request, b"".join(part.prediction for part in parts))
 
-    async def _tell(self, request: Any, inquiry: Inquiry, say: Say) -> Any:
+    async def _tell(self, request: Any, dialect_request: DialectRequest, say: Say) -> Any:
         """Say each part as it comes; what is no stream is the last one."""
         served = self._catalog.find(request.model_name, request.model_version)
-        accept = as_text(served, inquiry.accept)
-        told = await Raw(served, inquiry, accept).answer_fields(dict(request.input))
-        reply = unquoted(told, inquiry.accept)
+        accept = as_text(served, dialect_request.accept)
+        told = await Raw(served, dialect_request, accept).answer_fields(dict(request.input))
+        reply = unquoted(told, dialect_request.accept)
         if isinstance(reply.body, bytes):
             return self._said(request, reply.body)
         async with aclosing(reply.body) as parts:

@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 
 from ...dialects.catalog import Catalog
-from ...dialects.inquiry import Inquiry
+from ...dialects.dialect_request import DialectRequest
 from ...dialects.v2.trace_settings import LOGGING, NO_CHANGE, TRACE, is_so
 from ...errors import NotSupported
 from ..dispatcher import Answer, Dispatcher
@@ -29,7 +29,7 @@ class TraceSettings:
             f"{_SERVICE}/{n}": dispatcher.unary(f"{_SERVICE}/{n}", a) for n, a in answers.items()
         }
 
-    async def _trace(self, request: Any, _: Inquiry) -> Any:
+    async def _trace(self, request: Any, _: DialectRequest) -> Any:
         if request.model_name:
             self._catalog.find(request.model_name)
         _check(TRACE, {name: list(each.value) for name, each in request.settings.items()})
@@ -38,7 +38,7 @@ class TraceSettings:
             response.settings[name].value.extend([value] if isinstance(value, str) else value)
         return response
 
-    async def _logging(self, request: Any, _: Inquiry) -> Any:
+    async def _logging(self, request: Any, _: DialectRequest) -> Any:
         wished = {}
         for name, each in request.settings.items():
             kind = each.WhichOneof("parameter_choice")

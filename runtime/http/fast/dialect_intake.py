@@ -6,8 +6,8 @@ from typing import Any
 
 from ...data import media
 from ...data.rows import table
-from ...dialects.inquiry import Inquiry
-from ...dialects.question import PredictionCodec, Question
+from ...dialects.dialect_request import DialectRequest
+from ...dialects.prediction_codec import DecodedRequest, PredictionCodec
 from ...dialects.reply import Reply
 from ...dialects.served import Served
 from ...errors import RequestError
@@ -67,28 +67,32 @@ class DialectIntake(Intake):
                 served.open_queue.batcher.poll()
 
     def _take_one(self, request: FastRequest) -> None:
-        inquiry = self._inquiry(request)
+        dialect_request = self._dialect_request(request)
         try:
-            question = self._codec.ask(inquiry)
-            queue = None if question is None else question.served.open_queue
-            if question is None or queue is None:
-                self._begin(request, self._handle(request, inquiry))
+            decoded = self._codec.decode(dialect_request)
+            queue = None if decoded is None else decoded.served.open_queue
+            if decoded is None or queue is None:
+                self._begin(request, self._handle(request, dialect_request))
                 return
-            self._enqueue(request, inquiry, question, queue)
+            self._enqueue(request, dialect_request, decoded, queue)
         except RequestError as error:
             request.group.refuse([request], error)
         except Exception as error:  # noqa: BLE001 - it is in the log, and the client is answered
             request.group.fail(request, error)
 
     def _enqueue(
-        self, request: FastRequest, inquiry: Inquiry, question: Question, queue: Queue
+        self,
+        request: FastRequest,
+        dialect_request: DialectRequest,
+        decoded: DecodedRequest,
+        queue: Queue,
     ) -> None:
-        request.rows = request.left = rows = question.rows
-        served = question.served
+        request.rows = request.left = rows = decoded.rows
+        served = decoded.served
         served.check(rows)
-        request.batch = batch = question.batch
-        request.deadline, request.priority = inquiry.deadline, inquiry.priority
-        request.question = question
+        request.batch = batch = decoded.batch
+        request.deadline, request.priority = dialect_request.deadline, dialect_request.priority
+        request.decoded = decoded
         request.body = b""
         request.group = self._group(served, queue)
         queue.metrics.pending(rows)
@@ -104,18 +108,18 @@ class DialectIntake(Intake):
             )
         return group
 
-    def _inquiry(self, request: FastRequest) -> Inquiry:
+    def _dialect_request(self, request: FastRequest) -> DialectRequest:
         head, place = request.head, self._endpoint.place
-        return Inquiry(
+        return DialectRequest(
             request.body, head.content_type, head.accept, request.deadline, request.priority,
             request.client, request.id, request.trace, method=request.method, path=place.path,
             parts=place.parts, query={}, headers=head.headers, route=self.route,
         )  # fmt: skip
 
-    async def _handle(self, request: FastRequest, inquiry: Inquiry) -> None:
+    async def _handle(self, request: FastRequest, dialect_request: DialectRequest) -> None:
         """Have the rule's handler answer."""
         try:
-            answer = await self._endpoint.handled(inquiry)
+            answer = await self._endpoint.handled(dialect_request)
         except RequestError as error:
             answer = self._endpoint.refusal(error)
         except Exception as error:  # noqa: BLE001 - it is in the log, and the client is answered
@@ -124,9 +128,12 @@ class DialectIntake(Intake):
             return
         if not request.is_over:
             request.is_over = True
-            request.rows = inquiry.rows
-            if inquiry.request is not None:
-                request.arrived, request.run = inquiry.request.arrived, inquiry.request.run
+            request.rows = dialect_request.rows
+            if dialect_request.queued is not None:
+                request.arrived, request.run = (
+                    dialect_request.queued.arrived,
+                    dialect_request.queued.run,
+                )
             self.answers.tell(request, answer)
 
 
@@ -177,15 +184,15 @@ class DialectResponder(RouteResponder):
         self, requests: list[FastRequest], output: Any, bounds: list[int]
     ) -> Sequence[Reply] | None:
         try:
-            return self._codec.replies([each.question for each in requests], output, bounds)
+            return self._codec.encode([each.decoded for each in requests], output, bounds)
         except Exception:  # noqa: BLE001 - each is tried by itself, and then it is in the log
             return None
 
     def _encode(self, request: FastRequest, output: Any) -> Reply:
-        return request.question.reply(output)
+        return request.decoded.reply(output)
 
     async def _encode_offloaded(self, request: FastRequest, output: Any) -> Reply:
-        return await request.question.reply_offloaded(output, request.deadline)
+        return await request.decoded.reply_offloaded(output, request.deadline)
 
     def _refusal(self, error: RequestError) -> Reply:
         return self._endpoint.refusal(error)

@@ -53,7 +53,7 @@ class Exchange:
     """
 
     __slots__ = (
-        "began", "headers", "id", "is_gone", "method", "path", "received", "request", "route",
+        "began", "headers", "id", "is_gone", "method", "path", "queued", "received", "route",
         "rows", "sent", "status", "trace",
     )  # fmt: skip
 
@@ -74,7 +74,7 @@ class Exchange:
         self.received = 0  # bytes of the body
         self.sent = 0  # bytes of the answer's body
         self.is_gone = False  # the client is
-        self.request: Request | None = None  # what waited for a batch, where something did
+        self.queued: Request | None = None  # in the batcher, if it got there
 
     async def answer(self, reply: Reply, send: Send) -> None:
         """Send all of `reply`."""

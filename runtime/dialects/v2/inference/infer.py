@@ -1,4 +1,4 @@
-"""Infer: `POST /v2/models/{model}/infer`, from the body of a request to that of its answer."""
+"""Infer: decodes `POST /v2/models/{model}/infer` and encodes its answer."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from ....errors import UnknownModel
 from ... import work
 from ...bodies import pictures
 from ...catalog import Catalog
-from ...inquiry import Inquiry
+from ...dialect_request import DialectRequest
 from ...reply import Reply
 from ...served import Served
 from ...tensors.api_tensors import ask
@@ -22,12 +22,12 @@ from .batch_answer import BatchAnswer
 from .infer_answer import InferAnswer, check_outputs
 from .infer_request import InferRequest
 
-_DIGITS = 10  # of a length that is worth a thought
-_LARGE = 1 << 14  # bytes of JSON that is read in a turn of its own
+_DIGITS = 10  # a length with more digits is invalid
+_LARGE = 1 << 14  # bytes of JSON from which decoding gets a turn of the event loop of its own
 
 
-class InferQuestion:
-    """A Question whose tensors have become a batch.
+class DecodedInfer:
+    """A DecodedRequest whose tensors have become a batch.
 
     model   as the client calls it
     """
@@ -42,7 +42,7 @@ class InferQuestion:
         self.rows = table.rows(batch)
 
     def reply(self, output: Any) -> Reply:
-        """The answer, given what the model says to exactly these rows."""
+        """Encode the output of the model for exactly these rows."""
         served = self.served
         assert served.signature is not None
         tensors = from_output(served.signature, output)
@@ -50,7 +50,7 @@ class InferQuestion:
         return InferAnswer(self.model, served.version, tensors, is_null).reply(self.request)
 
     async def reply_offloaded(self, output: Any, deadline: float) -> Reply:
-        """As `reply`, by another process where it is much JSON.
+        """As `reply`; large JSON is encoded by another process.
 
         Raises:
             RequestError: as `reply`; see `work.write`.
@@ -63,169 +63,177 @@ class InferQuestion:
 
 
 class Infer:
-    """A PredictionCodec, and the handler for requests that it leaves."""
+    """A PredictionCodec, and the handler of the requests that it does not decode."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._turn = asyncio.Lock()
 
     def has_rows(self, parts: Mapping[str, str]) -> bool:
-        """Whether the model of a path is there, and no author's class."""
+        """Whether the path names a model that takes rows, and not a service class."""
         try:
             return self._found(parts).signature is not None
         except UnknownModel:
             return False
 
     def numbers_at(self, headers: Mapping[bytes, bytes]) -> int | None:
-        """Behind the JSON, where the headers say how long it is."""
+        """The offset after the JSON, whose length is in the headers; None for JSON alone."""
         said = headers.get(infer_request.HEADER_LENGTH, b"")
         return int(said) if said.isdigit() and len(said) < _DIGITS else None
 
-    def ask(self, inquiry: Inquiry) -> InferQuestion | None:
-        """What a request asks; None for much JSON, and for an author's class."""
-        if _is_long(inquiry):
+    def decode(self, dialect_request: DialectRequest) -> DecodedInfer | None:
+        """Decode a request; None for large JSON, and for a service class."""
+        if _is_long(dialect_request):
             return None
-        served = self._found(inquiry.parts)
+        served = self._found(dialect_request.parts)
         if served.signature is None:
             return None
         served.check_room()
-        request = infer_request.read(inquiry, served)
-        served = self._method(inquiry, served, request)
+        request = infer_request.read(dialect_request, served)
+        served = self._method(dialect_request, served, request)
         if served.signature is None or _may_be_pictures(served, request):
             return None
-        return _question(inquiry, served, request)
+        return _decode(dialect_request, served, request)
 
-    def replies(
-        self, questions: Sequence[InferQuestion], output: Any, bounds: Sequence[int]
+    def encode(
+        self, requests: Sequence[DecodedInfer], output: Any, bounds: Sequence[int]
     ) -> Sequence[Reply]:
-        """The answers to all of a batch, which asks one model by one name."""
-        answer = _common(questions, output)
-        parts = zip(questions, bounds, bounds[1:], strict=False)
+        """The answers of a batch, all for one model under one name."""
+        answer = _common(requests, output)
+        parts = zip(requests, bounds, bounds[1:], strict=False)
         if answer is None:
             return [each.reply(table.slice(output, start, stop)) for each, start, stop in parts]
         return [answer.reply(each.request, start, stop) for each, start, stop in parts]
 
-    async def answer(self, inquiry: Inquiry) -> Reply:
-        """The handler."""
-        served = self._found(inquiry.parts)
+    async def answer(self, dialect_request: DialectRequest) -> Reply:
+        """Answer a request that `decode` has left: large JSON, or a service class."""
+        served = self._found(dialect_request.parts)
         served.check_room()
-        question = await self._read_elsewhere(inquiry, served)
-        if question is not None:
-            return await self._told(inquiry, question)
-        request = await self._read(inquiry, served)
-        served = self._method(inquiry, served, request)
+        decoded = await self._read_elsewhere(dialect_request, served)
+        if decoded is not None:
+            return await self._told(dialect_request, decoded)
+        request = await self._read(dialect_request, served)
+        served = self._method(dialect_request, served, request)
         if served.signature is None:
-            tensors = await ask(served, inquiry, request.tensors)
+            tensors = await ask(served, dialect_request, request.tensors)
             is_null = served.settings.nan == "null"
-            said = InferAnswer(inquiry.parts["model"], served.version, tensors, is_null)
+            said = InferAnswer(dialect_request.parts["model"], served.version, tensors, is_null)
             return said.reply(request)
-        return await self._told(inquiry, await self._asked(inquiry, served, request))
+        return await self._told(
+            dialect_request, await self._asked(dialect_request, served, request)
+        )
 
-    async def _told(self, inquiry: Inquiry, question: InferQuestion) -> Reply:
-        output = await question.served.answer(inquiry, question.batch)
-        return await question.reply_offloaded(output, inquiry.deadline)
+    async def _told(self, dialect_request: DialectRequest, decoded: DecodedInfer) -> Reply:
+        output = await decoded.served.answer(dialect_request, decoded.batch)
+        return await decoded.reply_offloaded(output, dialect_request.deadline)
 
-    async def _read_elsewhere(self, inquiry: Inquiry, served: Served) -> InferQuestion | None:
-        """What much JSON asks of a model, where another process reads it."""
-        length = _json_length(inquiry)
+    async def _read_elsewhere(
+        self, dialect_request: DialectRequest, served: Served
+    ) -> DecodedInfer | None:
+        """Have another process decode large JSON; None if it is not large or must be read here."""
+        length = _json_length(dialect_request)
         if served.signature is None or length < work.LARGE_BODY:
             return None
-        if served.regions is not None and infer_request.REGION in bytes(inquiry.body[:length]):
-            return None  # which nobody else can look into
-        if pictures.are_taken(served) and b'"BYTES"' in bytes(inquiry.body[:length]):
+        if served.regions is not None and infer_request.REGION in bytes(
+            dialect_request.body[:length]
+        ):
+            return None  # only this process has the region
+        if pictures.are_taken(served) and b'"BYTES"' in bytes(dialect_request.body[:length]):
             return None  # which are decoded where forms are
-        given = {"model": inquiry.parts["model"], "length": length}
-        read = await work.read(served, inquiry.deadline, "v2", given, inquiry.body)
+        given = {"model": dialect_request.parts["model"], "length": length}
+        read = await work.read(served, dialect_request.deadline, "v2", given, dialect_request.body)
         if read is None:
             return None
         note, batch = read
         request = InferRequest.from_json(note)
-        infer_request.heed(request.parameters, inquiry, served)
-        served = self._method(inquiry, served, request)
-        return InferQuestion(served, inquiry.parts["model"], request, batch)
+        infer_request.heed(request.parameters, dialect_request, served)
+        served = self._method(dialect_request, served, request)
+        return DecodedInfer(served, dialect_request.parts["model"], request, batch)
 
     async def _asked(
-        self, inquiry: Inquiry, served: Served, request: InferRequest
-    ) -> InferQuestion:
+        self, dialect_request: DialectRequest, served: Served, request: InferRequest
+    ) -> DecodedInfer:
         files = (
             pictures.files(request.tensors[0].data) if _may_be_pictures(served, request) else None
         )
         if files is not None:
-            batch = await pictures.batch(served, inquiry, files)
-            return _of_batch(served, inquiry.parts["model"], request, batch)
-        if not _has_many_texts(inquiry):
-            return _question(inquiry, served, request)
+            batch = await pictures.batch(served, dialect_request, files)
+            return _of_batch(served, dialect_request.parts["model"], request, batch)
+        if not _has_many_texts(dialect_request):
+            return _decode(dialect_request, served, request)
         async with self._turn:
-            return await asyncio.to_thread(_question, inquiry, served, request)
+            return await asyncio.to_thread(_decode, dialect_request, served, request)
 
-    async def _read(self, inquiry: Inquiry, served: Served) -> InferRequest:
-        if not _is_long(inquiry):
-            return infer_request.read(inquiry, served)
+    async def _read(self, dialect_request: DialectRequest, served: Served) -> InferRequest:
+        if not _is_long(dialect_request):
+            return infer_request.read(dialect_request, served)
         async with self._turn:
-            if _has_many_texts(inquiry):
-                return await asyncio.to_thread(infer_request.read, inquiry, served)
-            await asyncio.sleep(0)  # whatever else is to be done comes between two of them
-            return infer_request.read(inquiry, served)
+            if _has_many_texts(dialect_request):
+                return await asyncio.to_thread(infer_request.read, dialect_request, served)
+            await asyncio.sleep(0)  # other requests are served between two large ones
+            return infer_request.read(dialect_request, served)
 
     def _found(self, parts: Mapping[str, str]) -> Served:
         return self._catalog.find(parts["model"], parts.get("version"))
 
-    def _method(self, inquiry: Inquiry, served: Served, request: InferRequest) -> Served:
-        return _method(self._catalog, served, request, inquiry.parts.get("version"))
+    def _method(
+        self, dialect_request: DialectRequest, served: Served, request: InferRequest
+    ) -> Served:
+        return _method(self._catalog, served, request, dialect_request.parts.get("version"))
 
 
 def _method(catalog: Catalog, served: Served, request: InferRequest, version: str | None) -> Served:
-    """The method that the request names among its parameters, where it does."""
+    """The method that the request names in its parameters, else the default one."""
     method = request.parameters.get("method")
     if type(method) is not str:
         return served
     return catalog.find(served.alias, version, method=method)
 
 
-def _is_long(inquiry: Inquiry) -> bool:
-    """Whether it is read in a turn of its own, as it is JSON; or elsewhere, for its many texts."""
-    if len(inquiry.body) < _LARGE:
+def _is_long(dialect_request: DialectRequest) -> bool:
+    """Whether decoding takes long: it gets a turn of the event loop, a thread or a process."""
+    if len(dialect_request.body) < _LARGE:
         return False
-    if infer_request.HEADER_LENGTH not in inquiry.headers:
+    if infer_request.HEADER_LENGTH not in dialect_request.headers:
         return True
-    return _json_length(inquiry) >= work.LARGE_BODY or _has_many_texts(inquiry)
+    return _json_length(dialect_request) >= work.LARGE_BODY or _has_many_texts(dialect_request)
 
 
-def _json_length(inquiry: Inquiry) -> int:
-    """Bytes of JSON; 0 where the headers say nothing that makes sense."""
-    said = inquiry.headers.get(infer_request.HEADER_LENGTH)
+def _json_length(dialect_request: DialectRequest) -> int:
+    """The length of the JSON in bytes; 0 if the header with it is invalid."""
+    said = dialect_request.headers.get(infer_request.HEADER_LENGTH)
     if said is None:
-        return len(inquiry.body)
+        return len(dialect_request.body)
     length = int(said) if said.isdigit() and len(said) < _DIGITS else 0
-    return length if length <= len(inquiry.body) else 0
+    return length if length <= len(dialect_request.body) else 0
 
 
-def _has_many_texts(inquiry: Inquiry) -> bool:
-    """Whether there may be as many texts in it, each of four bytes and an object, as take long."""
-    if len(inquiry.body) < _LARGE:
+def _has_many_texts(dialect_request: DialectRequest) -> bool:
+    """Whether it may have so many strings that decoding them takes long."""
+    if len(dialect_request.body) < _LARGE:
         return False
-    # What is raw has no JSON in front; it may be a view, which is only searched byte by byte.
-    return b'"BYTES"' in bytes(inquiry.body[: _json_length(inquiry)])
+    # `bytes`, because the body may be a memoryview, which cannot be searched.
+    return b'"BYTES"' in bytes(dialect_request.body[: _json_length(dialect_request)])
 
 
-def _common(questions: Sequence[InferQuestion], output: Any) -> BatchAnswer | None:
-    """What writes the answers to all of a batch out of one tensor, where that is all they are."""
-    first = questions[0]
+def _common(requests: Sequence[DecodedInfer], output: Any) -> BatchAnswer | None:
+    """The encoder of all answers of a batch, if each is rows of one tensor; else None."""
+    first = requests[0]
     signature, settings = first.served.signature, first.served.settings
     if signature is None or not isinstance(output, np.ndarray):
         return None
     (tensor,) = from_output(signature, output)
     is_null = settings.nan == "null"
     answer = BatchAnswer.of(first.model, first.served.version, tensor, nan_as_null=is_null)
-    is_common = answer is not None and all(answer.takes(each.request) for each in questions)
+    is_common = answer is not None and all(answer.takes(each.request) for each in requests)
     return answer if is_common else None
 
 
-def _question(inquiry: Inquiry, served: Served, request: InferRequest) -> InferQuestion:
-    return _of_request(served, inquiry.parts["model"], request)
+def _decode(dialect_request: DialectRequest, served: Served, request: InferRequest) -> DecodedInfer:
+    return _of_request(served, dialect_request.parts["model"], request)
 
 
-def _of_request(served: Served, model: str, request: InferRequest) -> InferQuestion:
+def _of_request(served: Served, model: str, request: InferRequest) -> DecodedInfer:
     signature = served.signature
     assert signature is not None
     is_null = served.settings.nan == "null"
@@ -233,13 +241,13 @@ def _of_request(served: Served, model: str, request: InferRequest) -> InferQuest
     return _of_batch(served, model, request, batch)
 
 
-def _of_batch(served: Served, model: str, request: InferRequest, batch: Any) -> InferQuestion:
+def _of_batch(served: Served, model: str, request: InferRequest, batch: Any) -> DecodedInfer:
     signature = served.signature
     assert signature is not None
     fields = signature.outputs.fields
     if request.outputs and fields:
         check_outputs(model, request.outputs, {field.name for field in fields})
-    return InferQuestion(served, model, request, batch)
+    return DecodedInfer(served, model, request, batch)
 
 
 def _may_be_pictures(served: Served, request: InferRequest) -> bool:
@@ -249,17 +257,17 @@ def _may_be_pictures(served: Served, request: InferRequest) -> bool:
 
 
 def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
-    """Decode large JSON as `Infer` does: all of a request but its tensors, and the batch."""
+    """Decode large JSON in another process: the request without its tensors, and the batch."""
     served = work.of(catalog, given)
     length = given["length"]
     request = infer_request.of_json(body[:length], served, memoryview(body)[length:])
     served = _method(catalog, served, request, served.version)
-    question = _of_request(served, given["model"], request)
+    decoded = _of_request(served, given["model"], request)
     assert served.signature is not None
-    return work.Reading(request.to_json(), served.signature.inputs, question.batch)
+    return work.Reading(request.to_json(), served.signature.inputs, decoded.batch)
 
 
 def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
-    """Encode a large answer as `InferQuestion` does."""
+    """Encode a large answer in another process."""
     request = InferRequest.from_json(given["request"])
-    return InferQuestion(work.of(catalog, given), given["model"], request, []).reply(output)
+    return DecodedInfer(work.of(catalog, given), given["model"], request, []).reply(output)

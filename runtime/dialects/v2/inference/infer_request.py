@@ -15,7 +15,7 @@ from ....data.rows import extent, free_values
 from ....errors import BadPayload, InvalidInput, NotSupported, PayloadTooLarge
 from ....printable import printable
 from ... import sequence
-from ...inquiry import Inquiry
+from ...dialect_request import DialectRequest
 from ...memory import Memory
 from ...served import Served
 from ...tensors.output import Spec, specs
@@ -83,7 +83,7 @@ class InferRequest:
         return cls((), said["id"], outputs, said["is_binary"], said["parameters"])
 
 
-def read(inquiry: Inquiry, served: Served) -> InferRequest:
+def read(dialect_request: DialectRequest, served: Served) -> InferRequest:
     """Decode a body.
 
     Raises:
@@ -91,8 +91,8 @@ def read(inquiry: Inquiry, served: Served) -> InferRequest:
         InvalidInput: when a tensor is not what it says.
         NotSupported: for shared memory, and for a part of a sequence.
     """
-    request = _read(inquiry.body, inquiry.headers.get(HEADER_LENGTH), served)
-    heed(request.parameters, inquiry, served)
+    request = _read(dialect_request.body, dialect_request.headers.get(HEADER_LENGTH), served)
+    heed(request.parameters, dialect_request, served)
     return request
 
 
@@ -320,7 +320,7 @@ def _flag(parameters: Mapping[str, Any], name: str, where: str) -> bool | None:
     return value
 
 
-def heed(parameters: Mapping[str, Any], inquiry: Inquiry, served: Served) -> None:
+def heed(parameters: Mapping[str, Any], dialect_request: DialectRequest, served: Served) -> None:
     """Apply the parameters of a request.
 
     Raises:
@@ -330,10 +330,10 @@ def heed(parameters: Mapping[str, Any], inquiry: Inquiry, served: Served) -> Non
     sequence.check(parameters)
     timeout = _whole(parameters, "timeout")  # microseconds
     if timeout:
-        inquiry.deadline = min(inquiry.deadline, time.monotonic() + timeout / 1e6)
+        dialect_request.deadline = min(dialect_request.deadline, time.monotonic() + timeout / 1e6)
     priority = _whole(parameters, "priority")  # 1 is the highest, 0 the model's default
     if priority and served.settings.queue.priorities:
-        inquiry.priority = min(priority - 1, _LEAST)
+        dialect_request.priority = min(priority - 1, _LEAST)
 
 
 def _whole(parameters: Mapping[str, Any], name: str) -> int:

@@ -7,7 +7,7 @@ from ....batching.request import Request
 from ....errors import RequestError
 
 if TYPE_CHECKING:
-    from ....dialects.question import Question
+    from ....dialects.prediction_codec import DecodedRequest
     from ....telemetry.trace_context import TraceContext
     from ...request.identity import Identity
     from .pipeline import Pipeline
@@ -21,18 +21,18 @@ class FastRequest(Request):
 
     body       a view of it where much of it is numbers: see `PlainHead.numbers_at`
     began      seconds on the monotonic clock
-    question   what is asked in a dialect
+    decoded    the request as its dialect decoded it
     sent       bytes of the answer's body
     """
 
     __slots__ = (
         "began",
         "body",
+        "decoded",
         "group",
         "head",
         "id",
         "pipeline",
-        "question",
         "reply",
         "sent",
         "status",
@@ -41,7 +41,7 @@ class FastRequest(Request):
 
     method = "POST"
     group: "Responder"
-    question: "Question"
+    decoded: "DecodedRequest"
 
     def __init__(
         self, pipeline: "Pipeline[FastRequest]", head: "PlainHead", body: bytes, own: "Identity"

@@ -30,7 +30,7 @@ AROUND = (
 
 @dataclass
 class Asked:
-    """As much of an inquiry as is looked at."""
+    """As much of a request as is looked at."""
 
     body: bytes
     headers: dict = field(default_factory=dict)

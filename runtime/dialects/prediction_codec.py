@@ -1,14 +1,14 @@
-"""Question: a decoded prediction request of a dialect, and how its answer is encoded."""
+"""PredictionCodec: decodes the prediction requests of a dialect, and encodes their answers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from .inquiry import Inquiry
+from .dialect_request import DialectRequest
 from .reply import Reply
 from .served import Served
 
 
-class Question(Protocol):
+class DecodedRequest(Protocol):
     """A decoded prediction request: the model and its batch.
 
     batch   at least one row, fitted to the signature of the model
@@ -17,7 +17,10 @@ class Question(Protocol):
 
     served: Served
     batch: Any
-    rows: int
+
+    @property
+    def rows(self) -> int:
+        """The number of rows of the batch."""
 
     def reply(self, output: Any) -> Reply:
         """Encode the output of the model for exactly these rows.
@@ -47,17 +50,17 @@ class PredictionCodec(Protocol):
     def numbers_at(self, headers: Mapping[bytes, bytes]) -> int | None:
         """The offset of the numbers in a binary body, which may then be passed as a view."""
 
-    def ask(self, inquiry: Inquiry) -> Question | None:
+    def decode(self, request: DialectRequest) -> DecodedRequest | None:
         """Decode a request; None if that takes long, or needs the handler of the rule.
 
         Raises:
             RequestError: as the handler would.
         """
 
-    def replies(
-        self, questions: Sequence[Any], output: Any, bounds: Sequence[int]
+    def encode(
+        self, requests: Sequence[Any], output: Any, bounds: Sequence[int]
     ) -> Sequence[Reply]:
-        """Encode the answers of a batch; rows `bounds[i]:bounds[i + 1]` belong to question `i`.
+        """Encode the answers of a batch; rows `bounds[i]:bounds[i + 1]` belong to request `i`.
 
         The answers are those of `reply`, and no streams.
 

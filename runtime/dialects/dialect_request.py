@@ -1,4 +1,4 @@
-"""Inquiry: one request as a dialect sees it."""
+"""DialectRequest: an HTTP request, or a gRPC call in its form, as a dialect sees it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from ..models.operation import Call
 
 
 @dataclass(slots=True, kw_only=True)
-class Inquiry(Call):
+class DialectRequest(Call):
     """A Call with its whole body, decompressed and within the server's limits.
 
-    `Served` sets its `rows` and `request`; a dialect may move its deadline closer.
+    `Served` sets its `rows` and `queued`; a dialect may move its deadline closer.
 
     path       as it came, percent-encoded
     parts      named groups of the rule's pattern, percent-decoded
