@@ -18,13 +18,13 @@ from .offload import Offload
 from .served import Condition, Served
 
 FindSamples = Callable[[str, str], Samples | None]
-"""What was recorded for the model with this alias and this method."""
+"""The samples recorded for the model with this alias and method."""
 
 OnFeedback = Callable[[str, float], None]
 """Counts a reward that a client gave an answer of the model with this alias."""
 
 Shared = Regions | None
-"""Shared memory of clients, where they may have some."""
+"""The shared memory regions of clients, if they are allowed."""
 
 Numbers = Callable[[], Awaitable[bytes]]
 """All that the server counts, in Prometheus' text format."""
@@ -46,7 +46,7 @@ class _Idle:
     is_draining = False
 
     def absence(self, name: str) -> str | None:  # noqa: ARG002
-        """Nothing is gone that was never there."""
+        """None: it was never loaded."""
         return None
 
 
@@ -69,8 +69,8 @@ class Catalog:
     ) -> None:
         self.server_name = server_name
         self.server_version = server_version
-        self.lifecycle: Lifecycle = Fixed()  # for anybody who asks
-        self.control: Control = Fixed()  # for whoever has shown that they may
+        self.lifecycle: Lifecycle = Fixed()  # for the public port
+        self.control: Control = Fixed()  # for the management port
         self.on_feedback: OnFeedback = lambda *_: None
         self.numbers: Numbers = _none
         self.regions: Shared = None
@@ -83,7 +83,7 @@ class Catalog:
     def of(
         cls, plan: Plan, condition: Condition | None = None, samples: FindSamples | None = None
     ) -> Self:
-        """What a server of `plan` will serve; nothing of it is loaded yet."""
+        """The catalog of a server of `plan`, before models are loaded."""
         manifest = plan.manifest
         condition = condition or _IDLE
         catalog = cls(manifest.name, manifest.version or "", condition)
@@ -97,7 +97,7 @@ class Catalog:
             catalog.add(models(plan, entry, condition, samples or partial(_recorded, plan)))
         return catalog
 
-    # --- what is there ---
+    # --- lookup ---
 
     @property
     def reason(self) -> str | None:
@@ -125,7 +125,7 @@ class Catalog:
         label: str | None = None,
         method: str | None = None,
     ) -> Served:
-        """What is asked for, ready or not.
+        """Find a model, loaded or not.
 
         Raises:
             UnknownModel: when there is no such model, version, label or method.
@@ -137,14 +137,14 @@ class Catalog:
         return found
 
     def first(self) -> Served:
-        """What is asked where nothing is named; raises UnknownModel where there is nothing."""
+        """The model for requests that name none; raises UnknownModel if there is no model."""
         first = next(iter(self.served()), None)
         if first is None:
             raise UnknownModel("This server has no model.")
         return first
 
     def number(self, served: Served) -> int:
-        """Its version, or its place among those of its name, from 1: some clients only count."""
+        """Its version as a number, else its position among the versions of its name, from 1."""
         if served.version.isdecimal():
             return int(served.version)
         names = [methods[0] for methods in self._models if methods[0].name == served.name]
@@ -168,13 +168,13 @@ class Catalog:
         self.add(found)
 
     def prefer(self, alias: str) -> None:
-        """The version of this alias is what the name of its model means from now on."""
+        """Make the version with this alias the default of its model name."""
         names = (methods[0].name for methods in self._models if methods[0].alias == alias)
         self._preferred |= dict.fromkeys(names, alias)
         self._found.clear()
 
     def _default(self, models: Sequence[tuple[Served, ...]]) -> tuple[Served, ...]:
-        """Of these versions the one that somebody prefers, else the last."""
+        """The preferred version of these, else the last one."""
         preferred = self._preferred.get(models[-1][0].name)
         return next((each for each in models if each[0].alias == preferred), models[-1])
 
@@ -203,16 +203,16 @@ class Catalog:
         routes: Iterable[Route] = (),
         offload: Offload | None = None,
     ) -> None:
-        """The models are there: their runners by alias, and what answers the routes by path.
+        """Set the runners by alias, and the operations by path, once models are loaded.
 
-        `routes` are those of an author's class, which knows more of its types than the build did.
+        `routes` are those of the loaded service class, with more types than the build knew.
         """
         known = {route.path: route for route in routes}
         for served in self.all():
             served.route = known.get(served.route.path, served.route)
             runner = runners.get(served.alias) if served.signature is not None else None
             served.loaded(runner, operations.get(served.route.path))
-            if not served.is_added:  # of those that come later nobody else is told
+            if not served.is_added:  # models that are added later are not in the decoder process
                 served.offload = offload
 
     # --- how it is found ---
@@ -243,14 +243,14 @@ class Catalog:
         raise UnknownModel(f"Model `{name[:_SHOWN]}` has no method `{method[:_SHOWN]}`.")
 
     def _named(self, name: str) -> list[tuple[Served, ...]]:
-        """The versions that a name stands for: an alias of its own comes first."""
+        """The versions of a name; an alias with that name has priority."""
         own = [each for each in self._models if each[0].alias == name != each[0].name]
         return own or [each for each in self._models if name in {each[0].name, each[0].alias}]
 
     def _of_version(
         self, models: list[tuple[Served, ...]], version: str
     ) -> list[tuple[Served, ...]]:
-        """Those of that version; a number also stands for the place of one that has none."""
+        """The versions with that number; it may also be a position of a version without number."""
         named = [each for each in models if each[0].version == version]
         if named or not version.isdecimal():
             return named

@@ -19,8 +19,8 @@ POST = frozenset({"POST"})
 class Rule:
     """A path pattern and methods, and the function that answers such requests.
 
-    methods   of HTTP; `GET` of this module has HEAD, too
-    pattern   a regular expression that the whole path matches, as it came, percent-encoded
+    methods   of HTTP; `GET` includes HEAD
+    pattern   a regular expression for the whole path, percent-encoded
     name      for the metrics' label `route`, one of `routes.ROUTES`: "/v2/models/{model}/infer"
     codec     decodes and encodes most of these requests without the handler, on the fast path
     """
@@ -36,7 +36,7 @@ class Dialect(Protocol):
     """The API of one other server.
 
     name       as in `serve.dialects`
-    prefixes   beginnings of paths that are nobody else's: what no rule matches there is refused
+    prefixes   of the dialect's own paths: unknown paths there are refused
                in the dialect's own form. "/v2" is `/v2` and all below it; () claims nothing
     """
 
@@ -44,7 +44,7 @@ class Dialect(Protocol):
     prefixes: tuple[str, ...]
 
     def rules(self) -> Sequence[Rule]:
-        """What it answers; asked before any model is known, too."""
+        """The rules of the dialect; called before models are loaded."""
 
     def failure(self, error: RequestError) -> Reply:
         """Status and body of an error, as its clients expect them."""
@@ -73,7 +73,7 @@ _ENTRIES = {
     "bentoml": _Entry("bentoml.dialect", "Bentoml", "BentoML: /schema.json, /bentoml/{api}"),
     "vertex": _Entry("vertex", "Vertex", "Vertex AI: $AIP_HEALTH_ROUTE, $AIP_PREDICT_ROUTE"),
 }
-"""Those that speak HTTP, by their names in `serve.dialects`."""
+"""The HTTP dialects, by their names in `serve.dialects`."""
 
 _NATIVE = "the routes above"
 _GRPC = "Open Inference Protocol and TensorFlow Serving's Predict, on a port of its own"
@@ -82,7 +82,7 @@ _GRPC = "Open Inference Protocol and TensorFlow Serving's Predict, on a port of 
 def dialects(names: Sequence[str], catalog: Catalog) -> list[Dialect]:
     """The HTTP dialects among `names`, in their order; others are not imported.
 
-    Seldon comes last: of the paths that its orchestrators ask, `/predict` is Vertex AI's, too.
+    Seldon is last, because it shares `/predict` with Vertex AI.
     """
     known = sorted((name for name in names if name in _ENTRIES), key="seldon".__eq__)
     return [_made(_ENTRIES[name], catalog) for name in known]

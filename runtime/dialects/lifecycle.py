@@ -30,7 +30,7 @@ class Lifecycle(Protocol):
     """Loads and unloads models of a catalog.
 
     Raises:
-        RequestError: where that is not possible, and why.
+        RequestError: when that is impossible, with the reason.
     """
 
     async def load(self, name: str) -> None:
@@ -44,7 +44,7 @@ class Control(Lifecycle, Protocol):
     """A Lifecycle with the operations of the management API.
 
     Raises:
-        RequestError: where that is not possible, and why.
+        RequestError: when that is impossible, with the reason.
     """
 
     async def load_version(self, alias: str) -> None:
@@ -60,20 +60,20 @@ class Control(Lifecycle, Protocol):
         """Make one version of a model its default."""
 
     async def register(self, reference: str, workers: int = 0) -> str:
-        """Add a model of the store, `NAME[:VERSION|@alias]`; its alias, once it answers.
+        """Add a model of the store, `NAME[:VERSION|@alias]`; returns its alias once it answers.
 
-        `workers` are processes that it shall have; 0 = as all others.
+        workers   the number of its processes; 0 = the default
         """
 
     async def unregister(self, alias: str) -> None:
-        """As `unload_version`; one that came from the store also leaves the catalog."""
+        """As `unload_version`; a model from the store is also removed."""
 
 
 class Fixed:
-    """A Control that refuses everything: the server serves what it started with.
+    """A Control that refuses every change.
 
     Raises:
-        NotSupported: whatever is asked of it, with the reason.
+        NotSupported: always, with the reason.
     """
 
     async def load(self, name: str) -> None:

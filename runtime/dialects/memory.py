@@ -15,9 +15,9 @@ _REGION = "shared_memory_region"
 
 
 class Memory:
-    """Reads and writes tensors in regions; all of a request within the limit of a body's size.
+    """Reads and writes tensors in shared memory, within the limit of a body's size per request.
 
-    model   who is asked, for the errors
+    model   its name, for errors
     """
 
     def __init__(self, served: Served) -> None:

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 
 class Offload(Protocol):
-    """Has work done by another process; None where there is none."""
+    """Runs work in another process; returns None if there is none."""
 
     async def read(self, work: str, given: Any, body: bytes) -> tuple[Any, Any] | None:
         """The note and the batch of what `work.reader(work)` reads in a body."""

@@ -6,7 +6,7 @@ from typing import Any
 Json = dict[str, Any]
 
 JSON = "application/json"
-_EMPTY_TOO = {"text/plain", "application/octet-stream"}  # nothing is text, and bytes, too
+_EMPTY_TOO = {"text/plain", "application/octet-stream"}  # an empty body is valid text or bytes
 BINARY: Json = {"type": "string", "format": "binary"}
 
 
@@ -18,7 +18,7 @@ def operation(
     others: Mapping[str, Json] | None = None,
     answers: Mapping[str, Json] | None = None,
 ) -> Json:
-    """One operation of a path.
+    """The OpenAPI operation of a path.
 
     `answer` and `body` are schemas of JSON, `others` those of content types that are taken beside
     it, `answers` of those that are given. Without `body` it takes none.

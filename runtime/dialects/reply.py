@@ -24,7 +24,7 @@ class Reply:
 
     @classmethod
     def json(cls, value: Any, status: int = 200) -> Self:
-        """`value` as JSON; numeric arrays may stand in it."""
+        """Encode `value` as JSON; it may contain numeric arrays."""
         return cls(instances.written(value), status)
 
     @classmethod

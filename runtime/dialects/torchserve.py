@@ -59,7 +59,7 @@ class Torchserve:
         self._catalog = catalog
 
     def rules(self) -> Sequence[Rule]:
-        """What it answers."""
+        """The rules of the dialect."""
         name = "{model}"
         return [
             Rule(GET, "/ping", self._ping, "/ping"),
@@ -115,7 +115,7 @@ class Torchserve:
         raise NotSupported("There are no workflows here: a service class calls several models.")
 
     async def _describe(self, request: DialectRequest) -> Reply:
-        """All of this API, or what there is to one model."""
+        """The OpenAPI document of this API, or of one model."""
         info = {"title": self._catalog.server_name, "version": self._catalog.server_version or "0"}
         paths = self.document()
         if "model" in request.parts:

@@ -69,7 +69,7 @@ class TritonForm:
 
     @cached_property
     def _infer(self) -> Callable[[DialectRequest], Awaitable[Reply]]:
-        from .v2.dialect import V2  # not before somebody asks: it may be off
+        from .v2.dialect import V2  # on first use: the dialect may be off
 
         return next(r.handler for r in V2(self._catalog).rules() if r.name.endswith("/infer"))
 
@@ -86,7 +86,7 @@ def _takes_anything(served: Served) -> bool:
 
 def _has_tensors(body: bytes) -> bool:
     """Whether it is JSON with tensors in it: `inputs`, each with a name, a shape, a datatype."""
-    if len(body) >= LARGE_BODY:  # only its beginning: to look at all of it would take long
+    if len(body) >= LARGE_BODY:  # only the start of the body, because parsing all of it takes long
         return _BEGINNING.search(body[:LARGE_BODY]) is not None
     if b'"inputs"' not in body or b'"datatype"' not in body:
         return False

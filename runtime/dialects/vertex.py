@@ -49,7 +49,7 @@ class Vertex:
         self._deployed = environment.get(_DEPLOYED, "")
 
     def rules(self) -> Sequence[Rule]:
-        """What it answers."""
+        """The rules of the dialect."""
         health, predict = self._health_route, self._predict_route
         return [
             Rule(GET, re.escape(health), self._health, _HEALTH),
@@ -61,7 +61,7 @@ class Vertex:
         return Reply.error(error, 400 if isinstance(error, InvalidInput) else None)
 
     def document(self) -> dict[str, Any]:
-        """Its part of openapi.json: the default routes, for a bundle knows no environment."""
+        """Its OpenAPI document, with the default routes: a bundle does not know its environment."""
         health, predict = routes({})
         first = next(iter(self._catalog.served()), None)
         body = {} if first is None else asked(self._catalog, first, _NO_PARAMETERS)
@@ -88,7 +88,7 @@ class Vertex:
         return self._named(reply)
 
     def _named(self, reply: Reply) -> Reply:
-        """With the id under which Vertex AI has deployed the model, where it said one."""
+        """Add the id of the deployed model, if Vertex AI has set it."""
         if not self._deployed or not isinstance(reply.body, bytes):
             return reply
         told = b',"deployedModelId":' + orjson.dumps(self._deployed) + b"}"
@@ -106,7 +106,7 @@ class Vertex:
 
 
 def routes(environment: Mapping[str, str]) -> tuple[str, str]:
-    """The paths for health and predictions, as Vertex AI tells or derives them."""
+    """The paths of health checks and predictions, from the environment of Vertex AI."""
     deployed = environment.get(_DEPLOYED)
     if deployed:
         endpoint = environment.get(_ENDPOINT, "")

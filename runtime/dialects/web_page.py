@@ -1,4 +1,4 @@
-"""Web page: whether a browser asks on behalf of a page of somebody else's.
+"""Web page: whether a request was sent by a browser from a page of another site.
 
 A browser sends simple requests from any page to any server that its machine reaches, on its own
 loopback as well, and only keeps the answer from the page. For a prediction nothing is lost; what
@@ -23,10 +23,10 @@ class StrangersPage(RequestError):
 
 
 def check(headers: Mapping[bytes, bytes]) -> None:
-    """Refuse a request that a browser says comes from a page that is not this server's own.
+    """Refuse a request that a browser sends from a page of another origin.
 
     Raises:
-        StrangersPage: for such a request; programs send neither of the two headers.
+        StrangersPage: for such a request; only browsers send these headers.
     """
     site, origin = headers.get(b"sec-fetch-site"), headers.get(b"origin")
     host = headers.get(b"host", b"").lower()

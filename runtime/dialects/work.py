@@ -1,4 +1,4 @@
-"""Work: what dialects do with large bodies and answers, in a process that has no clients.
+"""Work: decodes large bodies and encodes large answers of dialects in another process.
 
 Whatever thread parses or writes JSON holds the interpreter, and all clients wait for it. A module
 that is named here has a function `read_elsewhere`, from a body to what it asks and the batch, or
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 LARGE_BODY = 1 << 16  # bytes of JSON; see `remote.decoder`
-_OF = "of"  # the key under which it stands whom it is about
+_OF = "of"  # the key of the model's name, version and method
 
 _MODULES = {
     "v2": "v2.inference.infer",
@@ -37,7 +37,7 @@ _MODULES = {
 
 
 class Reading(NamedTuple):
-    """What was read of a body: a note in JSON, and a batch as `side` has them."""
+    """A decoded body: a note as JSON, and a batch of `side`."""
 
     note: Any
     side: Side
@@ -63,12 +63,12 @@ def _module(work: str) -> Any:
 async def read(
     served: "Served", deadline: float, work: str, given: Json, body: bytes
 ) -> tuple[Any, Any] | None:
-    """The note and the batch of a body; None where it is small, or nobody else could read it.
+    """Decode a body; returns its note and batch, or None if it is small or there is no process.
 
     `deadline` is on the monotonic clock.
 
     Raises:
-        RequestError: as who reads it does; DeadlineExceeded where others' took too long.
+        RequestError: from `read_elsewhere`; DeadlineExceeded.
     """
     process = served.offload
     if process is None or len(body) < LARGE_BODY:
@@ -81,12 +81,12 @@ async def read(
 async def write(
     served: "Served", deadline: float, work: str, given: Json, output: Any
 ) -> Reply | None:
-    """The reply that says `output`; None where it is small, or nobody else could write it.
+    """Encode an output as a reply; None if it is small or there is no process.
 
     `deadline` is on the monotonic clock.
 
     Raises:
-        RequestError: as who writes it does; DeadlineExceeded where others' took too long.
+        RequestError: from `write_elsewhere`; DeadlineExceeded.
     """
     process = served.offload
     if process is None or not bulk.is_large(output):
@@ -105,7 +105,7 @@ async def _in_time(deadline: float, work: Any, what: str = "body was read") -> A
 
 
 def of(catalog: "Catalog", given: Json) -> "Served":
-    """Whom it is about."""
+    """The model of a note."""
     name, version, method = given[_OF]
     return catalog.find(name, version, method=method)
 

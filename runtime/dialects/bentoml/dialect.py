@@ -43,14 +43,14 @@ class Bentoml:
         self._catalog = catalog
 
     def rules(self) -> Sequence[Rule]:
-        """What it answers."""
+        """The rules of the dialect."""
         return [
             Rule(GET, "/schema.json", self._schema, "/schema.json"),
             Rule(POST, f"{_HOME}/(?P<api>[^/]+)", self._call, f"{_HOME}/{{api}}"),
         ]
 
     def failure(self, error: RequestError) -> Reply:
-        """With `error`, which a client shows; what it can mend is 400."""
+        """Errors have the key `error`, which a client shows; a mistake of the client is 400."""
         return Reply.error(error, 400 if isinstance(error, InvalidInput) else None)
 
     def document(self) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class Bentoml:
 
 
 async def _body(request: DialectRequest, lists: Collection[str]) -> bytes:
-    """The parameters as JSON, however they came; `lists` are always lists."""
+    """The parameters as JSON, from JSON or a form; `lists` are always lists."""
     said = request.headers.get(b"content-type", b"").decode("latin-1")
     if media.essence(said) != media.MULTIPART:
         return request.body or b"{}"
@@ -122,7 +122,7 @@ def _enveloped(name: str, body: bytes) -> bytes:
 
 
 def _alone(name: str, body: bytes) -> bytes:
-    """The one value of an object; anything else is left as it is."""
+    """The only value of an object; any other value unchanged."""
     value = _value(body)
     return written(value[name]) if type(value) is dict and list(value) == [name] else body
 

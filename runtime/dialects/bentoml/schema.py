@@ -1,4 +1,4 @@
-"""Schema: what BentoML's clients read before they ask: the calls, what each takes and gives.
+"""Schema: describes the calls to BentoML's clients: the parameters and the answer of each.
 
 Source: BentoML, "BentoML clients" in its documentation, and what its client does with
 `/schema.json`. Arrays, tables and files have types of their own there, by which the client turns
@@ -13,7 +13,7 @@ from ..bodies.bare import takes_rows
 from ..served import Served
 
 ROWS = "rows"
-"""What the parameter of a saved model is called, and of an API whose bundle does not say."""
+"""The name of the parameter of a saved model, and of an API whose bundle names none."""
 
 _TABLES: Mapping[str, dict[str, Any]] = {
     "array": {"type": "tensor", "format": "numpy-array"},
@@ -48,7 +48,7 @@ def described(served: Served, route: str) -> dict[str, Any]:
 
 
 def only(served: Served) -> str | None:
-    """What the one parameter is called that is all of a native body; None where they have names."""
+    """The name of the only parameter, if the native body is its value; None if it has names."""
     if served.signature is not None:
         return ROWS
     name: str | None = served.route.input.get("parameter")
@@ -56,13 +56,13 @@ def only(served: Served) -> str | None:
 
 
 def lists_of_files(served: Served) -> frozenset[str]:
-    """The parameters of which each file is one item, also where there is only one."""
+    """The parameters that are lists of files, even with one file."""
     named: Mapping[str, Any] = _taken(served)["properties"]
     return frozenset(name for name, each in named.items() if each.get("items") == _FILE)
 
 
 def is_rows(served: Served) -> bool:
-    """Whether that parameter is rows, which stand in `instances`."""
+    """Whether that parameter is rows, which are in `instances`."""
     return served.signature is not None or takes_rows(served)
 
 
@@ -113,7 +113,7 @@ def _typed(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _innermost(schema: Mapping[str, Any]) -> Any:
-    """The type of what is in lists of lists."""
+    """The type of the innermost items of nested lists."""
     while schema.get("type") == "array":
         schema = schema.get("items", {})
     return schema.get("type")

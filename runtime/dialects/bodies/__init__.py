@@ -1,4 +1,4 @@
-"""Bodies without an envelope: the content type alone says what they are.
+"""Bodies without an envelope: their content type alone determines their meaning.
 
 TorchServe, SageMaker, Vertex AI and Seldon share this.
 """

@@ -26,22 +26,22 @@ from . import pictures
 
 Form = Literal["enveloped", "listed", "single"]
 
-_LARGE = 1 << 16  # bytes; such a body is read elsewhere, or in a thread
+_LARGE = 1 << 16  # bytes; larger bodies are decoded in another process or a thread
 
 
 @dataclass(frozen=True, slots=True)
 class Bare:
-    """Rows, and the form in which they came."""
+    """Rows, and the form of their body."""
 
     rows: list[Any]
     form: Form
 
     @classmethod
     def of(cls, side: Side, value: Any) -> "Bare":
-        """What a JSON value means to a model that takes `side`.
+        """Interpret a JSON value for a model that takes `side`.
 
         Raises:
-            InvalidInput: when an envelope has anything but a list in it.
+            InvalidInput: when the value in an envelope is not a list.
         """
         if type(value) is dict and value.keys() == {"instances"}:
             listed = value["instances"]
@@ -56,7 +56,7 @@ class Bare:
 
 
 def _is_row(side: Side, value: list[Any]) -> bool:
-    """Whether a list is one row; of a model that takes any JSON it is several."""
+    """Whether a list is one row; for a model that takes any JSON it is several."""
     if side.layout == "objects" or not side.fields:
         return False
     if side.layout == "array":
@@ -73,12 +73,12 @@ def _depth(value: Any) -> int:
 
 
 async def answer(served: Served, request: DialectRequest, body: bytes, accept: str) -> Reply:
-    """The answer of a model to a JSON body with or without an envelope.
+    """Answer a JSON body with or without an envelope.
 
-    An author's class gets the body as it is; a list, where it takes rows, in the envelope.
+    A service class gets the body unchanged; a list for an API that takes rows gets the envelope.
 
     Raises:
-        RequestError: as the native route does.
+        RequestError: as the native API.
     """
     if served.signature is None:
         return await _called(served, request, body, accept)
@@ -133,16 +133,16 @@ async def _called(served: Served, request: DialectRequest, body: bytes, accept: 
 
 
 def takes_rows(served: Served) -> bool:
-    """Whether an author's API takes `{"instances": [...]}`."""
+    """Whether an API takes `{"instances": [...]}`."""
     schema = served.route.input.get("schema", {}) if served.signature is None else {}
     return "instances" in schema.get("properties", ())
 
 
 async def ask_rows(served: Served, request: DialectRequest, rows: list[Any]) -> list[Any]:
-    """Call a service's API with rows of JSON; its predictions.
+    """Call an API of a service class with rows of JSON; returns its predictions.
 
     Raises:
-        RequestError: as the native route does; NotSupported for an API that takes no rows.
+        RequestError: as the native API.
     """
     if not takes_rows(served):
         raise NotSupported(f"`{served.name}` takes bodies of its own form, no rows.")
@@ -155,7 +155,7 @@ async def ask_rows(served: Served, request: DialectRequest, rows: list[Any]) -> 
 
 
 def _predictions(told: Payload) -> list[Any]:
-    """What stands in the envelope of an answer; an answer of another form is one prediction."""
+    """The predictions in the envelope of an answer; any other answer is one prediction."""
     value = instances.exact(told.body)
     if type(value) is dict and value.keys() == {"predictions"}:
         value = value["predictions"]
@@ -166,7 +166,7 @@ async def answer_rows(served: Served, request: DialectRequest, rows: Bare, accep
     """As `answer`, for rows that were decoded already.
 
     Raises:
-        RequestError: as the native route does; NotSupported for an author's class.
+        RequestError: as the native API.
     """
     codec = codec_of(served)
     output = await served.answer(request, codec.fitted(rows.rows))
@@ -176,10 +176,10 @@ async def answer_rows(served: Served, request: DialectRequest, rows: Bare, accep
 async def answer_bytes(
     served: Served, request: DialectRequest, values: list[bytes], form: Form
 ) -> Reply:
-    """As `answer`, in JSON, for a model that takes one `bytes` a row.
+    """Answer values for a model that takes one `bytes` per row, in JSON.
 
     Raises:
-        RequestError: as the native route does; InvalidInput when it takes more than that.
+        RequestError: as the native API.
     """
     output = await served.answer(request, of_bytes(codec_of(served).inputs, values))
     return await _told(served, request, output, form, "")
@@ -207,7 +207,7 @@ def as_reply(answer: Payload | Stream) -> Reply:
 
 
 def only(reply: Reply) -> Reply:
-    """The one prediction in the envelope of an answer; any other answer as it is."""
+    """The only prediction in the envelope of an answer; any other answer unchanged."""
     found = _enveloped(reply)
     return reply if found is None or len(found) != 1 else Reply(instances.written(found[0]))
 
@@ -227,7 +227,7 @@ def _enveloped(reply: Reply) -> list[Any] | None:
 
 
 def codec_of(served: Served) -> Codec:
-    """Reads and writes the rows of a model; those of an author's class are any JSON."""
+    """The codec of a model's rows; rows of a service class are any JSON."""
     settings = served.settings
     side = served.signature.inputs if served.signature is not None else OBJECTS
     return Codec(side, settings.max_rows, settings.nan == "null", settings.wanted_formats)

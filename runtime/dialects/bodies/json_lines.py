@@ -20,7 +20,7 @@ from .bare import ask_rows, codec_of
 TYPE = "application/jsonlines"
 _NAMES = frozenset({TYPE, "application/x-jsonlines", "application/jsonl", "application/x-ndjson"})
 _ENVELOPES = ("features", "data", "instances")
-"""Keys of which AWS' own containers unpack the value where it stands alone in a line."""
+"""Keys whose value AWS' containers use as the row, if it is the only key of a line."""
 
 
 def is_meant(content_type: str) -> bool:
@@ -29,7 +29,7 @@ def is_meant(content_type: str) -> bool:
 
 
 async def answer(served: Served, request: DialectRequest, accept: str) -> Reply:
-    """The answers to all lines of a body, as lines or as one JSON list.
+    """Answer all lines of a body, as lines or as one JSON list.
 
     Raises:
         RequestError: as the native route does; NotSupported for an API that takes no rows.

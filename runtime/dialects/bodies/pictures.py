@@ -30,7 +30,7 @@ def kind_of(body: bytes) -> str:
 
 
 def are_taken(served: Served) -> bool:
-    """Whether a model takes pixels."""
+    """Whether a model takes the pixels of pictures."""
     return served.signature is not None and picture.field_of(served.signature.inputs) is not None
 
 
@@ -55,7 +55,7 @@ def files(rows: Iterable[Any]) -> list[bytes] | None:
 
 
 async def batch(served: Served, request: DialectRequest, given: Sequence[bytes]) -> Any:
-    """The pixels of files, as the model takes them; they are decoded where forms are.
+    """The pixels of files as a batch; they are decoded in the same process as forms.
 
     Raises:
         RequestError: as for a form with these files.

@@ -40,13 +40,13 @@ _OF_ONE = 2  # axes of a field that may have one value in each row
 
 
 def as_text(served: Served, accept: str) -> str:
-    """What is accepted by a client that did not say it: of a stream of texts the texts."""
+    """The accepted type of a client that names none: text for a stream of texts."""
     is_text = served.route.streaming and TEXT in served.route.output.get("media", ())
     return TEXT if is_text and accept.strip() in {"", "*/*"} else accept
 
 
 def unquoted(reply: Reply, accept: str) -> Reply:
-    """One text as itself, as a handler of TorchServe answers it, unless JSON is asked for."""
+    """A single text without JSON quotes, as TorchServe answers it, unless JSON is accepted."""
     if not isinstance(reply.body, bytes) or reply.content_type != media.JSON:
         return reply
     if reply.body[:1] != b'"' or media.ranked(accept, (TEXT, media.JSON))[:1] != [TEXT]:
@@ -80,7 +80,7 @@ class Raw:
         return await self._answer(self._request.body, said)
 
     async def answer_fields(self, given: Mapping[str, bytes]) -> Reply:
-        """The answer to what came by names: one that is all of the input, or a record.
+        """Answer named values: the only input of the model, or a record.
 
         Raises:
             RequestError: as the native route does.
@@ -123,7 +123,7 @@ class Raw:
         return as_reply(await served.call(request, body, content_type, self._accept))
 
     async def _unsaid(self, body: bytes, kind: str) -> Reply:
-        """A body of which only the model can tell what it is."""
+        """A body without a content type, interpreted for the model."""
         field = self._only
         if self._takes_bytes:
             return await answer_bytes(self._served, self._request, [body], "single")
@@ -167,7 +167,7 @@ class Raw:
         return await self._part(parts[0])
 
     async def _part(self, part: multipart.Part, kind: str | None = None) -> Reply:
-        """The part that is the whole body, of its own content type if no other is given."""
+        """The part that is the whole body, with its own content type if none is given."""
         if media.essence(part.content_type) == media.MULTIPART:
             raise BadPayload("A part of the body is multipart itself.")
         return await self._answer(part.body, part.content_type if kind is None else kind)
@@ -182,7 +182,7 @@ class Raw:
             return await answer_bytes(self._served, self._request, files, "listed")
         told = await self._called(self._request.body, content_type)
         names = {part.name for part in parts}
-        is_record = len(names) == len(parts) > 1  # which is one row, as it is in any other form
+        is_record = len(names) == len(parts) > 1  # one row, as in any other form
         return only(told) if is_record else listed(told)
 
     def _alone(self, field: Field, value: str) -> Any:
@@ -196,7 +196,7 @@ class Raw:
 
     @property
     def _only(self) -> Field | None:
-        """The one field of the model's, where it has one."""
+        """The only input of the model, or None."""
         signature = self._served.signature
         fields = signature.inputs.fields if signature is not None else ()
         return fields[0] if len(fields) == 1 else None
@@ -219,7 +219,7 @@ def _text(body: bytes) -> str:
 
 
 def _value(text: str) -> Any:
-    """A field of a form: JSON where it is some, else text."""
+    """The value of a form field: parsed if it is JSON, else text."""
     try:
         return parse(text.encode("utf-8", "surrogatepass"))
     except (BadPayload, InvalidInput):

@@ -36,7 +36,7 @@ def rows(side: Side) -> Json:
 
 
 def _single(side: Side) -> Json:
-    """One row: a list only where that is no list of rows."""
+    """The schema of one row: a list only if it cannot be taken for rows."""
     is_flat = all(len(field.shape) == 1 and field.dtype != "object" for field in side.fields)
     return (
         row(side) if side.layout == "array" or (is_flat and len(side.fields) > 1) else record(side)
@@ -44,7 +44,7 @@ def _single(side: Side) -> Json:
 
 
 def json_body(served: Served) -> Json:
-    """The JSON that a model takes; of an author's API what it declares, rows bare as well."""
+    """The schema of a JSON body; for an API as declared, or bare rows."""
     if served.signature is not None:
         return bare(served.signature.inputs)
     schema = served.route.input.get("schema", {})
@@ -55,7 +55,7 @@ def json_body(served: Served) -> Json:
 
 
 def whole(served: Served) -> dict[str, Json]:
-    """The content types of a body that is one `bytes` or `str`, if the model takes such."""
+    """The content types of a raw body, if the model takes one `bytes` or `str`."""
     fields = served.signature.inputs.fields if served.signature is not None else ()
     if len(fields) != 1 or len(fields[0].shape) != 1:
         return {}
@@ -65,13 +65,13 @@ def whole(served: Served) -> dict[str, Json]:
 
 
 def streamed(served: Served) -> dict[str, Json]:
-    """The content types of an answer that comes item by item, if it does."""
+    """The content types of a streamed answer, if there is one."""
     kinds = served.route.output.get("media", ()) if served.route.streaming else ()
     return {kind: {"type": "string"} for kind in kinds}
 
 
 def tables(served: Served) -> dict[str, Json]:
-    """The content types of tables that the bundle's own route takes, too."""
+    """The content types of tables that the native route takes."""
     if served.signature is None:
         return {}
     arrays = {media.NPY: BINARY, media.NPZ: BINARY}

@@ -1,4 +1,4 @@
-"""Script: a service API that takes the raw body and both content types, as on SageMaker.
+"""Script: an API that takes the raw body and both content types, as a script on SageMaker.
 
 It takes `body: bytes`, `content_type: str`, `accept: str`, and gives `bytes` of the type that was
 accepted: `output_fn(predict_fn(input_fn(body, content_type), model), accept)`.

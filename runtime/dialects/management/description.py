@@ -13,7 +13,7 @@ from ...system import proc
 from ..served import Served
 
 Process = tuple[int, Mapping[str, str]]
-"""A process' number and labels; `telemetry.process_list` knows them."""
+"""The pid and the labels of a process; see `telemetry.process_list`."""
 
 _STATUS = {
     "loaded": "READY",
@@ -60,7 +60,7 @@ def described(served: Served, processes: Iterable[Process]) -> dict[str, Any]:
 
 
 def workers_of(served: Served, processes: Iterable[Process]) -> list[Process]:
-    """Its processes; a model without processes of its own runs in threads of the server's."""
+    """The processes of a model; without its own, they are threads of the server."""
     known = list(processes)
     own = [each for each in known if each[1].get("model") == served.alias]
     own = [each for each in own if each[1].get("role") == "model"]

@@ -81,7 +81,7 @@ class Management:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def rules(self) -> Sequence[Rule]:
-        """What it answers."""
+        """The rules of the dialect."""
         put, delete = frozenset({"PUT"}), frozenset({"DELETE"})
         one, version = "/models/{model}", "/models/{model}/{version}"
         return [
@@ -122,7 +122,7 @@ class Management:
             "/metrics": {"get": operation("metrics", "Numbers for Prometheus.")},
         }
 
-    # --- what is there ---
+    # --- listing ---
 
     async def _list(self, request: DialectRequest) -> Reply:
         limit = min(_number(request.query, "limit", _MOST_LISTED, _MOST), _MOST_LISTED)
@@ -162,7 +162,7 @@ class Management:
     # --- what changes ---
 
     async def _register(self, request: DialectRequest) -> Reply:
-        """Load a version that the bundle has, or bring one of the store where that may come."""
+        """Load a version of the bundle, or add a model of the store if that is allowed."""
         asked = _asked(request)
         _check(asked)
         url = asked["url"]
@@ -243,9 +243,9 @@ class Management:
         return served
 
     def _named(self, url: str) -> Served | None:
-        """The version here that `url` is: a name, an alias, or `name:version`; None without one.
+        """The version that `url` names: a name, an alias, or `name:version`; None if it is empty.
 
-        What was an archive in a model store, `name.mar`, is the model of that name.
+        `name.mar`, an archive of TorchServe, means the model of that name.
         """
         name, _, version = _reference(url).partition(":")
         try:
@@ -261,10 +261,10 @@ class Management:
 
 
 def _asked(request: DialectRequest) -> Mapping[str, str]:
-    """The parameters of a registration: of the query, or a JSON object, which counts for more.
+    """The parameters of a registration: from the query, overridden by a JSON object.
 
     Raises:
-        BadPayload: when the body says that it is JSON, and is no object.
+        BadPayload: when the body is JSON, but not an object.
     """
     if media.essence(request.content_type) != media.JSON or not request.body:
         return request.query
@@ -290,7 +290,7 @@ def _is_registered(served: Served) -> bool:
 
 
 def _check(asked: Mapping[str, str]) -> None:
-    """Refuse what registers nothing, before anything is looked for."""
+    """Refuse invalid parameters of a registration, before anything is looked up."""
     if "url" not in asked:
         raise BadPayload("Parameter `url` is required: the name of a model, or `name:version`.")
     if not asked["url"]:
@@ -301,7 +301,7 @@ def _check(asked: Mapping[str, str]) -> None:
 
 
 def _number(asked: Mapping[str, str], name: str, usual: int, most: int = _MOST_WORKERS) -> int:
-    """As TorchServe reads it: what is no whole number from 0 was not said.
+    """A number as TorchServe parses it: anything else counts as missing.
 
     Raises:
         BadPayload: for more than `most`.

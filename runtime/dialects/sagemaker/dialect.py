@@ -52,7 +52,7 @@ class Sagemaker:
         self._is_multi = environment.get(_MULTI, "").lower() in {"true", "1"}
 
     def rules(self) -> Sequence[Rule]:
-        """What it answers."""
+        """The rules of the dialect."""
         return [
             Rule(GET, "/ping", self._ping, "/ping"),
             Rule(POST, "/invocations", self._invoke, "/invocations"),
@@ -65,7 +65,7 @@ class Sagemaker:
         ]
 
     def failure(self, error: RequestError) -> Reply:
-        """SageMaker shows the client whatever body comes with a 4xx or 5xx."""
+        """An error; SageMaker passes the body of a 4xx or 5xx to the client."""
         return Reply.error(error, 400 if isinstance(error, InvalidInput) else None)
 
     def document(self) -> dict[str, Any]:
@@ -109,7 +109,7 @@ class Sagemaker:
         return Reply.json(_described(self._loaded(request.parts["model"])))
 
     async def _load(self, request: DialectRequest) -> Reply:
-        """Load a model of the bundle by its name; its `url` says nothing more."""
+        """Load a model of the bundle by its name; its `url` is ignored."""
         web_page.check(request.headers)
         asked = parse(request.body)
         name = asked.get("model_name") if type(asked) is dict else None
@@ -130,12 +130,12 @@ class Sagemaker:
 
     @property
     def _is_open(self) -> bool:
-        """Whether models come and go at all; else nothing takes one, and `/models` is a list."""
+        """Whether models can be loaded and unloaded; else `/models` is only a list."""
         return not isinstance(self._lifecycle, Fixed)
 
     @property
     def _lifecycle(self) -> Lifecycle:
-        """Models come and go where SageMaker says that there are many, or the bundle allows it."""
+        """The lifecycle, if SageMaker runs several models or the bundle allows changes."""
         return self._catalog.control if self._is_multi else self._catalog.lifecycle
 
     def _is_loaded(self, name: str) -> bool:
@@ -158,7 +158,7 @@ class Sagemaker:
         return self._catalog.first()
 
     def _wanted(self, accept: str, served: Served) -> str:
-        """What the client accepts; where it does not care, what the environment says, or JSON."""
+        """The accepted type of the client, else the one in the environment, else JSON."""
         if accept.strip() not in {"", "*/*"}:
             return accept
         is_stream = served.signature is None and served.route.streaming  # which is no JSON
@@ -173,7 +173,7 @@ _LOAD: dict[str, Any] = {
 
 
 def _invoked(served: Served) -> dict[str, Any]:
-    if script.is_script(served):  # it alone knows what it takes
+    if script.is_script(served):  # only the class knows its types
         return operation("sagemaker_invoke", "What the script answers.", {}, {})
     others = whole(served) | tables(served) | {json_lines.TYPE: BINARY}
     what = "Predictions of the first model."
@@ -181,7 +181,7 @@ def _invoked(served: Served) -> dict[str, Any]:
 
 
 def _features(request: DialectRequest) -> features.Read | None:
-    """Who reads rows of numbers in one of the forms that only clients of SageMaker send."""
+    """The reader of a format that only SageMaker's clients send, or None."""
     kind = request.content_type
     if libsvm.is_meant(kind):
         return libsvm.read

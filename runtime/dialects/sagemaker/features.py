@@ -17,14 +17,14 @@ from ..served import Served
 
 _LARGE = 1 << 16  # bytes; such a body is read in a thread
 _MATRIX = 2
-_MOST = 1 << 22  # values that a body may stand for, however few it has in it
+_MOST = 1 << 22  # values that a body may expand to
 
 Read = Callable[[Codec, bytes], np.ndarray]
 """The rows of a body, of float64, as far as they go; raises RequestError."""
 
 
 async def answer(served: Served, request: DialectRequest, accept: str, read: Read) -> Reply:
-    """The answers to all rows of a body.
+    """Answer all rows of a body.
 
     Raises:
         RequestError: as the native route does; InvalidInput for a model that takes no features.
@@ -54,10 +54,10 @@ def absent(side: Side) -> float:
 
 
 def width(side: Side) -> int:
-    """How many features a row has.
+    """The number of features of a row.
 
     Raises:
-        InvalidInput: for a model that takes anything else.
+        InvalidInput: when the model does not take rows of numbers.
     """
     if side.layout == "columns":
         return len(side.fields)

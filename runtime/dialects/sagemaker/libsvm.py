@@ -20,10 +20,10 @@ def is_meant(content_type: str) -> bool:
 
 
 def read(codec: Codec, body: bytes) -> np.ndarray:
-    """The rows of a body, of float64.
+    """Parse the rows of a body; returns float64.
 
     Raises:
-        InvalidInput, BadPayload, PayloadTooLarge: when they are not what the model takes.
+        InvalidInput, BadPayload, PayloadTooLarge: when the model cannot take them.
     """
     most = codec.max_rows
     lines = [line for line in body.split(b"\n", most + 1) if line.strip()]

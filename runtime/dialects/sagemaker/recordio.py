@@ -19,7 +19,7 @@ _TYPES = frozenset({"application/x-recordio-protobuf"})
 _MAGIC = 0xCED7230A
 _HEAD = struct.Struct("<II")
 _ALIGNED = 4  # bytes
-_WHOLE = 1 << 29  # lengths are below; a longer number says that this is a part of a record
+_WHOLE = 1 << 29  # lengths are below; larger values mark a part of a record
 _FEATURES, _KEY, _VALUE = 1, 1, 2  # fields of a record, and of an entry of its map
 _DTYPES = {2: "<f4", 3: "<f8", 7: ""}  # tensors by the field of `Value`; the last one of varints
 _VALUES, _KEYS, _SHAPE = 1, 2, 3  # fields of a tensor
@@ -32,10 +32,10 @@ def is_meant(content_type: str) -> bool:
 
 
 def read(codec: Codec, body: bytes) -> np.ndarray:
-    """The rows of a body, of float64.
+    """Parse the rows of a body; returns float64.
 
     Raises:
-        InvalidInput, BadPayload, PayloadTooLarge: when they are not what the model takes.
+        InvalidInput, BadPayload, PayloadTooLarge: when the model cannot take them.
     """
     records = []
     for record in _records(memoryview(body)):
@@ -114,7 +114,7 @@ def _fill(row: np.ndarray, tensor: tuple[int, memoryview], where: str) -> None:
 
 
 def _numbers(kind: int, data: bytes) -> np.ndarray:
-    """What a packed field holds."""
+    """The values of a packed field."""
     if _DTYPES[kind]:
         return np.frombuffer(data, _DTYPES[kind])
     return np.array([_signed(each) for each in protobuf.varints(memoryview(data))], np.float64)

@@ -36,7 +36,7 @@ Ask = Callable[[DialectRequest], Awaitable[Reply]]
 class RuntimeApi:
     """Passes requests on to `invoke`, which answers those to a container.
 
-    failure  how a container tells of an error, which its gateway wraps
+    failure  the form of a container's errors, which the gateway wraps
     """
 
     def __init__(self, invoke: Ask, failure: Callable[[RequestError], Reply]) -> None:
@@ -44,7 +44,7 @@ class RuntimeApi:
         self._failure = failure
 
     def rules(self) -> Sequence[Rule]:
-        """What it answers; any endpoint is this server."""
+        """The rules of the dialect; every endpoint name is this server."""
         whole, parts = "invocations", "invocations-response-stream"
         return [
             Rule(POST, f"{_ENDPOINT}/{whole}", self._whole, f"{_NAME}/{whole}"),
@@ -59,7 +59,7 @@ class RuntimeApi:
         return replace(reply, headers=(*reply.headers, _VARIANT))
 
     async def _streamed(self, request: DialectRequest) -> Reply:
-        """The same in events; the types of both bodies stand in other headers here."""
+        """As `_whole`, in events; other headers have the content types."""
         request.accept = request.headers.get(_ACCEPT, b"").decode("latin-1")
         try:
             reply = await self._invoke(request)

@@ -25,10 +25,10 @@ def is_meant(content_type: str, body: bytes) -> bool:
 
 
 def read(codec: Codec, body: bytes) -> np.ndarray:
-    """The rows of a body, of float64.
+    """Parse the rows of a body; returns float64.
 
     Raises:
-        InvalidInput, BadPayload, PayloadTooLarge: when they are not what the model takes.
+        InvalidInput, BadPayload, PayloadTooLarge: when the model cannot take them.
     """
     arrays = npz.loads(body, codec.max_bytes)
     if not arrays.keys() >= _NAMES or arrays["data"].dtype.kind not in "biuf":

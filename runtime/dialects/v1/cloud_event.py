@@ -37,7 +37,7 @@ class CloudEvent:
 
     @classmethod
     def of(cls, request: DialectRequest) -> Self | None:
-        """The event that a request is, or None where it is none.
+        """Parse a request as an event; None if it is not one.
 
         Raises:
             BadPayload: when attributes are missing or `data` cannot be read.

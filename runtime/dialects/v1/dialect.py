@@ -28,7 +28,7 @@ _MODEL = (
 )
 _NAME = "/v1/models/{model}"
 _METRICS = "/monitoring/prometheus/metrics"
-_DEFAULT = "0"  # clients of OpenVINO's model server say so where no version is meant
+_DEFAULT = "0"  # what clients of OpenVINO's model server send for no version
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 Answer = Callable[[Prediction, RequestBody], Awaitable[Reply]]
@@ -44,7 +44,7 @@ class V1:
         self._catalog = catalog
 
     def rules(self) -> Sequence[Rule]:
-        """What it answers."""
+        """The rules of the dialect."""
         verbs = {
             "predict": Prediction.predicted,
             "classify": Prediction.classified,

@@ -40,7 +40,7 @@ def from_examples(side: Side, body: dict[str, Any]) -> list[Any]:
 
 
 def _taken(side: Side, index: int, example: dict[str, Any]) -> dict[str, Any]:
-    """The features of an example that the model takes, all of them."""
+    """The features of an example that the model takes; all of them must be present."""
     found = {}
     if len(example) == 1 and is_other_name(side, next(iter(example))):
         return dict(zip((side.fields[0].name,), example.values(), strict=True))
@@ -55,7 +55,7 @@ def _taken(side: Side, index: int, example: dict[str, Any]) -> dict[str, Any]:
 
 
 def _feature(field: Field, value: Any) -> Any:
-    """A feature is a list; where the model takes one value, that may have one."""
+    """The value of a feature, which may be a list of one value."""
     is_alone = len(field.shape) == 1 and type(value) is list and len(value) == 1
     return value[0] if is_alone else value
 
@@ -67,7 +67,7 @@ def classes(side: Side, output: Any) -> list[list[list[Any]]]:
     it has some, else the positions.
 
     Raises:
-        InvalidInput: when the model does not answer with scores.
+        InvalidInput: when the model's answers are not scores.
     """
     labels, scores = _scores(side, output)
     return [

@@ -18,12 +18,12 @@ from ...errors import BadPayload, InvalidInput, PredictionFailed
 EncodeRows = Callable[[Any], Any]
 """From a model's answer to one JSON value a row."""
 
-# A string without an end is one as well: each of its quotes would be tried as the first.
+# An unterminated string matches as well, or each of its quotes would be tried as a start.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"?|-?Infinity|NaN', re.DOTALL)
 
 
 def loads(body: bytes) -> tuple[Any, bool]:
-    """The value of a JSON body, and whether a token for a number that is none stands in it.
+    """Parse a JSON body; also returns whether it has a token such as NaN.
 
     Raises:
         BadPayload, InvalidInput: see `instances.parse`.
@@ -48,12 +48,12 @@ def _zero(match: re.Match[bytes]) -> bytes:
 
 
 def dumps(build: Callable[[EncodeRows], Any], *, nan_as_null: bool = False) -> bytes:
-    """The JSON of what `build` makes with the function that says a model's answer.
+    """Encode the value that `build` makes; it gets a function that encodes rows.
 
     NaN and infinities are tokens unless `nan_as_null`.
 
     Raises:
-        PredictionFailed: for what has no JSON.
+        PredictionFailed: for values without a JSON form.
     """
     try:
         value = build(lambda output: to_wire(output, nan_as_null=nan_as_null))

@@ -101,7 +101,7 @@ def _kinds(served: Served, known: dict[str, Signature]) -> list[tuple[str, Side]
 
 
 def _named(default: str, known: dict[str, Signature], inputs: Side, verb: str = "") -> Json:
-    """`signature_name`: the methods that take this; of the default one nothing need be said."""
+    """`signature_name`: the methods of this form; optional for the default one."""
     names = [
         name
         for name, signature in known.items()
@@ -153,7 +153,7 @@ def _value(side: Side, index: int) -> Json:
 
 
 def _examples(side: Side) -> Json:
-    """Whole examples; what stands in `context` need not stand in each of them."""
+    """Examples; features in `context` are not repeated in them."""
     if side.layout == "objects" or not side.fields:
         return {
             "examples": {"type": "array", "minItems": 1, "items": {"type": "object"}},

@@ -71,9 +71,9 @@ def _only(side: Side, row: Any) -> Any:
 
 
 def is_other_name(side: Side, name: str) -> bool:
-    """Whether the only input of a model may be called so, too.
+    """Whether `name` is another name for the only input of a model.
 
-    An array has a name that nobody but us gave it; `data` and `body` are those of TorchServe's.
+    The only array of a model has no name of its own; `data` and `body` are TorchServe's names.
     """
     if len(side.fields) != 1 or side.fields[0].dtype == "object":
         return False
@@ -93,14 +93,14 @@ def _named(fields: Sequence[Field], row: Any) -> Any:
 
 
 def _value(field: Field, value: Any) -> Any:
-    """The value of a field; one of its own may stand in a list, as features of Keras do."""
+    """The value of a field, which may be in a list of one, as in features of Keras."""
     if type(value) is list and len(value) == 1 and len(field.shape) == 1:
         value = value[0]
     return _reader(field)(value)
 
 
 def _reader(field: Field) -> Callable[[Any], Any]:
-    """Reads `{"b64": ...}` where the model wants text; of bytes the table knows by itself."""
+    """Decodes `{"b64": ...}` for models that take text; the table does so for bytes."""
     return _text if _is_text(field) else lambda value: value
 
 
@@ -122,7 +122,7 @@ def _text(value: Any) -> Any:
 
 
 def to_rows(side: Side, output: Any, encode_rows: EncodeRows) -> Any:
-    """What `"predictions"` says: a value a row, or an object a row where there are several outputs.
+    """The rows under `predictions`: a value per row, or an object per row with several outputs.
 
     Raises:
         PredictionFailed: when the outputs differ in their rows, and for what has no JSON.
@@ -134,10 +134,10 @@ def to_rows(side: Side, output: Any, encode_rows: EncodeRows) -> Any:
 
 
 def to_columns(side: Side, output: Any, encode_rows: EncodeRows) -> Any:
-    """What `"outputs"` says: a tensor, or an object with one for each of several outputs.
+    """The value of `outputs`: a tensor, or an object with a tensor for each of several outputs.
 
     Raises:
-        PredictionFailed: for what has no JSON.
+        PredictionFailed: for values without a JSON form.
     """
     said = {name: encode_rows(part) for name, part in named(side, output).items()}
     return next(iter(said.values())) if len(said) == 1 else said
@@ -161,7 +161,7 @@ def named(side: Side, output: Any) -> dict[str, Any]:
 
 
 def _as_bytes(part: Any) -> Any:
-    """Text as bytes, which JSON says in base64: by its name the output asks for that."""
+    """Values in base64, for an output whose name ends with `_bytes`."""
     plain = part.values() if isinstance(part, Fragments) else part
     return [_encoded(each) for each in to_instances(plain)]
 

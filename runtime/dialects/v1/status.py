@@ -22,9 +22,9 @@ _STATES: dict[Phase, str] = {
 
 
 def reply(asked: Served, versions: Mapping[int, Served]) -> Reply:
-    """`GET /v1/models/{model}`: 503 as long as the version that was asked for is not ready.
+    """`GET /v1/models/{model}`: 503 until the requested version is ready.
 
-    `versions` by their numbers, which is all that clients of TensorFlow Serving understand.
+    versions   by number, as clients of TensorFlow Serving expect
     """
     body: dict[str, Any] = {
         "name": asked.name,
@@ -37,7 +37,7 @@ def reply(asked: Served, versions: Mapping[int, Served]) -> Reply:
 
 
 def versions(catalog: Catalog, served: Served, *, is_one: bool) -> list[Served]:
-    """Those that a status tells of: the one that was asked for, or all of its name."""
+    """The versions in a status: the requested one, or all of the name."""
     return [served] if is_one else [each for each in catalog.served() if each.name == served.name]
 
 

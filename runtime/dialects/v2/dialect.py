@@ -26,7 +26,7 @@ from .trace_settings import TraceSettings
 _BAD = 400
 _NOT_READY = 503
 _KEPT = frozenset({404, 405, 408, 429, 499, 500, 501, 503, 504})
-"""Statuses that clients are told; whatever else is wrong with a request is a 400."""
+"""The statuses of errors; all others become 400."""
 
 _ERROR = {
     "type": "object",
@@ -50,7 +50,7 @@ class V2:
         self._infer = Infer(catalog)
 
     def rules(self) -> Sequence[Rule]:
-        """What it answers, what is asked most first."""
+        """The rules of the dialect, the most frequent first."""
         repository, generate = Repository(self._catalog), Generate(self._catalog)
         infer = self._infer
         one = f"{_REPOSITORY}/models/(?P<model>[^/]+)"
@@ -126,7 +126,7 @@ class V2:
         said = f"Model `{served.name}` is not ready: {why}."
         return Reply.json({"name": name, "ready": False, "error": said}, _NOT_READY)
 
-    # --- what it has ---
+    # --- metadata ---
 
     async def _models(self, _: DialectRequest) -> Reply:
         names = dict.fromkeys(served.name for served in self._catalog.served())

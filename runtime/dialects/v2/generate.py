@@ -37,7 +37,7 @@ _SIMPLE = frozenset({"string", "integer", "number", "boolean"})
 
 
 class Generate:
-    """Answers with text: a model's whose only input it is, or an author's class."""
+    """Generates text with a model whose only input is text, or with a service class."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -93,7 +93,7 @@ def _head(request: DialectRequest, served: Served, document: Mapping[str, Any]) 
 async def _predicted(
     served: Served, signature: Signature, request: DialectRequest, document: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What a model says, by the names of its outputs; the only one is the text as well."""
+    """The outputs of a model by name; an only output is also `text_output`."""
     wanted = specs(signature.inputs, INPUT)
     tensors = [_tensor(spec, document, is_only=len(wanted) == 1) for spec in wanted]
     nan_as_null = served.settings.nan == "null"
@@ -132,7 +132,7 @@ def _numbers(spec: Spec, name: str, value: Any) -> Tensor:
 
 
 def _plain(tensor: Tensor, *, nan_as_null: bool) -> Any:
-    """One value where there is one, else all of them."""
+    """A single value, or all of them in a list."""
     written = json_data.written(tensor, nan_as_null=nan_as_null)
     if len(written) != 1:
         return written
@@ -143,9 +143,9 @@ def _plain(tensor: Tensor, *, nan_as_null: bool) -> Any:
 
 
 def _body(served: Served, document: Mapping[str, Any]) -> bytes:
-    """What its method takes: the document, its text by the name that the method has for it.
+    """The body for a method: the document, with the text under the method's own parameter name.
 
-    What the method has no name for are parameters, as with Triton: nobody minds a simple one.
+    Other keys are parameters, as with Triton: unknown simple ones are ignored.
     """
     properties = served.route.input.get("schema", {}).get("properties", {})
     said = {k: v for k, v in document.items() if k in properties or k not in _OWN}
@@ -164,7 +164,7 @@ def _body(served: Served, document: Mapping[str, Any]) -> bytes:
 
 
 def _parameters(said: Any, properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that the method has a name for; the others are of no use, but must be simple."""
+    """The parameters that the method has; others are ignored, but must be simple values."""
     if said is None:
         return {}
     if type(said) is not dict:
@@ -179,7 +179,7 @@ def _parameters(said: Any, properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _alone(value: Any, schema: Mapping[str, Any]) -> Any:
-    """The only value of a list, for a parameter that is one: tensors may come either way."""
+    """The only value of a list, for a parameter that is not a list."""
     is_one = type(value) is list and len(value) == 1 and schema.get("type") in _SIMPLE
     return value[0] if is_one else value
 
@@ -191,7 +191,7 @@ def _read(body: bytes, content_type: str) -> Any:
 
 
 def _named(value: Any) -> dict[str, Any]:
-    """Outputs by their names; an only one is the text as well, and so is what has no names."""
+    """Outputs by name; an only one, or one without a name, is also `text_output`."""
     if type(value) is not dict or not value:
         return {_OUT: value}
     if _OUT in value or len(value) > 1:
@@ -213,10 +213,10 @@ async def _events(
 
 
 async def items_in(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[Any, None]:
-    """The values in a stream of events, or of bytes that are none.
+    """The items of a stream of events, or of raw bytes.
 
     Raises:
-        RequestError: when the stream says that it has failed.
+        RequestError: when the stream ends with an error.
     """
     rest = b""
     async with aclosing(parts):

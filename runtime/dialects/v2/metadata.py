@@ -77,7 +77,7 @@ def platform(served: Served) -> str:
 
 
 def sides(served: Served) -> tuple[list[Spec], list[Spec]]:
-    """The input and output tensors; of a service class as far as its types tell."""
+    """The input and output tensors; for a service class as far as its types are known."""
     signature = served.signature
     if signature is None:
         return specs_of(served.route)

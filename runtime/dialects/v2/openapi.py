@@ -44,7 +44,7 @@ def document(catalog: Catalog) -> Json:
     """The `paths`, with each model's own name, tensors and samples."""
     paths = dict(_server())
     for served in catalog.served():
-        if f"/v2/models/{quote(served.name)}" not in paths:  # the default version stands for all
+        if f"/v2/models/{quote(served.name)}" not in paths:  # only the default version
             paths |= dict(_model(served))
     return paths
 
@@ -140,7 +140,7 @@ def _tensor(specs: list[Spec]) -> Json:
 
 
 def _inputs(served: Served, specs: list[Spec]) -> Json:
-    """The tensors that the model takes; a matrix of columns, or one by one, beside its own."""
+    """The input tensors; a matrix with column names may also be one tensor per column."""
     side = served.signature.inputs if served.signature is not None else OBJECTS
     if side.layout == "objects" or not side.fields:
         return {"type": "array", "items": _asked_freely(specs), "minItems": 1}

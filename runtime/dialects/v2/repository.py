@@ -41,7 +41,7 @@ class Repository:
         return Reply.json([each for each in listed if not only_ready or each["state"] == "READY"])
 
     async def load(self, request: DialectRequest) -> Reply:
-        """Load a model; what a client would change of it is not for clients to change."""
+        """Load a model; changes of its configuration are refused."""
         web_page.check(request.headers)
         _check(request)
         name = request.parts["model"]
@@ -63,7 +63,7 @@ async def load(lifecycle: Lifecycle, name: str, *, has_parameters: bool) -> None
     """Load a model; its errors have the wording that Triton's clients expect.
 
     Raises:
-        RequestError: where that is not possible, and why.
+        RequestError: when that is impossible, with the reason.
     """
     if not name.strip():
         raise InvalidInput("Model name cannot be empty. Please enter a valid name to deploy.")

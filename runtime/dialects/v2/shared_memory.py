@@ -28,13 +28,13 @@ class NoRegion(UnknownModel):
 
 
 class SharedMemory:
-    """Registers and unregisters regions, and tells their status."""
+    """Registers, unregisters and lists regions."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._regions = catalog.regions
 
     def rules(self) -> Sequence[Rule]:
-        """What it answers."""
+        """The rules of this extension."""
         return [
             Rule(GET, f"{_SYSTEM}/status", self._status, _NAME),
             Rule(POST, f"{_SYSTEM}/register", self._register, _NAME),
@@ -80,10 +80,10 @@ CUDA = "Client shared memory is disabled: there is none of CUDA's; send the data
 
 
 def status(regions: Regions | None, name: str) -> list[Region]:
-    """The regions, or the one of that name.
+    """The regions, or only the one with that name.
 
     Raises:
-        NoRegion: where there is none of that name.
+        NoRegion: when there is none with that name.
     """
     listed = [] if regions is None else regions.registered()
     if not name:
@@ -98,8 +98,8 @@ def register(regions: Regions | None, region: Region) -> None:
     """Register a region.
 
     Raises:
-        NotSupported: where clients have no regions.
-        InvalidInput: for what is no part of a file of shared memory.
+        NotSupported: when shared memory is not allowed.
+        InvalidInput: when it is not a part of a shared memory file.
     """
     regions = _open(regions)
     if not 0 < len(region.name) <= _LONGEST:

@@ -48,13 +48,13 @@ def statistics(served: Served, number: int) -> Json:
 
 
 def name_of(served: Served) -> str:
-    """What `Catalog.find` takes for this method."""
+    """The name of this method for `Catalog.find`."""
     is_default = served.method == served.methods[0]
     return served.name if is_default else f"{served.name}.{served.method}"
 
 
 def _batch(served: Served, rows: int, count: int) -> Json:
-    """Batches of up to so many rows, and what they take by what was measured."""
+    """Batches of up to `rows` rows, and their predicted duration."""
     queue = served.queue
     seconds = 0.0 if queue is None else queue.batcher.cost.mean(rows)
     return {

@@ -31,13 +31,13 @@ _TRACED = "/v2/(?:models/(?P<model>[^/]+)/)?trace/setting"
 
 
 class TraceSettings:
-    """Tells these settings, and refuses to change them."""
+    """Returns these settings, and refuses to change them."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
     def rules(self) -> Sequence[Rule]:
-        """What it answers."""
+        """The rules of this extension."""
         return [
             Rule(GET, _TRACED, self._trace, "/v2/trace/setting"),
             Rule(GET, "/v2/logging", self._logging, "/v2/logging"),
@@ -63,14 +63,14 @@ class TraceSettings:
 
 
 def is_so(setting: Any, said: Any) -> bool:
-    """Whether a setting is what a client wishes it to be; lists may have one value for that."""
+    """Whether a setting has the value in a request, which may be in a list of one."""
     values = said if type(said) is list else [said]
     known = setting if isinstance(setting, list) else [setting]
     return [(type(each), each) for each in values] == [(type(each), each) for each in known]
 
 
 def _check(request: DialectRequest, known: Mapping[str, Any]) -> None:
-    """Let a request pass that changes nothing: null is what stands already, and so is that."""
+    """Accept a request that changes nothing; null means the current value."""
     document = instances.parse(request.body) if request.body.strip() else {}
     if type(document) is not dict:
         raise InvalidInput("Expected a JSON object.")

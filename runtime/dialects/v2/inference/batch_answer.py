@@ -32,12 +32,12 @@ class BatchAnswer:
     def of(
         cls, model: str, version: str, tensor: Tensor, *, nan_as_null: bool
     ) -> "BatchAnswer | None":
-        """What writes the rows of a tensor; None where it is out of the ordinary."""
+        """The encoder for the rows of a tensor; None for an unusual one."""
         array = tensor.data
         if not isinstance(array, np.ndarray) or not array.size or not is_numeric(array):
             return None
         if tensor.datatype not in DTYPES:
-            return None  # of BF16 twice as much is in memory as is sent
+            return None  # BF16 is float32 in memory, twice its size in the answer
         if array.dtype.kind == "f" and not (
             array.dtype.itemsize > 2 and (nan_as_null or np.isfinite(array).all())  # noqa: PLR2004
         ):
@@ -55,7 +55,7 @@ class BatchAnswer:
         )
 
     def reply(self, request: InferRequest, start: int, stop: int) -> Reply:
-        """The answer to a request whose rows are `start:stop`."""
+        """The answer to a request with the rows `start:stop`."""
         head = self._head
         if request.id is not None:
             head += b',"id":' + orjson.dumps(request.id)
@@ -68,7 +68,7 @@ class BatchAnswer:
         return Reply(head + self._tensor % (stop - start, data))
 
     def _data(self, start: int, stop: int) -> bytes:
-        """The values of some rows, as they stand in the JSON of all."""
+        """The JSON of some rows, cut out of the JSON of all."""
         texts = self._texts
         if not texts:
             texts = self._texts = _texts(self._array)

@@ -12,7 +12,7 @@ from ...tensors.tensor import Tensor
 def classified(tensor: Tensor, classes: int) -> Tensor:
     """BYTES of "<value>:<index>" for each row, the largest first; at most `classes` of them.
 
-    Where it is known what the places of a row stand for, ":<label>" follows.
+    If the classes are known, ":<label>" follows.
 
     Raises:
         InvalidInput: for an output without numbers.
@@ -37,7 +37,7 @@ def classified(tensor: Tensor, classes: int) -> Tensor:
 
 
 def _ends(tensor: Tensor, count: int) -> list[bytes]:
-    """What is said of each place."""
+    """The suffix of each index."""
     if len(tensor.labels) != count:
         return [b"%d" % place for place in range(count)]
     return [f"{place}:{label}".encode() for place, label in enumerate(tensor.labels)]

@@ -21,7 +21,7 @@ _LENGTH = b"inference-header-content-length"
 
 @dataclass(frozen=True, slots=True)
 class InferAnswer:
-    """The output of a model, to be encoded as the client asked for it."""
+    """The output of a model, encoded as the client wants it."""
 
     model: str
     version: str
@@ -66,7 +66,7 @@ class InferAnswer:
         return said
 
     def _placed(self, tensor: Tensor, place: Place) -> dict[str, Any]:
-        """A tensor whose values stand in a region of the client's."""
+        """Write the values of a tensor to the client's region; returns its description."""
         raw = to_raw(tensor)
         place.write(raw, tensor.name)
         said: dict[str, Any] = {"name": tensor.name, "datatype": tensor.datatype}
@@ -81,14 +81,14 @@ class InferAnswer:
 
 
 def with_binary(head: bytes, blobs: bytes) -> Reply:
-    """An answer of JSON with binary data behind it, where there are any."""
+    """An answer of JSON, followed by binary data if there are any."""
     if not blobs:
         return Reply(head)
     return Reply(head + blobs, 200, BINARY, ((_LENGTH, b"%d" % len(head)),))
 
 
 def check_outputs(model: str, wanted: Sequence[Wanted], known: Any) -> None:
-    """Refuse outputs that are not among the known ones, and those that are asked for twice.
+    """Refuse requested outputs that are unknown or repeated.
 
     Raises:
         InvalidInput: naming it, and what there is.

@@ -24,19 +24,19 @@ from . import json_data, number_list
 
 REGION = b"shared_memory_region"
 HEADER_LENGTH = b"inference-header-content-length"
-INPUT = "input"  # what the only input of a model is called of which nothing is known
+INPUT = "input"  # the name of an only input without a name
 _MOST_TENSORS = 4096
 _OF_A_TENSOR = 4  # lists and objects: itself, its shape, its parameters, its data
 _LARGE = 1 << 20  # bytes; what less of them become is no burden
 _MOST_LISTS = 1 << 20
 _LONGEST = 128  # characters of what an error repeats
 _LEAST = 3  # priority
-_SIMPLE = frozenset({str, int, float, bool})  # types of what a parameter may be
+_SIMPLE = frozenset({str, int, float, bool})  # types of parameters
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An output that was asked for: in binary or not, as how many classes, and where to put it."""
+    """A requested output: whether as binary data, how many classes, and its place."""
 
     name: str
     is_binary: bool | None = None  # None: as all the others
@@ -48,8 +48,8 @@ class Wanted:
 class InferRequest:
     """One request for a prediction.
 
-    outputs          those that were asked for; none: all of them
-    is_binary        whether outputs come as binary data, where they do not say so themselves
+    outputs          the requested ones; empty = all
+    is_binary        whether outputs without a setting of their own are binary
     """
 
     tensors: Sequence[Tensor]
@@ -87,8 +87,8 @@ def read(dialect_request: DialectRequest, served: Served) -> InferRequest:
     """Decode a body.
 
     Raises:
-        BadPayload: when it is not of one of the three forms.
-        InvalidInput: when a tensor is not what it says.
+        BadPayload: when it has none of the three forms.
+        InvalidInput: when a tensor does not match its description.
         NotSupported: for shared memory, and for a part of a sequence.
     """
     request = _read(dialect_request.body, dialect_request.headers.get(HEADER_LENGTH), served)
@@ -158,10 +158,10 @@ def _of_document(document: Any, rest: bytes | memoryview, served: Served) -> Inf
 
 
 def _check_extent(text: bytes, served: Served) -> None:
-    """Refuse more lists and objects than rows have, before they take much more room than text.
+    """Refuse bodies with more lists and objects than rows have, before they fill the memory.
 
     Raises:
-        PayloadTooLarge: where nobody can say how many that are, from a million on.
+        PayloadTooLarge: from a million, if the number cannot be limited.
     """
     if len(text) < _LARGE:
         return
@@ -217,7 +217,7 @@ def _tensor(
 
 
 def _shape(said: Mapping[str, Any]) -> Any:
-    """The shape; for texts -1 is as many as there are, as clients of KServe's TorchServe say it."""
+    """The shape; -1 for strings means their number, as sent by clients of KServe's TorchServe."""
     shape, data = said.get("shape"), said.get("data")
     if said.get("datatype") != "BYTES" or shape not in (-1, [-1]) or type(data) not in {list, str}:
         return shape
@@ -225,7 +225,7 @@ def _shape(said: Mapping[str, Any]) -> Any:
 
 
 def _implied(said: Mapping[str, Any], left: int) -> int | None:
-    """Bytes of binary data without a size, as requests to OpenVINO's model server may have them.
+    """The length of binary data without a size, as sent by clients of OpenVINO's model server.
 
     Numbers have as many as their shape says; BYTES, which such a request has once, all that are
     `left`. None where there are no binary data.
@@ -237,7 +237,7 @@ def _implied(said: Mapping[str, Any], left: int) -> int | None:
 
 
 def _raw(body: bytes, served: Served) -> Tensor:
-    """The only input of a model, out of a body that is nothing else."""
+    """The only input of a model, from a body of raw bytes."""
     if served.signature is None:
         raise NotSupported(f"`{served.name}` takes bodies of its own form, not tensors.")
     known = specs(served.signature.inputs, INPUT)
@@ -324,8 +324,8 @@ def heed(parameters: Mapping[str, Any], dialect_request: DialectRequest, served:
     """Apply the parameters of a request.
 
     Raises:
-        InvalidInput: for a wish that makes no sense.
-        NotSupported: for one that nobody here can fulfil.
+        InvalidInput: for an invalid value.
+        NotSupported: for a parameter without an implementation.
     """
     sequence.check(parameters)
     timeout = _whole(parameters, "timeout")  # microseconds

@@ -48,7 +48,7 @@ def read(name: str, datatype: str, shape: Sequence[int], data: Any, *, is_base64
 
 
 def _listed(name: str, datatype: str, shape: Sequence[int], data: NumberList) -> Tensor:
-    """As `read`, of what was cut out."""
+    """As `read`, from a NumberList."""
     shown = printable(name[:LONGEST])
     dtype = DTYPES.get(datatype)
     if dtype is None or dtype.kind not in "fiu" or datatype in _BINARY_ONLY:
@@ -100,7 +100,7 @@ def _of_datatype(
 
 
 def _with_gaps(shown: str, dtype: np.dtype[Any], flat: list[Any]) -> np.ndarray:
-    """Null as NaN, which is how arrays say it; what takes none refuses it later."""
+    """Replace null by NaN; models without missing values refuse it later."""
     given = [each for each in flat if each is not None]
     found = np.full(len(flat), np.nan, dtype)
     if given:
@@ -132,10 +132,10 @@ def _largest(shown: str, data: list[Any]) -> np.ndarray:
 
 
 def _flat(data: list[Any]) -> list[Any]:
-    """The values in lists of lists; of whatever depth, as long as it is the same everywhere.
+    """Flatten nested lists of equal depth.
 
     Raises:
-        InvalidInput: for a depth that no tensor has.
+        InvalidInput: when they are nested too deeply.
     """
     for _ in range(_DEEPEST):
         if not data or not all(type(each) is list for each in data):
@@ -170,10 +170,10 @@ def _wrong_count(shown: str, wanted: int, got: int) -> InvalidInput:
 
 
 def written(tensor: Tensor, *, nan_as_null: bool) -> Any:
-    """The tensor's values one after the other, as `orjson` writes them.
+    """The values of a tensor in order, for `orjson`.
 
     Raises:
-        InvalidInput: for what has no JSON: half precision, or bytes that are no text.
+        InvalidInput: for half precision, or bytes that are not text.
         PredictionFailed: for NaN, unless that becomes null.
     """
     if tensor.datatype in _BINARY_ONLY:

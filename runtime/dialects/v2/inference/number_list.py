@@ -1,4 +1,4 @@
-"""NumberList: the `data` of a tensor of numbers, cut out of the JSON as text.
+"""NumberList: the `data` of a tensor, cut out of the JSON as text.
 
 What is left of the JSON is small, whatever the tensor's size, and is read as ever; the numbers are
 read once their datatype is known, without an object for each.
@@ -16,7 +16,7 @@ from ....errors import RequestError
 
 _KEY = b'"data"'
 _COLON = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*(?=\[)")
-_LEAST = 256  # bytes of JSON that are worth the while
+_LEAST = 256  # bytes; smaller bodies are parsed as usual
 _MOST = 64  # tensors with numbers of their own
 
 
@@ -29,10 +29,10 @@ class NumberList:
         self._text = text
 
     def array(self, dtype: np.dtype[Any]) -> np.ndarray:
-        """The numbers.
+        """Parse the numbers.
 
         Raises:
-            NotNumbers: where some are none or do not fit, or where there is none.
+            NotNumbers: when the text is not a list of numbers that fit.
         """
         numbers = number_rows.parsed(self._text, number_rows.format_of(dtype))
         array = None if numbers is None else number_rows.fitted(numbers, dtype)
@@ -56,13 +56,13 @@ def parse(text: bytes) -> Any:
         return instances.parse(text)
     try:
         document = instances.parse(rest)
-    except RequestError:  # whose place in the text is another
+    except RequestError:  # which has another position in the text
         return instances.parse(text)
     return document if _placed(document, lists) else instances.parse(text)
 
 
 def _placed(document: Any, lists: Sequence[NumberList]) -> bool:
-    """Put the lists where they were; whether all of them were inputs'."""
+    """Put the lists back into the document; returns whether all belong to inputs."""
     inputs = document.get("inputs") if type(document) is dict else None
     placed = 0
     for each in inputs if type(inputs) is list else ():
@@ -73,9 +73,9 @@ def _placed(document: Any, lists: Sequence[NumberList]) -> bool:
 
 
 def _cut(text: bytes) -> tuple[bytes, list[NumberList]]:
-    """JSON in which `"data": [...]` says its place among the lists that were cut out.
+    """Replace each `"data": [...]` by its index in the returned lists.
 
-    As it was, and no list, where that would not be certain to be the same.
+    Returns the text unchanged, without lists, if that could change the meaning.
     """
     if len(text) < _LEAST or not number_rows.is_there():
         return text, []
