@@ -12,7 +12,7 @@ _VALUES = (np.ndarray, *_ONE)
 
 
 def call(function: Callable[[Any], Any], signature: Signature, batch: Any) -> Any:
-    """What `function` answers for a batch, both with the rows first.
+    """Call `function` with a batch; inputs and outputs here have the rows first.
 
     It gets each input, and gives each output, with the rows on the axis that `signature` says.
     """
@@ -53,14 +53,14 @@ def _outward(part: Any, field: Field) -> Any:
 
 
 def _moved(part: Any, field: Field, source: int, target: int) -> Any:
-    """What lacks an axis, since it was squeezed, stays as it is."""
+    """Move the axis of the rows; an output that was squeezed stays unchanged."""
     if not field.axis or not isinstance(part, np.ndarray) or part.ndim != len(field.shape):
         return part
     return np.ascontiguousarray(np.moveaxis(part, source, target))
 
 
 def restored(answer: Any, side: Side) -> Any:
-    """The answer to one row, with the axis that `side` says answers have.
+    """The answer to one row, with the batch axis restored as in `side`.
 
     What ends in `.squeeze()` answers many rows with (n, 3) or (n,), and one row with (3,) or one
     value. Anything else comes back as it is.

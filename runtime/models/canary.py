@@ -1,4 +1,4 @@
-"""Canary: tells a model that is broken from one that fails on what it is asked."""
+"""Canary: distinguishes a broken model from one that fails on certain requests."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -6,13 +6,13 @@ from typing import Any
 
 from ..errors import RequestError
 
-FAILURES = 3  # consecutive ones, after which the model is asked again what it has answered
+FAILURES = 3  # consecutive failures, after which the known batches are tried
 MOST_BYTES = 1 << 16  # of a batch that is kept
 _MOST = 48  # failures, as each time it answers well doubles their number
 _KINDS = 16  # of batches that are kept
 
 KeptBatch = Callable[[], Any]
-"""Makes a batch anew, as it came: a model may change its rows where they stand."""
+"""Copies a batch, because a model may change its rows in place."""
 
 
 class BrokenModel(Exception):
@@ -23,7 +23,7 @@ class BrokenModel(Exception):
 
 
 class Canary:
-    """Keeps the first batches of each method that were answered, and tries them after failures.
+    """Keeps the first answered batches of each method, and tries them again after failures.
 
     One of a single row and one of several: adapters and models treat them differently.
 
@@ -61,15 +61,15 @@ class Canary:
             self._running = None
 
     def failed(self, error: BaseException) -> None:
-        """The batch failed; what its client is to blame for does not count."""
+        """Count a failed batch, unless its client is to blame."""
         if not isinstance(error, RequestError) or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self._failures += 1
 
     def check(self) -> None:
-        """After many failures, call the model with what it has answered.
+        """After many failures, call the model with the known batches.
 
         Raises:
-            BrokenModel: when it fails on that, too.
+            BrokenModel: when it fails on these, too.
         """
         if self._failures < self._limit:
             return

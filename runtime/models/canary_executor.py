@@ -1,4 +1,4 @@
-"""CanaryExecutor: runs a model in a thread, and asks for another process once it is broken."""
+"""CanaryExecutor: runs a model in a thread, and reports when the model is broken."""
 
 import copy
 import logging
@@ -52,12 +52,12 @@ class CanaryExecutor(ThreadExecutor):
     def _keep(self, inputs: list[Any]) -> None:
         if sum(map(table.nbytes, inputs)) > MOST_BYTES:
             return
-        with suppress(Exception):  # what cannot be copied cannot be asked again
+        with suppress(Exception):  # a batch that cannot be copied cannot be tried again
             kept = copy.deepcopy(inputs)
             self._canary.keep(lambda: table.concat(copy.deepcopy(kept)))
 
     def _done(self, done: Done, output: Any, error: BaseException | None) -> None:
-        """On the loop: whoever waits is answered before the model is asked again."""
+        """On the loop: answer the requests before the model is tried."""
         done(output, error)
         if error is not None:
             with suppress(RuntimeError):  # it has been stopped meanwhile

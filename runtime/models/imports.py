@@ -15,7 +15,7 @@ from ..manifests.model_manifest import ModelManifest
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Import modules, and exclude them from garbage collection for good."""
+    """Import modules, and exclude their objects from garbage collection."""
     gc.disable()
     try:
         yield
@@ -33,7 +33,7 @@ def ahead(manifest: ModelManifest, framework: Framework) -> None:
 
 
 def _modules(manifest: ModelManifest, framework: Framework) -> Iterator[str]:
-    """The library and what it brings, and the modules of theirs that a pickle names."""
+    """The library, its dependencies, and the modules that a pickle names."""
     yield from framework.distributions
     for names in manifest.globals.values():
         for name in names:

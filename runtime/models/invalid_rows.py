@@ -1,13 +1,13 @@
-"""InvalidRows: rows made by a service class that a model does not take."""
+"""InvalidRows: rows of a service class that a model rejects."""
 
 from typing import Any
 
 
 class InvalidRows(ValueError):
-    """What is wrong with them; the author's code sees an ordinary exception.
+    """The reason; the author's code sees an ordinary exception.
 
-    batch    the rows: where they are a client's, handed on untouched, it is the client's to mend
-    detail   what is wrong, by row and column, fit for strangers
+    batch    the rows; if they are the client's own, the client gets the error
+    detail   the reason by row and column, which clients may see
     """
 
     def __init__(self, model: str, method: str, batch: Any, detail: str) -> None:

@@ -35,7 +35,7 @@ _NOT_SO = "The model says that loading it runs no code, which is not so."
 class LoadedModel:
     """A manifest, its adapter and the library's own object; `tuned` if it computes differently.
 
-    Whether its code may run at all is asked before, by digest; `Policy` only narrows it.
+    Trust was checked before, by digest; `Policy` only restricts it.
     """
 
     manifest: ModelManifest
@@ -91,7 +91,7 @@ class LoadedModel:
         return loaded
 
     def call(self, method: str, batch: Any) -> Any:
-        """The raw answer of one call with a whole batch; what the library raises passes through.
+        """The raw output of one call with a whole batch; exceptions of the library pass through.
 
         Columns may come as a dict of arrays.
 
@@ -148,13 +148,13 @@ class LoadedModel:
         return None if path is None or self.directory is None else self.directory / path
 
     def _unlike(self, method: str, batch: Any) -> str | None:
-        """In what rows of any JSON, on which it failed, differ from those of its sample."""
+        """How rows of any JSON that failed differ from those of the sample."""
         path = self._sample_path(method) if isinstance(batch, list) else None
         return None if path is None else row_kinds.difference(batch, Samples.read(path).inputs)
 
 
 def _writable(batch: Any) -> Any:
-    """The batch as arrays that a model may change: what came as bytes is only a view of them."""
+    """The batch as writable arrays; those decoded from bytes are read-only views."""
     if isinstance(batch, np.ndarray):
         return batch if batch.flags.writeable else batch.copy()
     if isinstance(batch, dict):
@@ -176,7 +176,7 @@ def _check_loader(manifest: ModelManifest) -> None:
 
 
 def _check_told(manifest: ModelManifest, framework: Framework) -> None:
-    """Nobody was asked to trust a model that says it runs nothing; so it must not."""
+    """Check that a model that declares no code has none, as nobody was asked to trust it."""
     runs = manifest.format in framework.executing or manifest.options.get("code")
     if runs and not manifest.executes_code:
         raise InvalidModel(_NOT_SO)
@@ -185,7 +185,7 @@ def _check_told(manifest: ModelManifest, framework: Framework) -> None:
 def _missing(
     framework: Framework, manifest: ModelManifest, error: ImportError
 ) -> InvalidModel | MissingFramework:
-    """The library itself is missing or broken, or else something that the pickle asks for."""
+    """The error when the library is missing or broken, or an import of the pickle."""
     if not error.name and not isinstance(error, ModuleNotFoundError):
         return InvalidModel(
             f"`{framework.name}` is here, but cannot be imported: {in_short(error)}.",

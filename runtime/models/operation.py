@@ -1,4 +1,4 @@
-"""Operation: what a prediction route does, from bytes to bytes, without any connection."""
+"""Operation: a prediction route from bytes to bytes, without a connection."""
 
 import asyncio
 import time
@@ -23,11 +23,11 @@ class Call:
     """One request, as an operation needs it.
 
     deadline   seconds on the monotonic clock
-    priority   0 for the most urgent, where that counts
-    client     whose share it counts against, where clients have shares
+    priority   0 is the most urgent
+    client     whose share of the queue it counts against
     id         of the request, for the log
-    trace      that what it asks others for is part of
-    headers    of the request, by name, for an author's method that asks for them
+    trace      of which its own requests to other servers are part
+    headers    by name, for an author's method that takes them
     rows       set by the operation as soon as it knows, for the access log
     queued     the request in the batcher, set by the operation; it knows how long it waited
     """
@@ -65,7 +65,7 @@ class Operation(Protocol):
     """Answers calls.
 
     Raises:
-        RequestError: for everything that the client may know; anything else stays in the log.
+        RequestError: for every error that the client may see; all others are only logged.
     """
 
     async def __call__(self, call: Call) -> Payload | Stream:
@@ -105,7 +105,7 @@ class ModelOperation:
         self._turn = asyncio.Lock()
 
     def is_large(self, size: int, content_type: str) -> bool:
-        """Whether a body of `size` bytes is read elsewhere."""
+        """Whether another process decodes a body of `size` bytes."""
         return self._reader is not None and self._reader.takes(size, content_type)
 
     async def decode(self, body: bytes, content_type: str, deadline: float) -> Any:
@@ -123,7 +123,7 @@ class ModelOperation:
         if len(body) < _MEDIUM:
             return self.codec.decode(body, content_type)
         async with self._turn:
-            await asyncio.sleep(0)  # whatever else is to be done comes between two of them
+            await asyncio.sleep(0)  # other requests are served between two of them
             return self.codec.decode(body, content_type)
 
     async def encode(self, output: Any, accept: str, deadline: float) -> Payload:
@@ -141,7 +141,7 @@ class ModelOperation:
             raise DeadlineExceeded("The deadline passed while the answer was written.") from None
 
     async def _prepare(self, call: Call) -> None:
-        """Have what reads the body and writes the answer imported, which takes a while at first."""
+        """Import the codecs of the body and the answer, which takes a while at first."""
         kinds = [media.essence(call.content_type)] if self._reader is None else []
         kinds += media.ranked(call.accept, answers(self.codec.formats))[:1] if call.accept else []
         await formats.prepare(kinds)

@@ -17,9 +17,9 @@ PAUSE = 10.0  # seconds after a failure in which no request has it tried again
 class Presence:
     """The state of one model of a server.
 
-    is_here   requests go to the model; whatever becomes of them, they are its business
-    state     what it is called
-    why       it is not here: a clause, fit for strangers
+    is_here   requests are passed to the model
+    state     its name in the APIs
+    why       a clause: why the model is unavailable, which clients may see
     want      has it loaded because of a request; None where only a person does
     """
 
@@ -34,7 +34,7 @@ class Presence:
         self._changed: asyncio.Future[None] | None = None
 
     def change(self, state: State, why: str = "", *, failed: bool = False) -> None:
-        """Set the state, and wake whoever waits for a change."""
+        """Set the state, and wake the requests that wait for a change."""
         self.state, self.why = state, why
         self.is_here = state == "READY"
         self.is_failed = failed
@@ -50,10 +50,10 @@ class Presence:
         return self.is_here or (self.want is not None and not self._is_resting())
 
     async def arrival(self, deadline: float) -> None:
-        """Wait until it is here, where somebody brings it; `deadline` is on the monotonic clock.
+        """Wait until the model is loaded, if somebody loads it, until the monotonic `deadline`.
 
         Raises:
-            Overloaded: nobody does, or it cannot be loaded.
+            Overloaded: it is not being loaded, or cannot be.
             DeadlineExceeded: it takes too long.
         """
         has_asked = False

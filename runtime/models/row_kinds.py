@@ -23,7 +23,7 @@ _KINDS: Mapping[type, str] = {
 def difference(rows: Sequence[Any], known: Sequence[Any]) -> str | None:
     """A sentence on the first row unlike all `known` ones, or None.
 
-    Objects are compared field by field; what is inside of lists is not looked at.
+    Objects are compared by field; the contents of lists are not compared.
     """
     found = (_differing(row, known, f"instances[{number}]") for number, row in enumerate(rows))
     return next((each for each in found if each is not None), None) if known else None

@@ -27,9 +27,9 @@ class Queue:
 
 
 class Runner:
-    """Runs batches of all methods of one model, wherever that is loaded.
+    """Runs batches of all methods of one model, in this process or in others.
 
-    presence   whether it lives anywhere; whoever asks waits for it, or is told that it does not
+    presence   whether the model is loaded; requests wait for it or are refused
 
     Example:
         backend = ThreadBackend(model, Worker("iris"))
@@ -66,7 +66,7 @@ class Runner:
 
     @property
     def is_alive(self) -> bool:
-        """Whether a request would be answered now."""
+        """Whether requests are answered now."""
         return self._backend.is_alive
 
     def queue(self, method: str) -> Queue:
@@ -74,17 +74,17 @@ class Runner:
         return self._queues[method]
 
     def signature(self, method: str) -> Signature:
-        """What a method takes and gives."""
+        """The inputs and outputs of a method."""
         return self._queues[method].signature
 
     async def start(self) -> None:
-        """Take requests on the running loop."""
+        """Accept requests on the running loop."""
         for queue in self._queues.values():
             await queue.batcher.start()
         self.presence.change("READY")
 
     async def stop(self, *, drain: bool = True) -> None:
-        """Answer what is queued, or refuse it, then take nothing more."""
+        """Answer the queued requests, or refuse them, then accept no more."""
         for queue in self._queues.values():
             await queue.batcher.stop(drain=drain)
 
@@ -108,9 +108,10 @@ class Runner:
     async def submit(
         self, batch: Any, method: str, *, size: int = 0, deadline: float | None = None
     ) -> Any:
-        """The answer for `batch`, which has been checked against the signature.
+        """Run `batch`, which was checked against the signature.
 
-        `size` is what the request weighs in bytes, `deadline` a time on the monotonic clock.
+        size      of the request in bytes
+        deadline  on the monotonic clock
 
         Raises:
             RequestError: see `Batcher.enqueue`.
@@ -118,7 +119,7 @@ class Runner:
         return await self.answer(FutureRequest(batch, table.rows(batch), size, deadline), method)
 
     async def answer(self, request: FutureRequest, method: str) -> Any:
-        """The answer for a request, whose batch has been checked against the signature.
+        """Answer a request whose batch was checked against the signature.
 
         Raises:
             RequestError: see `Batcher.enqueue` and `Presence.arrival`.
@@ -152,7 +153,7 @@ class Runner:
     async def warm_up(
         self, method: str, instances: list[Any], seconds: float, most: int | None = None
     ) -> None:
-        """Learn what batches of rows like `instances` cost, so that the first client need not.
+        """Learn the cost of batches of rows like `instances`, before the first request.
 
         Up to `most` rows where that is given, else up to the largest batch or about `seconds`.
         """

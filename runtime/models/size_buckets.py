@@ -17,11 +17,11 @@ class SizeBuckets:
         self.sizes = (*(1 << power for power in range((most - 1).bit_length())), most)
 
     def size(self, rows: int) -> int:
-        """The size that `rows` are filled up to; a larger batch stays as it is."""
+        """The size to which `rows` are padded; a larger batch stays unchanged."""
         return next((size for size in self.sizes if size >= rows), rows)
 
     def call(self, function: Callable[[Any], Any], batch: Any) -> Any:
-        """What `function` answers for `batch`, asked with one of the sizes."""
+        """Call `function` with `batch`, padded to one of the sizes."""
         rows = table.rows(batch)
         size = self.size(rows)
         if not rows or size == rows:

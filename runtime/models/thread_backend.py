@@ -64,7 +64,7 @@ class ThreadBackend:
 
     def executors(self, method: str) -> Sequence[Executor]:
         """One executor: the thread."""
-        if self._on_hang is None:  # nobody would replace this process
+        if self._on_hang is None:  # there is no supervisor
             return (ThreadExecutor(partial(self.call, method), table, self._worker),)
         return (CanaryExecutor(method, self.call, self._worker, self._canary, self._on_hang),)
 

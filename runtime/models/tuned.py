@@ -41,7 +41,7 @@ class Tuned:
         return as_signed(signature.outputs, answer)
 
     def compile(self, directory: Path, samples: Mapping[str, str], call: Any) -> None:
-        """Compile what the recorded samples in `directory` lead through, before anybody waits.
+        """Compile the code paths of the recorded samples in `directory`, before the first request.
 
         Raises:
             InvalidModel: when it cannot be compiled.
@@ -51,7 +51,7 @@ class Tuned:
             if not recorded.inputs:
                 continue
             began = time.monotonic()
-            name = f"{directory.name}.{method}"  # a bundle's models lie under their aliases
+            name = f"{directory.name}.{method}"  # a directory is named by alias
             log.info("Compiling `%s`, which may take a minute.", name)
             inputs = self._methods[method].inputs
             batch = table.collate(inputs, list(recorded.inputs), nan_as_null=True)
@@ -72,7 +72,7 @@ class Tuned:
 
 
 def as_signed(side: Side, answer: Any) -> Any:
-    """Floats in the dtypes that the signature promises; everything else as it is."""
+    """Convert floats to the dtypes in the signature; all else is unchanged."""
     dtypes = [field.dtype for field in side.fields]
     if isinstance(answer, np.ndarray):
         return _cast(answer, dtypes[0]) if len(dtypes) == 1 else answer

@@ -33,7 +33,7 @@ def refusal(error: BaseException, batch: Any) -> str | None:
 
 
 def _named(error: BaseException) -> Iterator[Any]:
-    """Values that an error, or what led to it, says are unknown."""
+    """The values that an error or its cause names as unknown."""
     each: BaseException | None = error
     for _ in range(_DEEPEST):
         if each is None:
@@ -54,7 +54,7 @@ def _read(text: str) -> Any:
 
 
 def _places(batch: Any, value: Any) -> Iterator[str]:
-    """Where a value stands in a request."""
+    """The places of a value in a request."""
     if hasattr(batch, "columns"):
         batch = {str(name): batch[name].to_numpy(object) for name in batch.columns}
     if isinstance(batch, Mapping):
@@ -77,7 +77,7 @@ def _rows(column: np.ndarray, value: Any) -> Iterator[int]:
 
 
 def _within(item: Any, value: Any, place: str) -> Iterator[str]:
-    """One level into what is free JSON: its fields, or itself."""
+    """The values one level deeper in free JSON: its fields, or itself."""
     if isinstance(item, Mapping):
         yield from (f"{place}.{name}" for name, each in item.items() if _is(each, value))
     elif isinstance(item, Sequence) and not isinstance(item, str | bytes):

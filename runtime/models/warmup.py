@@ -49,7 +49,7 @@ async def warm_up(
 
 
 def _hint(cause: BaseException | None) -> str:
-    """What the model raised; no client reads hints."""
+    """The model's exception as a hint, which clients do not see."""
     if cause is None:
         return "Run `bundle test` on the bundle for the details."
     said = in_short(cause).removeprefix("RemoteError: ")

@@ -15,7 +15,7 @@ from ..models.operation import Call, Operation, Stream
 class AdmittedOperation:
     """An operation whose durations are learned.
 
-    Of a stream that is the time until it begins. `observer` is told of refusals.
+    For a stream, the duration until it begins counts. `observer` gets the refusals.
     """
 
     def __init__(self, operation: Operation, observer: BatchObserver) -> None:

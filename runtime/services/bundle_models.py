@@ -88,7 +88,7 @@ class LocalModel:
         return loaded.call(method, batch)
 
     async def __call__(self, batch: Any, method: str | None = None) -> Any:
-        """The same, for those who await."""
+        """The same, awaitable."""
         return self.direct(batch, method)
 
     def _load(self) -> "LoadedModel":

@@ -36,7 +36,7 @@ class Headers(Mapping[str, str]):
 
 
 def as_text(headers: Mapping[bytes, bytes]) -> dict[str, str]:
-    """Headers as they came, which are bytes of latin-1."""
+    """Decode headers, which are bytes of latin-1."""
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
 
 

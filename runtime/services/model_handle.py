@@ -1,4 +1,4 @@
-"""ModelHandle: what `model("name")` returns to an author.
+"""ModelHandle: the object that `model("name")` returns to an author.
 
 A call decides by where it happens:
 
@@ -22,7 +22,7 @@ from . import bundle_models
 
 
 class ModelRunner(Protocol):
-    """What a handle needs of a model; `models.runner.Runner` is one."""
+    """The part of `models.runner.Runner` that a handle uses."""
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -112,9 +112,9 @@ class ModelHandle:
 
     @property
     def object(self) -> Any:
-        """What was saved, past the batcher: a vocabulary, or a library's own model.
+        """The saved object itself, without the batcher: a vocabulary, or a library's own model.
 
-        All requests and the model's own thread share it, so read it and leave it as it is.
+        It is shared by all requests and the model's thread, so do not change it.
         """
         return self._runner.object
 
@@ -170,7 +170,7 @@ def handle(name: str) -> ModelHandle:
     """The handle of `name` among the models in use here, else in the bundle at `$BUNDLE_DIR`.
 
     Raises:
-        BundleError: when there is no such model, or nowhere to look.
+        BundleError: when there is no such model, or no bundle.
     """
     models = _models.get()
     if models is None:

@@ -49,7 +49,7 @@ class ApiOptions:
         """Read the arguments of `@api(...)`.
 
         Raises:
-            ValueError: naming the argument and what it may be.
+            ValueError: for an invalid argument, with the valid ones.
         """
         if max_batch_size is not None and (type(max_batch_size) is not int or max_batch_size < 1):
             raise ValueError(f"`max_batch_size` is a number of rows, not {max_batch_size!r}.")
@@ -100,7 +100,7 @@ def api(
     idempotent: bool = False,
 ) -> Callable[[Function], Function]: ...
 def api(function: Function | None = None, /, **options: Any) -> Any:
-    """Mark a method of a service as a route; its annotations say what it takes and gives.
+    """Mark a method of a service as a route; its annotations define its body and its answer.
 
     With `batchable=True` the rows of many requests are stacked into one call, which must return
     as many rows. `latency_budget` is seconds or a text such as "25ms". With `idempotent=True` a

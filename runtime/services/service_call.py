@@ -62,7 +62,7 @@ class ThreadCall:
             return await _come(result)
 
     async def stream(self, arguments: Arguments) -> AsyncGenerator[Any, None]:
-        """What a generator yields, one step in a thread at a time."""
+        """Yield the items of a generator; each step runs in a thread."""
         context = contextvars.copy_context()
         made = await self._threads.result(self._begin(context, partial(self._method, **arguments)))
         if hasattr(made, "__aiter__"):  # a decorator around an async generator is often sync
@@ -133,7 +133,7 @@ class BatchCall:
 
 
 def blamed(error: Exception, given: Mapping[str, Any]) -> InvalidInput | None:
-    """The client's error if a model rejects rows that are the client's own; else None.
+    """The client's error, if a model rejects rows that came from the client; else None.
 
     An annotation such as `DataFrame` admits any columns; that some are missing only the model
     knows. `given` are the values of the request by their places in the body.

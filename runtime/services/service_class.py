@@ -57,7 +57,7 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class ServiceClass:
-    """The class and its APIs, those of its bases first."""
+    """The class and its APIs, including those of its bases."""
 
     cls: type
     apis: Mapping[str, Api]
@@ -67,7 +67,7 @@ class ServiceClass:
         """Import `module:Class`, found below `src`, which stays on `sys.path`.
 
         Raises:
-            BundleError: when it cannot be imported, is not there, or has an API that no request
+            BundleError: when it cannot be imported, is not found, or has an API that no request
                 could call. The traceback goes to the log.
         """
         module_name, _, name = target.partition(":")

@@ -55,10 +55,10 @@ class _ApiOperation:
         return not self._running
 
     async def _read(self, call: Call) -> dict[str, Any]:
-        """The arguments in a body.
+        """Decode the arguments in a body.
 
         Raises:
-            RequestError: for what is none, or asks for an answer that there is not.
+            RequestError: for an invalid body, or an answer format that does not exist.
         """
         media.check(call.accept, self._media)
         # What reads the body and writes the answer may have to be imported.

@@ -31,7 +31,7 @@ class StartThrottle:
             self._waiting.append(waiter)
             try:
                 await waiter
-            finally:  # who leaves now passes the turn on
+            finally:  # a cancelled call lets the next one start
                 self._begin(loop)
         else:
             self._begin(loop)

@@ -11,12 +11,12 @@ from ..batching.batch.hang import ABANDONED_GRACE, CHECK_INTERVAL, OVERDUE_FACTO
 from ..batching.deadline_timer import DeadlineTimer
 from ..errors import Overloaded
 
-_SHARE = 0.85  # of the time until its deadline that a call may be predicted to take
+_SHARE = 0.85  # share of the time until its deadline that a call may wait
 _KEPT = 0.9  # weight of the previous average
 
 
 def escaped(error: BaseException) -> RuntimeError:
-    """A RuntimeError in place of an exception that would end more than one request.
+    """A RuntimeError in place of an exception that would affect other requests.
 
     `sys.exit()` in one request would end the process under all others, and StopIteration fits into
     no future: nobody would ever hear of it.

@@ -118,7 +118,7 @@ class Counters:
         """Put `values` into the histogram at `slot`."""
         row = self._row
         first, last = bisect_left(bounds, min(values)), bisect_left(bounds, max(values))
-        if first == last:  # those of one batch mostly are alike
+        if first == last:  # durations in one batch are mostly equal
             row[slot + first] += len(values)
         else:
             for value in values:

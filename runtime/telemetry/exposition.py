@@ -12,7 +12,7 @@ Labels = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A gauge that is computed when it is read: its labels are not known before."""
+    """A gauge that is computed when it is read, with labels that are unknown before."""
 
     name: str
     help: str
@@ -41,7 +41,7 @@ class Exposition:
         return generate_latest(registry)
 
     def collect(self) -> Iterator[Any]:
-        """Families as prometheus_client knows them."""
+        """The families, as prometheus_client expects them."""
         from prometheus_client.core import GaugeMetricFamily
 
         for fact in self._facts:
@@ -72,7 +72,7 @@ class Exposition:
     def _series(
         self, shown: Any, family: Family, labels: tuple[str, ...], named: tuple[str, ...]
     ) -> None:
-        """Add what is counted under `labels` by the labels that it is shown with."""
+        """Add the series of `labels` under the labels with which it is shown."""
         start = self._counters.slot(family, *labels)
         stop = start + family.width
         if labels[:1] in family.rare and not any(self._totals[start:stop]):
@@ -81,7 +81,7 @@ class Exposition:
             _add(shown, family, named, self._totals[start:stop])
             return
         for worker, row in enumerate(self._rows):
-            if any(row[start:stop]):  # else nobody has ever counted there
+            if any(row[start:stop]):  # else it was never counted
                 _add(shown, family, (*named, str(worker)), row[start:stop])
 
 

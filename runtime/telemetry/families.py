@@ -14,7 +14,7 @@ REFUSALS = ("starting", "draining", "bytes")
 """Why a request was refused before it reached a queue; `bytes`: too many bodies in memory."""
 
 CAUSES = ("crash", "hang", "memory")
-"""What a model process died of; `memory`: the kernel ended it to have some."""
+"""The cause of death of a model process; `memory`: killed by the OOM killer."""
 
 TOPOLOGIES = ("A", "B", "C", "D", "service", "thread")
 """See `process.machine.topology`."""
@@ -37,9 +37,9 @@ def families(
     replicas: int,
     rules: Iterable[str] = (),
 ) -> Iterator[Family]:
-    """All of them; `replicas` is how many executors a queue may have.
+    """All families; `replicas`: the largest number of executors of a queue.
 
-    `rules` are routes of which only those are shown that somebody has asked for.
+    `rules`: routes that are shown only once they were requested
     """
     yield from _of_requests(_each((*routes, OTHER)), _each(rules))
     yield from _of_processes(_each(models))

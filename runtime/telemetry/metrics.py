@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..plan import Plan
 
 Memory = Sequence[tuple[Labels, int, int]]
-"""What `ProcessList.memory` says."""
+"""The values of `ProcessList.memory`."""
 
 
 class Metrics:
@@ -85,11 +85,11 @@ class Metrics:
         return self.counters.slot(self._families[family], *labels)
 
     def began(self, requests: int = 1) -> None:
-        """Requests have come in."""
+        """Count requests that have arrived."""
         self.counters.add(self._in_flight, requests)
 
     def ended(self, route: str, status: int, seconds: float) -> None:
-        """A request was answered, or its client has gone (499)."""
+        """Count a request that was answered, or whose client has gone (499)."""
         self.ended_together(route, status, (seconds,))
 
     def ended_together(self, route: str, status: int, seconds: Sequence[float]) -> None:
@@ -114,30 +114,30 @@ class Metrics:
         self.counters.set(self._slot("bundle_model_load_seconds", place), seconds)
 
     def ready(self, is_ready: bool) -> None:
-        """Whether this worker takes requests."""
+        """Set whether this worker accepts requests."""
         self.counters.set(self._ready, float(is_ready))
 
     def is_any_ready(self) -> bool:
-        """Whether some worker takes requests."""
+        """Whether any worker accepts requests."""
         return self.counters.total(self._ready) > 0
 
     def died(self, worker: int) -> None:
-        """A worker has died and will be replaced: it is not ready, and answers nothing."""
+        """Count the death of a worker that will be replaced, and reset its gauges."""
         self.counters.forget(worker)
         self.counters.add(self._restarts)
 
     def model_died(self, model: str, cause: str) -> None:
-        """A process of a model has died and will be replaced; see `families.CAUSES`."""
+        """Count the death of a model process that will be replaced; see `families.CAUSES`."""
         place = self.reserved.place(model)
         self.counters.add(self._slot("bundle_model_restarts_total", place, cause))
 
     def service_died(self, worker: int) -> None:
-        """A process of the service has died and will be replaced; what it had going has ended."""
+        """Count the death of a service process that will be replaced, and reset its gauges."""
         self.counters.forget(worker)
         self.counters.add(self._service_deaths)
 
     def rewarded(self, model: str, reward: float) -> None:
-        """A client has told later what an answer of the model was worth."""
+        """Count the reward that a client has sent for an answer."""
         family = self._families["bundle_feedback_reward"]
         place = self.reserved.place(model)
         slot = self.counters.slot(family, place if (place,) in family.series else OTHER)
@@ -154,7 +154,7 @@ class Metrics:
         self.counters.set(self._slot("bundle_model_processes"), fronts * replicas)
 
     def queue(self, name: str) -> "QueueMetrics":
-        """What the batcher called `name` reports to."""
+        """The observer of the batcher `name`."""
         return QueueMetrics(self._families, self.counters, self.reserved.place(name))
 
     def add_model(self, added: "AddedModel") -> None:
@@ -192,12 +192,12 @@ class Metrics:
         names = ("bundle_topology", "bundle_fronts", "bundle_model_processes")
         kind, fronts, models = (int(self.counters.total(self._slot(name))) for name in names)
         if not kind:
-            return []  # nobody supervises
+            return []  # there is no supervisor
         replicas = models // fronts
         labels = {"kind": TOPOLOGIES[kind - 1], "fronts": str(fronts), "replicas": str(replicas)}
         return [(labels, 1.0)]
 
 
 def queue_name(alias: str, method: str) -> str:
-    """What the queue of a model's method is called."""
+    """The name of the queue of a model's method."""
     return f"{alias}.{method}"

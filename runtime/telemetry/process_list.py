@@ -1,6 +1,6 @@
 """ProcessList: the processes of a server, in memory that forks share.
 
-The supervisor writes, since it alone hears of every birth and death; whoever is asked reads.
+Only the supervisor writes, as it forks and reaps all processes; any process reads.
 """
 
 import mmap
@@ -18,7 +18,7 @@ Labels = dict[str, str]
 
 
 class ProcessList:
-    """An entry for each process: its pid, and labels that say what it is."""
+    """An entry for each process: its pid and its labels."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, MOST * SIZE)
@@ -44,7 +44,7 @@ class ProcessList:
         self._memory[place * SIZE : (place + 1) * SIZE] = entry.ljust(SIZE, b"\0")
 
     def __iter__(self) -> Iterator[tuple[int, Labels]]:
-        """Those that are there."""
+        """The current entries."""
         for place in range(MOST):
             entry = self._memory[place * SIZE : (place + 1) * SIZE].rstrip(b"\0")
             if entry:
@@ -53,7 +53,7 @@ class ProcessList:
                     yield pid, labels
 
     def memory(self) -> list[tuple[Labels, int, int]]:
-        """Bytes that each holds, and its share of them: what n processes share counts 1/n.
+        """The memory of each process in bytes: resident, and its share, where n sharers count 1/n.
 
         The kernel may take milliseconds for a large process.
         """

@@ -12,7 +12,7 @@ from .families import ACCURACY, ROWS, WAITS
 
 @dataclass(frozen=True, slots=True)
 class QueueTotals:
-    """What a batcher has done since the server started, in all of its processes.
+    """The totals of a batcher since the server started, in all processes.
 
     batches   that succeeded, which took `seconds` together
     released  batches that were begun, whose oldest requests waited for `waited` seconds together
@@ -124,6 +124,6 @@ class QueueMetrics:
         )
 
     def _sum(self, slot: int, bounds: tuple[float, ...]) -> tuple[int, float]:
-        """How many were put into a histogram, and what they add up to."""
+        """The count and the sum of a histogram."""
         *buckets, total = self._counters.totals(slot, len(bounds) + 2)
         return int(sum(buckets)), total

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-MOST = 12  # models that may come from outside at the same time
+MOST = 12  # models that may be added to a running server
 METHODS = 8  # of one of them
 
 _MARK = "?"  # no name of a model begins so
@@ -14,7 +14,7 @@ class ReservedSlots:
     def __init__(self, count: int = 0) -> None:
         self._count = count
         self._taken: dict[str, int] = {}  # alias -> slot
-        self._places: dict[str, str] = {}  # alias, or name of a queue -> what it is counted as
+        self._places: dict[str, str] = {}  # alias, or name of a queue -> its label in the counters
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -39,7 +39,7 @@ class ReservedSlots:
             self._places[name] = _queue(slot, at)
 
     def leave(self, alias: str) -> tuple[str, ...]:
-        """It counts no more; what it was counted as."""
+        """Free the slot of a model; returns its label."""
         slot = self._taken.pop(alias, None)
         if slot is None:
             return ()
@@ -48,17 +48,17 @@ class ReservedSlots:
         return tuple(sorted(gone))
 
     def place(self, name: str) -> str:
-        """What a model or a queue is counted as; its own name, where it was always known."""
+        """The label of a model or queue; its own name if it is in the bundle."""
         return self._places.get(name, name)
 
     @property
     def names(self) -> Mapping[str, str]:
-        """What they are counted as -> what they are called."""
+        """The labels -> the names."""
         return {place: name for name, place in self._places.items()}
 
 
 def is_reserved(label: str) -> bool:
-    """Whether a series is counted under no name of its own."""
+    """Whether a series belongs to a reserved slot."""
     return label.startswith(_MARK)
 
 
@@ -71,7 +71,7 @@ def _queue(slot: int, at: int) -> str:
 
 
 def shown(labels: tuple[str, ...], names: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
-    """The labels under which a series is shown; nothing for a slot without a model."""
+    """The labels of a series as shown; None for a slot without a model."""
     if not labels or not is_reserved(labels[0]):
         yield labels
     elif labels[0] in names:

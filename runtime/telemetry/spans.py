@@ -47,7 +47,7 @@ class Spans:
 
     @contextmanager
     def around(self, asked: TracedRequest) -> Iterator[Ending]:
-        """A span while a request is answered; what it asks others for is part of it."""
+        """A span around a request; its own requests to other servers are part of it."""
         offset = _offset()
         span = self._begin(asked, offset)
         told = contexts.attach(trace.set_span_in_context(span))
@@ -71,7 +71,7 @@ class Spans:
         self._parts(span, request, route, offset)
 
     def stop(self) -> None:
-        """Send what is left. May take as long as the receiver does."""
+        """Export the remaining spans. May take as long as the receiver."""
         self._close()
         self._provider.shutdown()
 
@@ -111,7 +111,7 @@ class Spans:
         span.end(_nanoseconds(now, offset))
 
     def _parts(self, span: trace.Span, request: Request, route: str, offset: int) -> None:
-        """What the request waited for, and what ran."""
+        """The spans of waiting and of the batch."""
         run = request.run
         if run is None or not span.get_span_context().trace_flags.sampled:
             return
@@ -134,7 +134,7 @@ class Spans:
         compute.end(_nanoseconds(run.finished, offset))
 
     def _batch(self, run: Run, inside: contexts.Context, route: str, released: int) -> trace.Span:
-        """The span of a batch; it stands in the trace of the first request that has ended."""
+        """The span of a batch, in the trace of its first request that ended."""
         batch = self._batches.get(run)
         if batch is None:
             batch = self._batches[run] = self._tracer.start_span(
@@ -159,7 +159,7 @@ class Spans:
 
 
 class _Ending:
-    """An Ending of which nothing is known yet."""
+    """An Ending without data."""
 
     def __init__(self) -> None:
         self.route = ""
@@ -192,7 +192,7 @@ def _exporter(name: str) -> SpanExporter:
 
 
 def _parent(given: TraceContext | None) -> contexts.Context:
-    """The context that `traceparent` stands for; an empty one begins a trace."""
+    """The context of `traceparent`; an empty one begins a trace."""
     if given is None:
         return contexts.Context()
     return _PARENTS.extract(given.headers(), contexts.Context())

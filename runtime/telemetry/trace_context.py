@@ -33,7 +33,7 @@ class TraceContext:
 
     @classmethod
     def parse(cls, parent: bytes, state: bytes = b"") -> Self | None:
-        """What the two headers say; None where `parent` is not valid."""
+        """Parse the two headers; None if `parent` is invalid."""
         match = _PARENT.fullmatch(parent)
         if match is None:
             return None
@@ -51,7 +51,7 @@ class TraceContext:
         return cls.parse(parent.encode(), state.encode())
 
     def headers(self) -> dict[str, str]:
-        """`traceparent`, and `tracestate` where there is one, for a request that is part of it."""
+        """The headers `traceparent` and, if any, `tracestate` of a request of this trace."""
         parent = b"00-%b-%b-%b" % (self.trace_id, self.span_id, self.flags)
         headers = {"traceparent": parent.decode()}
         if self.state:

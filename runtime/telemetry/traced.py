@@ -42,11 +42,11 @@ class Tracing(Protocol):
         """A request was answered `now`, on the monotonic clock."""
 
     def stop(self) -> None:
-        """Send what is left. May take as long as the receiver does."""
+        """Export the remaining spans. May take as long as the receiver."""
 
 
 class Ending(Protocol):
-    """What is known at the end of a request: its route, and its request for a batch."""
+    """The data at the end of a request: its route, and its request in the batcher."""
 
     route: str
     queued: "Request | None"

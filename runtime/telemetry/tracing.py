@@ -1,6 +1,6 @@
 """Tracing: turned on and configured by the standard OTEL_* variables.
 
-OpenTelemetry is imported only where they do and where it is installed.
+OpenTelemetry is only imported if these are set and it is installed.
 """
 
 import logging
@@ -18,7 +18,7 @@ _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL
 
 
 def wanted(variables: Mapping[str, str]) -> str | None:
-    """The exporter that the variables ask for; None where they ask for none that is known."""
+    """The exporter in the variables; None if it is not known."""
     if variables.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return None
     exporter = variables.get("OTEL_TRACES_EXPORTER", "").strip()
@@ -44,7 +44,7 @@ def wanted(variables: Mapping[str, str]) -> str | None:
 
 
 def from_environment(name: str, version: str | None) -> Tracing | None:
-    """Spans of a bundle, where the environment asks for them and OpenTelemetry is installed."""
+    """The spans of a bundle, if the environment enables them and OpenTelemetry is installed."""
     exporter = wanted(os.environ)
     if exporter is None:
         return None

@@ -66,9 +66,7 @@ class Download:
     def _read(self, write: Write) -> None:
         stream = self._remote.read(self._blob, self._offset)
         try:
-            skip = (
-                self._offset - stream.start
-            )  # of a remote that ignores the offset
+            skip = self._offset - stream.start  # of a remote that ignores the offset
             with suppress(TransientError):  # told below, with how far it came
                 for part in stream.pieces:
                     fresh = part[skip:]

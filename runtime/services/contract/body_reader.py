@@ -21,11 +21,11 @@ _TABLES = frozenset({"array", "dataframe"})
 
 
 class BodyReader:
-    """Turns the bodies of one API into its arguments.
+    """Decodes the bodies of one API to its arguments.
 
-    max_rows   rows that one request may carry
-    wanted     names of the formats that are taken; None: all installed
-    max_bytes  what a body may become once it is inflated
+    max_rows   rows per request
+    wanted     names of the accepted formats; None = all that are installed
+    max_bytes  limit of the decompressed size
     is_slow    whether bodies may take long to read: an image of 2 KB can take seconds
     """
 
@@ -83,7 +83,7 @@ class BodyReader:
         return table.rows(arguments[self._parameters[0].name]) if self._is_rows else 1
 
     def places(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """What a request gave, by where it stands in the body."""
+        """The values of a request by their place in the body."""
         return {"instances": next(iter(arguments.values()))} if self._is_rows else arguments
 
     @property

@@ -15,12 +15,12 @@ _BASE64 = NAMED["builtins.bytes"].schema["anyOf"]
 
 
 def values(parts: Sequence[Part], specs: Mapping[str, Spec]) -> dict[str, Any]:
-    """One value a name, as JSON would bring it; files as bytes, arrays as arrays.
+    """The values of a form as in JSON; files as bytes, arrays as arrays.
 
-    A name that appears more than once, and the name of a list, has a list.
+    Repeated names, and names of list parameters, have lists.
 
     Raises:
-        BadPayload: when a part is not what it says.
+        BadPayload: when a part cannot be decoded.
     """
     found: dict[str, list[Any]] = {}
     for part in parts:
@@ -32,7 +32,7 @@ def values(parts: Sequence[Part], specs: Mapping[str, Spec]) -> dict[str, Any]:
 
 
 def of_record(schema: Mapping[str, Any]) -> dict[str, Spec]:
-    """What is known of the fields of a record, by its schema."""
+    """The field types of a record, from its schema."""
     fields: Mapping[str, Mapping[str, Any]] = schema.get("properties", {})
     return {
         name: Spec("bytes" if each.get("anyOf") == _BASE64 else "json", each)

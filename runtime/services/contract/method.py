@@ -1,4 +1,4 @@
-"""Contract: what one API's method takes and gives, read from its annotations."""
+"""Contract: the parameters and the result of an API's method, from its annotations."""
 
 import inspect
 import typing
@@ -17,7 +17,7 @@ from .types.spec import FieldSpec
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What a method takes and gives.
+    """The parameters and the result of a method.
 
     input, output  as `Route.input` and `Route.output`: kind, schema, content types
     is_async       a coroutine function or an async generator
@@ -71,18 +71,18 @@ class Contract:
 
     @property
     def specs(self) -> list[FieldSpec]:
-        """The parameters as they stand in schemas."""
+        """The parameters, as in schemas."""
         return [parameter.spec for parameter in self.parameters]
 
     @property
     def input(self) -> dict[str, Any]:
-        """What the API takes, for OpenAPI."""
+        """The request body, for OpenAPI."""
         asks = self.headers is not None
         return wire.request(self.specs, batchable=self.batchable, headers=asks)
 
     @property
     def output(self) -> dict[str, Any]:
-        """What the API gives, for OpenAPI."""
+        """The answer, for OpenAPI."""
         spec = self.result.spec
         return wire.response(spec, batchable=self.batchable, streaming=self.streaming)
 

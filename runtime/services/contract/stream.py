@@ -43,7 +43,7 @@ class StreamWriter:
         return self.content_type in _FRAMED
 
     def error(self, detail: str) -> bytes:
-        """What tells a client of a framed stream that it ends early."""
+        """The last part of a framed stream that ends early."""
         return _error(self.content_type, detail)
 
     def _framed(self, data: bytes) -> bytes:
@@ -51,7 +51,7 @@ class StreamWriter:
 
 
 def ending(content_type: str, detail: str) -> bytes | None:
-    """What tells the client of a stream that it ends early; None where only a cut can."""
+    """The last part of a stream that ends early; None if only a closed connection can show it."""
     return _error(content_type, detail) if content_type in _FRAMED else None
 
 

@@ -42,7 +42,7 @@ _RECORDS = ("pydantic", "dataclass")
 
 
 def form(parameters: Sequence[FieldSpec], *, batchable: bool) -> Form:
-    """How the arguments stand in a JSON body."""
+    """The form of the arguments in a JSON body."""
     if batchable:
         return "instances"
     if len(parameters) != 1:

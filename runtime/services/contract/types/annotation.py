@@ -40,7 +40,7 @@ _WHOLE: dict[str, ValueDecoder] = {
 
 @dataclass(slots=True)
 class _Open:
-    """A record or `type X = ...` that is being read: what stands for it inside itself."""
+    """A placeholder for a record or `type X = ...` inside its own definition."""
 
     annotation: Any
     whole: ValueDecoder = ANYTHING
@@ -53,7 +53,7 @@ _Inside = tuple[_Open, ...]
 
 
 def decoder(annotation: Any, inside: _Inside = ()) -> ValueDecoder:
-    """How values of `annotation` are read; free JSON where nothing is known of it.
+    """The decoder for values of `annotation`; free JSON if it is unknown.
 
     `inside` are the records and aliases around it: one that contains itself is not followed for
     ever, and is read by one decoder however deep it goes.
@@ -74,7 +74,7 @@ def decoder(annotation: Any, inside: _Inside = ()) -> ValueDecoder:
 
 
 def _unwrapped(annotation: Any) -> Any:
-    """Through NewType and NotRequired to what they stand for."""
+    """Resolve NewType and NotRequired."""
     while True:
         if str(typing.get_origin(annotation)) in _PASSED:
             (annotation,) = typing.get_args(annotation)
@@ -93,7 +93,7 @@ def _alias(annotation: Any) -> Any | None:
 
 
 def _meaning(annotation: Any) -> Any:
-    """What `X` or `X[int]` stands for by `type X[T] = ...`; NumPy's NDArray since 2.5."""
+    """Resolve `X` or `X[int]` by `type X[T] = ...`; also NumPy's NDArray since 2.5."""
     alias, arguments = _alias(annotation), typing.get_args(annotation)
     if alias is None:
         return annotation
@@ -113,7 +113,7 @@ def _default(parameter: Any) -> Any:
 
 
 def _aliased(annotation: Any, inside: _Inside) -> ValueDecoder:
-    """Through `type X = ...` to what it stands for."""
+    """Resolve `type X = ...`."""
     alias = _alias(annotation)
     for each in inside:
         if _alias(each.annotation) is alias:
@@ -130,12 +130,12 @@ def _opened(
 
 
 def _again(around: _Open, annotation: Any, unfinished: spec.Spec) -> ValueDecoder:
-    """Something inside itself; free JSON where it is there with other arguments: X[T] in X[U]."""
+    """A type inside itself; free JSON if its arguments differ, as X[T] in X[U]."""
     return ValueDecoder(unfinished, around.read) if around.annotation == annotation else ANYTHING
 
 
 def name_of(cls: Any) -> str:
-    """The name that specs know a class by."""
+    """The name of a class in specs."""
     name = f"{getattr(cls, '__module__', '')}.{getattr(cls, '__qualname__', '')}"
     return spec.CANONICAL.get(name, name)
 
@@ -153,7 +153,7 @@ def _annotated(base: Any, notes: tuple[Any, ...], inside: _Inside) -> ValueDecod
 
 
 def _literal(members: tuple[Any, ...]) -> ValueDecoder:
-    """The members of an Enum among them stand in JSON as their values."""
+    """The literal values; members of an Enum by their values."""
     named = {each.value: each for each in members if isinstance(each, enum.Enum)}
     if not named:
         return chosen(members)
@@ -162,7 +162,7 @@ def _literal(members: tuple[Any, ...]) -> ValueDecoder:
 
 
 def _dtype(arguments: tuple[Any, ...]) -> str | None:
-    """The dtype in `ndarray[Any, dtype[float32]]`, which is what NDArray[float32] stands for."""
+    """The dtype in `ndarray[Any, dtype[float32]]`, to which NDArray[float32] resolves."""
     inner = typing.get_args(arguments[1]) if len(arguments) > 1 else ()
     name = getattr(inner[0], "__name__", "") if inner else ""
     name = {"bool_": "bool", "str_": "str"}.get(name, name)
@@ -178,7 +178,7 @@ def _tuple(arguments: tuple[Any, ...], inside: _Inside) -> ValueDecoder:
 
 
 def _is_unpacked(argument: Any) -> bool:
-    """`*Ts` and `*tuple[int, ...]`, which stand for any number of items."""
+    """Whether it is `*Ts` or `*tuple[int, ...]`: any number of items."""
     is_unpacked = typing.get_origin(argument) is typing.Unpack
     return is_unpacked or getattr(argument, "__unpacked__", False)
 
@@ -227,7 +227,7 @@ def _record(cls: type, kind: spec.Kind, inside: _Inside) -> ValueDecoder:
 
 
 def streamed(annotation: Any) -> Any | None:
-    """The item's annotation in `Iterator[X]` and its like, or None where that is no stream."""
+    """The item type of `Iterator[X]` and its like, or None if it is not a stream."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is None or name_of(origin) not in spec.STREAMS:
         return None
@@ -247,5 +247,5 @@ def iterated(annotation: Any) -> Any:
 def _first(arguments: tuple[Any, ...]) -> Any:
     if not arguments:
         return Any
-    # Only typing's own generics say NoneType for the None that was written.
+    # Only generics of `typing` turn None into NoneType.
     return types.NoneType if arguments[0] is None else arguments[0]

@@ -60,7 +60,7 @@ def _image(value: Any, where: str) -> Any:
 
 
 def _check(image: Any, most: int | None, where: str) -> None:
-    """Refuse what is too much, or a program, before a pixel is decoded."""
+    """Refuse files that are too large, or programs, before they are decoded."""
     if image.format == "EPS":  # Ghostscript would run it
         raise InvalidInput(f"{where}: EPS images are not read.")
     seen = _pixels.get()

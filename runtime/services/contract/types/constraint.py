@@ -52,7 +52,7 @@ NAMES = frozenset(_HOLDS)
 
 
 def bounds(notes: Iterable[Any]) -> Bounds:
-    """The limits in these notes; later notes come first."""
+    """The limits in these annotations; later ones come first."""
     found: dict[str, Any] = {}
     for note in notes:
         if type(note).__module__.partition(".")[0] not in _PACKAGES:
@@ -66,7 +66,7 @@ def bounds(notes: Iterable[Any]) -> Bounds:
 
 
 def meant(said: Mapping[str, Any]) -> Bounds:
-    """Those limits that forbid anything, and are known here."""
+    """The limits that restrict anything, and are supported."""
     return {
         name: getattr(limit, "pattern", limit)  # a compiled one
         for name, limit in said.items()
@@ -75,7 +75,7 @@ def meant(said: Mapping[str, Any]) -> Bounds:
 
 
 def limited(spec: Spec, limits: Bounds) -> Spec:
-    """`spec` with those limits that JSON Schema can express."""
+    """`spec` with the limits that JSON Schema can express."""
     if spec.kind in _NO_JSON:
         return spec
     schema = dict(spec.schema)
@@ -85,7 +85,7 @@ def limited(spec: Spec, limits: Bounds) -> Spec:
         if name in _KEYWORDS:
             schema[_KEYWORDS[name]] = limit
         else:
-            every = ("Length", "Items", "Properties")  # each for a type of its own
+            every = ("Length", "Items", "Properties")  # limits of one type each
             for what in _COUNTED.get(schema.get("type"), every):
                 schema[_LENGTHS[name] + what] = limit
     return replace(spec, schema=schema)

@@ -19,9 +19,9 @@ from . import iso_duration
 from .spec import DECIMAL, NAMED, OBJECT, Spec, choice, fixed, generic, named, strictness, union
 
 Read = Callable[[Any, str], Any]
-"""Takes a value and its place in the body, for errors ("instances[3].age")."""
+"""Called with a value and its place in the body, for errors ("instances[3].age")."""
 
-_EXACT = 2**53  # beyond it a float no longer tells whole numbers apart
+_EXACT = 2**53  # larger integers are not exact as floats
 _DECIMAL = re.compile(DECIMAL, re.ASCII)
 _WHOLE = re.compile(r"-?[0-9]+")
 
@@ -30,7 +30,7 @@ _WHOLE = re.compile(r"-?[0-9]+")
 class ValueDecoder:
     """The JSON Schema of a value, and the function that reads it.
 
-    `read` raises InvalidInput, naming the place, what was expected and what came. `note` is for
+    `read` raises InvalidInput with the place, the expected and the actual value. `note` is for
     csv, which has neither dtypes nor shapes of its own.
     """
 
@@ -61,7 +61,7 @@ def _int(value: Any, where: str) -> int:
     if type(value) is int:
         return value
     if type(value) is float and value.is_integer() and abs(value) <= _EXACT:
-        return int(value)  # JavaScript writes 2.0 and 2 alike
+        return int(value)  # JavaScript writes 2.0 as 2
     raise refused(where, "a whole number", value)
 
 
@@ -84,7 +84,7 @@ def _parsed(expected: str, parse: Callable[[str], Any]) -> Read:
 def _decimal(value: Any, where: str) -> Decimal:
     """A number by its shortest decimal form, which JSON writers use.
 
-    Exponents are short, for nobody has the memory to write 1e999999999 out.
+    Exponents are limited, because 1e999999999 does not fit into memory.
     """
     text = repr(value) if type(value) in {int, float} else value
     if type(text) is not str or _DECIMAL.fullmatch(text) is None:
@@ -197,7 +197,7 @@ def _key(key: ValueDecoder) -> Read:
 
 
 def _spelled(name: str) -> int:
-    if _WHOLE.fullmatch(name) is None:  # `int` takes spaces and underscores, too
+    if _WHOLE.fullmatch(name) is None:  # `int` would accept spaces and underscores
         raise ValueError(name)
     return int(name)
 
@@ -215,7 +215,7 @@ def tupled(items: Sequence[ValueDecoder]) -> ValueDecoder:
 
 
 def either(members: Sequence[ValueDecoder]) -> ValueDecoder:
-    """`X | Y | None`: the strictest member that takes the value."""
+    """`X | Y | None`: the strictest member that accepts the value."""
     members = sorted(members, key=lambda member: strictness(member.spec))
     real = [member for member in members if member.spec != NAMED["builtins.NoneType"]]
     has_null = len(real) < len(members)

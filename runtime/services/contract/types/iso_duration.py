@@ -20,7 +20,7 @@ def parse(text: str) -> dt.timedelta:
     """Parse a duration.
 
     Raises:
-        ValueError, OverflowError: when it says none, or too much for a timedelta.
+        ValueError, OverflowError: when it is invalid, or too long for a timedelta.
     """
     match = _FORM.fullmatch(text) if len(text) <= _MOST else None
     if match is None:

@@ -28,12 +28,12 @@ class RecordField:
 
     @property
     def spec(self) -> FieldSpec:
-        """As it stands in a schema."""
+        """The spec of the record in a schema."""
         return FieldSpec(self.name, self.decoder.spec, self.required, self.default)
 
 
 def kind_of(cls: type) -> Kind | None:
-    """Which kind of record `cls` is, if any; imports nothing to find out."""
+    """The kind of record of `cls`, or None; imports no library."""
     names = {f"{base.__module__}.{base.__name__}" for base in cls.__mro__}
     if "pydantic.main.BaseModel" in names:
         return None if "pydantic.root_model.RootModel" in names else "pydantic"
@@ -43,7 +43,7 @@ def kind_of(cls: type) -> Kind | None:
 
 
 def _is_typed_dict(cls: type) -> bool:
-    """Whether it is one of `typing` or of `typing_extensions`, which has a metaclass of its own."""
+    """Whether it is a TypedDict of `typing` or `typing_extensions`."""
     return type(cls).__name__ == "_TypedDictMeta"
 
 
@@ -73,7 +73,7 @@ def _fields_of(cls: type) -> Callable[[Any, ReadAnnotation], list[RecordField]]:
 
 
 def _attrs_fields(cls: Any, read_annotation: ReadAnnotation) -> list[RecordField]:
-    """A converter takes what the annotation does not tell, so anything."""
+    """Fields of an attrs class; a field with a converter takes any value."""
     hints = typing.get_type_hints(cls, include_extras=True)
     fields = []
     for each in cls.__attrs_attrs__:
@@ -109,7 +109,7 @@ def _keys(cls: Any, read_annotation: ReadAnnotation) -> list[RecordField]:
 
 
 def _members(cls: Any, read_annotation: ReadAnnotation) -> list[RecordField]:
-    """Those of a NamedTuple, which may have no types."""
+    """The fields of a NamedTuple, which may have no types."""
     hints, defaults = typing.get_type_hints(cls, include_extras=True), cls._field_defaults
     return [
         RecordField(
@@ -139,7 +139,7 @@ def _built(cls: type, fields: Sequence[RecordField]) -> Callable[[Any, str], Any
         values = arguments(value, fields, where)
         try:
             return cls(**values)
-        except (TypeError, ValueError) as error:  # __post_init__ checks what types cannot say
+        except (TypeError, ValueError) as error:  # checks of the author
             raise said(error, where) from error
 
     return read
@@ -193,7 +193,7 @@ def _unknown(key: str, known: set[str], given: Mapping[str, Any], where: str) ->
 
 
 def _validated(cls: Any) -> Callable[[Any, str], Any]:
-    if cls.model_config.get("strict") is False:  # who writes that wants "1" for a number
+    if cls.model_config.get("strict") is False:  # the author has chosen that "1" is a number
         return _reader(cls.model_validate)
     return _reader(cls.model_validate, cls.model_validate_json)
 
@@ -201,7 +201,7 @@ def _validated(cls: Any) -> Callable[[Any, str], Any]:
 def _reader(
     lax: Callable[[Any], Any], strict: Callable[..., Any] | None = None
 ) -> Callable[[Any, str], Any]:
-    """Reads by pydantic; `strict` does so from JSON, and takes no more than the schema promises."""
+    """Decodes with pydantic; `strict`: from JSON, and only what the schema allows."""
 
     def read(value: Any, where: str) -> Any:
         try:
@@ -223,7 +223,7 @@ def _reader(
 
 
 def _is_of_schema(fault: Mapping[str, Any]) -> bool:
-    """Whether what strict pydantic refuses is as the schema says.
+    """Whether a value that strict pydantic refuses matches the schema.
 
     JSON Schema takes `1.0` for an integer. A text for a time is one, though it has only the day,
     and a duration may be a number of seconds.
@@ -237,8 +237,8 @@ def _is_of_schema(fault: Mapping[str, Any]) -> bool:
 
 
 def validated(cls: type) -> ValueDecoder:
-    """A class that pydantic knows how to read, such as a RootModel or a URL."""
-    from pydantic import TypeAdapter  # whoever annotates with it has it
+    """A class that pydantic can validate, such as a RootModel or a URL."""
+    from pydantic import TypeAdapter  # pydantic is installed, because the annotation needs it
 
     adapter: Any = TypeAdapter(cls)
     read = _reader(adapter.validate_python, adapter.validate_json)
@@ -246,7 +246,7 @@ def validated(cls: type) -> ValueDecoder:
 
 
 def _schema(adapter: Any) -> dict[str, Any]:
-    """Its JSON Schema; anything where it has none, or one that stands in several places."""
+    """Its JSON Schema; any value if it has none, or one with references."""
     try:
         schema: dict[str, Any] = adapter.json_schema()
     except (ValueError, TypeError, NotImplementedError):
@@ -255,7 +255,7 @@ def _schema(adapter: Any) -> dict[str, Any]:
 
 
 def said(error: Exception, where: str) -> InvalidInput:
-    """What a validator said, in our words and without its insides."""
+    """The message of a validator, without internals."""
     if not hasattr(error, "errors"):
         first = error.args[0] if len(error.args) > 1 else None  # attrs' validators add objects
         text = first if type(first) is str else str(error)

@@ -20,7 +20,7 @@ _FREE = "float64"  # default dtype
 
 
 def array(note: Array) -> ValueDecoder:
-    """An ndarray of the dtype and shape in `note`; also takes an ndarray, as npy brings it."""
+    """An ndarray of the dtype and shape in `note`; also accepts an ndarray, as from npy."""
 
     def read(value: Any, where: str) -> Any:
         try:
@@ -110,10 +110,10 @@ def frame_of_csv(body: bytes) -> Any:
 
 
 def frame_of(columns: Mapping[str, np.ndarray]) -> Any:
-    """Columns as pandas would have them of JSON: what texts are, it says itself.
+    """A DataFrame of columns, with the dtypes that pandas infers; strings stay strings.
 
     Raises:
-        InvalidInput: for a column of more than one value a row.
+        InvalidInput: for a column with several values per row.
     """
     for name, column in columns.items():
         if column.ndim != 1:

@@ -9,7 +9,7 @@ from .decoder import PLAIN, Read, ValueDecoder, refused
 from .spec import NUMBERS
 
 _ALIKE = {"b": "builtins.bool", "i": "builtins.int", "u": "builtins.int", "f": "builtins.float"}
-"""Which of Python's types stands in JSON as they do, by the kind of the dtype."""
+"""Python's type for values of a dtype in JSON, by the kind of the dtype."""
 
 
 def _read(dtype: np.dtype[Any], schema: Mapping[str, Any]) -> Read:

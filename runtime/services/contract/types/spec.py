@@ -25,7 +25,7 @@ JSON_SCALARS = (str, int, float, bool, type(None))
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """One value: its kind, and the JSON Schema of how it stands in a JSON body."""
+    """A value: its kind, and its JSON Schema in a body."""
 
     kind: Kind
     schema: Mapping[str, Any]
@@ -165,7 +165,7 @@ class FieldSpec:
 
     @property
     def schema(self) -> dict[str, Any]:
-        """Its JSON Schema, with the default where that is a plain value."""
+        """Its JSON Schema, with the default if that is a plain value."""
         known = not self.required and self.default is not None
         plain = known and type(self.default) in JSON_SCALARS
         return dict(self.spec.schema) | ({"default": self.default} if plain else {})
@@ -256,7 +256,7 @@ def choice(values: Sequence[Any]) -> Spec:
 
 
 def record(kind: Kind, title: str, fields: Sequence[FieldSpec], *, is_closed: bool = True) -> Spec:
-    """A dataclass, a TypedDict or a pydantic model; other keys are refused where it `is_closed`."""
+    """A dataclass, a TypedDict or a pydantic model; `is_closed`: other keys are refused."""
     schema: dict[str, Any] = {
         "type": "object",
         "title": title,
