@@ -32,6 +32,7 @@ from ..runtime.errors import BundleError
 
 _Kind = Literal["model", "bundle"]
 _ADDRESS = re.compile(r"(localhost|[\w-]+(\.[\w-]+)+):\d{2,5}")  # of a server, without `http://`
+_CLASS = re.compile(r"(?P<module>[a-z_]\w*):[A-Z]\w*")  # as the commands that serve take it
 
 
 class NotFound(BundleError):
@@ -60,12 +61,19 @@ def _instead(what: str, tag: str, near: str | None, other: _Kind | None) -> str:
         return f"`{name}` is a bundle; see it with `bundle show {name}`."
     if near:
         return f"Did you mean `{near}`?"
-    if _ADDRESS.fullmatch(tag):
-        return f"Did you mean `http://{tag}`?"
     if what == "model":
         return f"Save it with `bundle save {name} SOURCE`; `bundle models list` shows the others."
     both = "" if what == "bundle" else " and `bundle models list`"
-    return f"See `bundle list`{both}."
+    return _form(tag) or f"See `bundle list`{both}."
+
+
+def _form(tag: str) -> str | None:
+    """What has the form of something else that serves."""
+    if _ADDRESS.fullmatch(tag):
+        return f"Did you mean `http://{tag}`?"
+    if found := _CLASS.fullmatch(tag):
+        return f"To serve a class, run the command in the directory of `{found['module']}.py`."
+    return None
 
 
 class InvalidTag(BundleError):

@@ -222,6 +222,14 @@ def test_the_address_of_a_server_is_no_tag(store):
     assert caught.value.hint == "Did you mean `http://localhost:8080`?"
 
 
+def test_a_service_class_of_another_directory_is_no_tag(store):
+    with pytest.raises(NotFound, match="tagged `service:Fraud`") as caught:
+        store.find("service:Fraud")
+    assert caught.value.hint == (
+        "To serve a class, run the command in the directory of `service.py`."
+    )
+
+
 def test_a_short_digest_of_several_items_asks_for_more_digits(store, save):
     items = [save(files={"a": b"%d" % n}) for n in range(40)]
     prefixes = {item.digest[:8] for item in items}
