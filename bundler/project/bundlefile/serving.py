@@ -23,7 +23,7 @@ class Batch(Section):
     """The longest predicted time of one call of the model. It limits the size of batches."""
 
     axis: StrictInt = Field(default=0, json_schema_extra={"const": 0})
-    """The axis of rows; it is always 0, the first. For a model's own: `bundle save --batch-axis`."""
+    """The axis of rows, always 0, the first. For a model's own: `bundle save --batch-axis`."""
 
     @field_validator("axis")
     @classmethod
