@@ -97,7 +97,8 @@ def is_channels_last(model: Any) -> bool:
 @contextmanager
 def evaluating(model: Any) -> Iterator[None]:
     """Evaluation mode for the while, each part's own mode afterwards."""
-    training = [part for part in model.modules() if part.training]
+    # A frozen script has no mode at all.
+    training = [part for part in model.modules() if getattr(part, "training", False)]
     if not training or is_exported(model):
         yield
         return

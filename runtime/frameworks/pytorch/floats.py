@@ -48,10 +48,10 @@ class Floats:
         """Those to try, in this order: half of a precision is never more than was given."""
         import torch
 
-        if not self._dtypes:
-            return [None]
-        is_more = self._dtypes[0] == torch.float32 and any(map(_is_double, _parts(batch)))
-        return [None] * is_more + self._dtypes
+        is_double = any(map(_is_double, _parts(batch)))
+        if not self._dtypes:  # none, or a frozen TorchScript's, which are constants of its code
+            return [None, torch.float32] if is_double else [None]
+        return [None] * (is_double and self._dtypes[0] == torch.float32) + self._dtypes
 
 
 def _parts(batch: Any) -> Iterator[Any]:

@@ -139,3 +139,25 @@ def test_a_row_at_fault_settles_nothing():
     with pytest.raises(ValueError, match="below zero"):
         caller.call("predict", -np.ones((1, 4)))
     assert caller.call("predict", np.ones((1, 4))).dtype == np.float64
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_a_frozen_script_whose_weights_are_constants_gets_what_they_take(tmp_path):
+    network = torch.nn.Linear(4, 2).eval()
+    torch.jit.freeze(torch.jit.trace(network, torch.ones(1, 4))).save(tmp_path / "frozen.pt")
+
+    frozen = torch.jit.load(tmp_path / "frozen.pt")
+    assert not list(frozen.parameters())
+    rows = ROWS.astype("float64")
+    for _ in range(2):
+        got = loaded(frozen, rows).call("predict", rows)
+        assert got == pytest.approx(own_answer(network, ROWS), abs=1e-6)
+
+
+def test_what_has_no_weights_takes_floats_as_they_come():
+    class Same(torch.nn.Module):
+        def forward(self, rows):
+            return rows
+
+    rows = ROWS.astype("float64") + 1e-12
+    assert loaded(Same(), rows).call("predict", rows).dtype == np.float64
