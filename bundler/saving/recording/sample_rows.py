@@ -1,8 +1,9 @@
 """Sample rows: converts a given sample to rows that a model can be called with."""
 
 import copy
-from collections import deque
-from collections.abc import Mapping
+from array import array
+from collections import UserList, deque
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -13,6 +14,7 @@ from ....runtime.errors import PredictionFailed
 from ...errors import SampleMismatch
 
 _HINT_ROW = "One row is given as a list of one: `[row]`."
+_HINT_LIST = "Give the rows as a list: `list(rows)`."
 _HINT_FEW = "Give a few rows, as the model takes them."
 _HINT_PARTS = (
     "Give each input as an array with a value for each row, one row as an array of one; what takes "
@@ -22,7 +24,9 @@ _HINT_RECORDS = "Give a DataFrame of it, `pandas.DataFrame(array)`, or a dict of
 
 
 def plain(sample: Any) -> Any:
-    """Arrow's tables as DataFrames, what is masked as NaN, a range as a list; all else as it is.
+    """Arrow's tables as DataFrames, buffers as arrays, what is masked as NaN, a range as a list.
+
+    All else comes back as it is.
 
     Raises:
         SampleMismatch: for what has no rows, and what no request could bring as it is.
@@ -54,8 +58,10 @@ def _known(sample: Any) -> Any:
         sample = _common(sample)
     if isinstance(sample, Mapping) and hasattr(sample, "tocoo"):  # a sparse matrix of keys
         sample = sample.tocoo()
-    if isinstance(sample, (range, deque)):
+    if isinstance(sample, (range, deque, UserList)):
         sample = list(sample)
+    if isinstance(sample, (memoryview, array)):
+        sample = np.array(sample)  # a copy: what is below may be freed or resized
     return sample
 
 
@@ -143,7 +149,13 @@ def _wanted(dtype: Any) -> str | None:
 
 
 def _no_rows(sample: Any) -> SampleMismatch:
-    return SampleMismatch(f"The sample is a `{type(sample).__name__}`, not rows.", hint=_HINT_ROW)
+    is_value = isinstance(sample, (str, bytes, bytearray)) or not _is_iterable(sample)
+    hint = _HINT_ROW if is_value else _HINT_LIST
+    return SampleMismatch(f"The sample is a `{type(sample).__name__}`, not rows.", hint=hint)
+
+
+def _is_iterable(sample: Any) -> bool:
+    return isinstance(sample, Iterable) or hasattr(type(sample), "__getitem__")
 
 
 def _filled(part: Any) -> Any:

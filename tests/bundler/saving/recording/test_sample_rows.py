@@ -1,7 +1,8 @@
 """Sample rows: what counts as rows, and what is said of the rest."""
 
 import datetime as dt
-from collections import deque
+from array import array
+from collections import UserList, deque
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,16 @@ from modelbundle.runtime.models.model import LoadedModel
 def inputs(model, sample):
     item = modelbundle.save("m", model, sample=sample)
     return LoadedModel.load(Store.default().directory(item)).manifest.methods["predict"].inputs
+
+
+class Rows:
+    """As a dataset of PyTorch: told one by one."""
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, place):
+        return [1.0][place]
 
 
 def echo(rows):
@@ -88,7 +99,7 @@ def test_columns_of_rare_dtypes_are_what_requests_will_bring():
         ({1, 2}, "The sample is a `set`, not rows"),
         ("text", "The sample is a `str`, not rows"),
         ((row for row in [1]), "The sample is a `generator`, not rows"),
-        (memoryview(b"ab"), "The sample is a `memoryview`, not rows"),
+        (bytearray(b"ab"), "The sample is a `bytearray`, not rows"),
         ({"age": 41, "city": "Oslo"}, "`age` of the sample is one value, not rows"),
         ({"a": {"b": np.ones(3)}}, "`a` of the sample is one value, not rows"),
         ({"a": np.ones(3), "b": np.ones(2)}, "`a` has 3, `b` has 2"),
@@ -104,6 +115,24 @@ def test_what_has_no_rows_is_refused_with_a_way_out(sample, said):
     with pytest.raises(SampleMismatch, match=said) as caught:
         modelbundle.save("m", length, sample=sample)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "sample", [{1}, (row for row in [1]), map(str, [1]), {1: 2}.values(), iter([1]), Rows()]
+)
+def test_what_can_be_made_a_list_is_told_how(sample):
+    with pytest.raises(SampleMismatch, match="not rows") as caught:
+        modelbundle.save("m", length, sample=sample)
+    assert "list(rows)" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "sample", [memoryview(np.ones((2, 3))), array("d", [1, 2]), UserList([[1.5], [2.5]])]
+)
+def test_buffers_and_what_is_like_a_list_are_rows(sample):
+    assert sample_rows.plain(sample).__class__ in {np.ndarray, list}
+    assert len(sample_rows.plain(sample)) == 2
+    modelbundle.save("m", length, sample=sample)
 
 
 def test_rows_that_a_request_brings_otherwise_are_told_of():
