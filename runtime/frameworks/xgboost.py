@@ -67,7 +67,8 @@ class Xgboost(Framework):
         needs = ("sklearn",) if known else ()
         if self._texts:  # a sample has told of them
             known["categories"] = {name: list(texts) for name, texts in self._texts.items()}
-        return Saved("ubj", ("model.ubj",), executes_code=False, options=known, needs=needs)
+        note = None if known else _rounds_after_the_best(model)
+        return Saved("ubj", ("model.ubj",), False, options=known, needs=needs, note=note)
 
     def load(
         self, directory: Path, format: str, options: Mapping[str, Any], device: str, pickles: Any
@@ -196,6 +197,18 @@ def _predicted(booster: Any, data: Any, *, is_on_gpu: bool) -> Any:
 
 def _booster(model: Any) -> Any:
     return model.get_booster() if hasattr(model, "get_booster") else model
+
+
+def _rounds_after_the_best(booster: Any) -> str | None:
+    """What to say of a booster whose training stopped early: it answers with all of its rounds."""
+    best, rounds = booster.attr("best_iteration"), booster.num_boosted_rounds()
+    if best is None or int(best) + 1 >= rounds:
+        return None
+    return (
+        f"Its training stopped after {rounds} rounds; {int(best) + 1} were the best. `predict` "
+        "uses all of them, as the booster's own does. For the best ones, save "
+        "`booster[: booster.best_iteration + 1]`."
+    )
 
 
 def _is_model(model: object) -> bool:

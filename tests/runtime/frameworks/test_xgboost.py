@@ -14,6 +14,7 @@ from modelbundle.bundler.store import Store
 from modelbundle.runtime.data.codecs import csv_rows
 from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import BundleError, InvalidInput, NoDevice
+from modelbundle.runtime.frameworks.xgboost import Xgboost
 from modelbundle.runtime.models.model import LoadedModel
 
 ROWS = np.random.default_rng(0).random((60, 4))
@@ -273,3 +274,17 @@ def test_categories_that_xgboost_lost_and_no_sample_tells_are_refused(towns):
     with pytest.raises(BundleError, match="`town`, which are not all ASCII") as caught:
         modelbundle.save("m", model, sample=sample)
     assert "training.head()" in caught.value.hint
+
+
+def test_a_booster_that_stopped_early_says_that_it_answers_with_all_rounds(tmp_path):
+    data, other = (xgboost.DMatrix(ROWS, labels) for labels in (ROWS[:, 0], -ROWS[:, 0]))
+    kept = {"evals": [(other, "other")], "early_stopping_rounds": 2, "verbose_eval": False}
+    stopped = xgboost.train({"seed": 0}, data, 20, **kept)
+    assert stopped.num_boosted_rounds() > stopped.best_iteration + 1
+
+    note = Xgboost().save(stopped, tmp_path, {}).note
+    assert "save `booster[: booster.best_iteration + 1]`" in note
+
+    best = stopped[: stopped.best_iteration + 1]
+    assert Xgboost().save(best, tmp_path, {}).note is None
+    assert Xgboost().save(xgboost.train({}, data, 3), tmp_path, {}).note is None
