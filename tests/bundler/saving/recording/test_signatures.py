@@ -215,6 +215,29 @@ def test_the_fields_of_a_namedtuple_are_the_outputs(model):
     assert set(answer(loaded, [[1.0, 2.0, 3.0]])[0]) == {"logits", "score"}
 
 
+class ByGet(dict):
+    """Has None for each attribute that is no key of it."""
+
+    __getattr__ = dict.get
+
+
+class ByItem(dict):
+    """Raises what a dict does for an attribute that is no key of it."""
+
+    __getattr__ = dict.__getitem__
+
+
+@pytest.mark.parametrize("kind", [ByGet, ByItem])
+def test_a_dict_whose_keys_are_attributes_is_one_of_outputs(kind):
+    class Net(Named):
+        def forward(self, rows):
+            return kind(logits=self.layer(rows), last=rows)
+
+    for model in (Net(), lambda rows: kind(logits=rows, last=rows)):
+        loaded = saved(model, ROWS[:2].astype("float32"))
+        assert set(answer(loaded, [[1.0, 2.0, 3.0]])[0]) == {"logits", "last"}
+
+
 class Sum(torch.nn.Module):
     def forward(self, left, right):
         return left + 2 * right
