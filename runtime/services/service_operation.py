@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Any
 
 from ..batching.batcher import Batcher
@@ -22,7 +23,7 @@ from ..manifests.settings import ServeSettings
 from ..manifests.signature import OBJECTS
 from ..models.operation import Call, Stream
 from . import body_threads
-from .contract.answer import AnswerWriter
+from .contract.answer import AnswerWriter, has_images
 from .contract.body_reader import BodyReader
 from .contract.method import Contract
 from .contract.stream import StreamWriter
@@ -78,6 +79,22 @@ class _ApiOperation:
         finally:
             self._running -= 1
 
+    async def _write(self, result: Any, accept: str, deadline: float) -> Payload:
+        """The body of an answer; with images in it, written in a thread.
+
+        Raises:
+            PredictionFailed: if it has no JSON form; DeadlineExceeded where it takes too long.
+        """
+        work = partial(self._answers.write, result, accept)
+        if not has_images(result):
+            return work()
+        self._running += 1
+        try:
+            written: Payload = await body_threads.write(work, deadline)
+            return written
+        finally:
+            self._running -= 1
+
 
 class MethodOperation(_ApiOperation):
     """An API whose method is called once per request."""
@@ -107,11 +124,11 @@ class MethodOperation(_ApiOperation):
             result = await self._timely(work, call.deadline, arguments)
         finally:
             self._running -= 1
-        return self._written(result, call.accept)
+        return await self._written(result, call)
 
-    def _written(self, result: Any, accept: str) -> Payload:
+    async def _written(self, result: Any, call: Call) -> Payload:
         try:
-            return self._answers.write(result, accept)
+            return await self._write(result, call.accept, call.deadline)
         except PredictionFailed as error:
             log.error("`%s` failed: %s", self._contract.name, error.detail)  # noqa: TRY400  that is all
             raise
@@ -125,7 +142,7 @@ class MethodOperation(_ApiOperation):
         parts = self._parts(items, writer, seconds)
         try:
             first = await self._timely(anext(items), call.deadline, arguments)
-            begun = [writer.part(first)]
+            begun = [await _part(writer, first, call.deadline)]
         except StopAsyncIteration:
             begun = []
         except BaseException:
@@ -140,7 +157,8 @@ class MethodOperation(_ApiOperation):
         try:
             while True:
                 deadline = time.monotonic() + seconds  # of each item
-                yield writer.part(await self._timely(anext(items), deadline, {}))
+                item = await self._timely(anext(items), deadline, {})
+                yield await _part(writer, item, deadline)
         except StopAsyncIteration:
             return
         except RequestError as error:
@@ -176,6 +194,13 @@ class MethodOperation(_ApiOperation):
             return told
         log.error("`%s` failed.", self._contract.name, exc_info=error)
         return PredictionFailed()
+
+
+async def _part(writer: StreamWriter, item: Any, deadline: float) -> bytes:
+    if not has_images(item):
+        return writer.part(item)
+    part: bytes = await body_threads.write(partial(writer.part, item), deadline)
+    return part
 
 
 async def _after(begun: list[bytes], parts: Parts) -> Parts:
@@ -222,4 +247,4 @@ class BatchOperation(_ApiOperation):
             output = await request.answer()
         finally:
             self._running -= 1
-        return self._answers.write(output, call.accept)
+        return await self._write(output, call.accept, call.deadline)

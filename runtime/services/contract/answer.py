@@ -4,6 +4,7 @@ import dataclasses
 import datetime as dt
 import decimal
 import enum
+import sys
 import uuid
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -74,6 +75,22 @@ def _is_frame(value: Any) -> bool:
 
 def _is_image(value: Any) -> bool:
     return any(f"{c.__module__}.{c.__name__}" == "PIL.Image.Image" for c in type(value).__mro__)
+
+
+def has_images(value: Any) -> bool:
+    """Whether an image is in an answer, which takes long to write.
+
+    Of a list the first item says it. Nothing is imported to find out.
+    """
+    if "PIL.Image" not in sys.modules:
+        return False
+    if isinstance(value, Mapping):
+        return any(map(has_images, value.values()))
+    if isinstance(value, list | tuple):
+        return bool(value) and has_images(value[0])
+    if dataclasses.is_dataclass(value):
+        return any(has_images(getattr(value, each.name)) for each in _fields(value))
+    return _is_image(value)
 
 
 def _raw(value: Any, accept: str) -> Payload | None:

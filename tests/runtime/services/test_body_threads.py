@@ -105,3 +105,69 @@ def test_what_is_wrong_with_an_image_is_told_as_ever(tmp_path):
                 await service.call("/corner", b"no image", "image/png")
 
     asyncio.run(main())
+
+
+WRITTEN = """
+    from PIL import Image
+
+    OPENED = threading.Event()
+
+    class Slow(Image.Image):
+        '''An image that is written when somebody has called `open`.'''
+        def save(self, *given, **named):
+            assert OPENED.wait(60)
+            Image.new("L", (2, 2), 7).save(*given, **named)
+
+    def slow():
+        image = Slow()
+        image._mode, image._size = "L", (2, 2)
+        return image
+
+    @mb.service
+    class Sample:
+        @mb.api
+        def image(self) -> Image.Image:
+            return slow()
+
+        @mb.api
+        def named(self) -> dict[str, Image.Image]:
+            return {"image": slow()}
+
+        @mb.api(batchable=True)
+        def images(self, rows: list[int]) -> list[Image.Image]:
+            return [slow() for _ in rows]
+
+        @mb.api
+        def stream(self) -> Iterator[Image.Image]:
+            yield slow()
+
+        @mb.api
+        def open(self) -> None:
+            OPENED.set()
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/image", {"accept": "image/png"}),
+        ("/image", {}),
+        ("/named", {}),
+        ("/images", {"body": b'{"instances": [1]}'}),
+        ("/stream", {}),
+    ],
+)
+def test_an_image_that_is_written_for_long_holds_up_no_other_request(tmp_path, path, asked):
+    """Nor does each part of a stream."""
+
+    async def main():
+        async with served(tmp_path, WRITTEN, seconds=50.0) as service:
+            slow = asyncio.ensure_future(service.call(path, **({"body": b"{}"} | asked)))
+            await asyncio.sleep(0.05)
+            await service.json("/open", {})
+            answer = await slow
+            parts = getattr(answer, "parts", None)
+            body = b"".join([part async for part in parts]) if parts else answer.body
+            assert body.startswith(b"\x89PNG") or b'"iVBORw0KGgo' in body
+
+    asyncio.run(main())
