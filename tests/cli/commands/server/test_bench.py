@@ -47,12 +47,8 @@ def test_a_program_gets_one_object(shop):
     assert data["batches"][0]["mean_rows"] >= 3
     assert data["time"].keys() == {"queue_ms", "model_ms", "server_ms", "outside_ms"}
     assert data["advice"]
-
-
-def test_the_server_is_gone_when_it_is_over(shop):
-    url = shop("bench", "model:double", *QUICK, "--json").json["url"]
-
-    assert "does not answer" in shop("predict", url, stdin="[[1, 2]]", code=1).err
+    gone = shop("predict", data["url"], stdin="[[1, 2]]", code=1)
+    assert "does not answer" in gone.err, "the server ends with the command"
 
 
 def test_a_running_server_is_measured_and_left_running(shop):
