@@ -1,4 +1,4 @@
-"""Signatures: who vouches for a model or a bundle, in the format of OpenSSF model signing."""
+"""Signatures of models and bundles, in the format of OpenSSF model signing."""
 
 from .certificate import CertificateSigner, CertificateVerifier
 from .envelope import Envelope

@@ -58,7 +58,7 @@ class CertificateSigner:
 
 @dataclass(frozen=True, slots=True)
 class CertificateVerifier:
-    """Knows the roots that it trusts, and perhaps whom alone they may vouch for.
+    """Verifies signatures with certificates of trusted roots, optionally of one identity only.
 
     identity  an e-mail address, URI or DNS name in the certificate, or its common name
     """
@@ -74,7 +74,7 @@ class CertificateVerifier:
         return cls(read(path), f"{who}the certificates in `{path.name}`", identity)
 
     def verify(self, envelope: Envelope, data: bytes) -> None:  # noqa: ARG002 - as Verifier says
-        """Say nothing when the payload was signed with a certificate that these vouch for.
+        """Verify that the payload was signed with a certificate of these roots.
 
         Raises:
             InvalidSignature: when it was not.
@@ -117,7 +117,7 @@ def read(path: Path) -> "Sequence[Certificate]":
 
 
 def identities(certificate: "Certificate") -> Iterator[str]:
-    """Whom a certificate names: e-mail addresses, URIs, DNS names, and the common name."""
+    """The identities in a certificate: e-mail addresses, URIs, DNS names, and the common name."""
     from cryptography import x509
     from cryptography.x509.oid import NameOID
 
@@ -142,7 +142,7 @@ def _parsed(chain: list[bytes]) -> "Sequence[Certificate]":
 
 
 def _check_alone(certificate: "Certificate", now: datetime) -> None:
-    """Its dates, and that it asks for nothing that we do not understand."""
+    """Check the dates of a certificate, and that it has no unknown critical extensions."""
     if now > certificate.not_valid_after_utc:
         until = certificate.not_valid_after_utc.date()
         raise InvalidSignature(f"The certificate has expired on {until}.")

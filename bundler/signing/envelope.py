@@ -28,9 +28,9 @@ _KINDS: Mapping[str, Kind] = {
 class Envelope:
     """One signature.
 
-    payload    what was signed
+    payload    the signed bytes
     signature  over `pae(payload)`
-    material   what its verifier needs to know: the key's hint, or certificates
+    material   for the verifier: the hint of the key, or certificates
     """
 
     payload: bytes
@@ -39,7 +39,7 @@ class Envelope:
 
     @classmethod
     def with_key(cls, payload: bytes, signature: bytes, hint: str) -> Self:
-        """Made with a key, which `hint` tells from others."""
+        """A signature made with a key; `hint` identifies the key."""
         return cls(payload, signature, {"publicKey": {"hint": hint}, "tlogEntries": []})
 
     @classmethod
@@ -82,7 +82,7 @@ class Envelope:
 
     @property
     def kind(self) -> Kind:
-        """What it was signed with; raises InvalidSignature when that is unknown."""
+        """The kind of its signer; raises InvalidSignature if it is unknown."""
         kinds = [kind for key, kind in _KINDS.items() if self.material.get(key)]
         if len(kinds) != 1:
             raise InvalidSignature("The signature names neither a key nor a certificate.")
@@ -90,7 +90,7 @@ class Envelope:
 
     @property
     def hint(self) -> str | None:
-        """What tells its key from others; None in old signatures."""
+        """The hint of its key; None in old signatures."""
         key = self.material.get("publicKey")
         hint = key.get("hint") if isinstance(key, dict) else None
         return hint if isinstance(hint, str) else None
@@ -106,7 +106,7 @@ class Envelope:
 
 
 def pae(payload: bytes) -> bytes:
-    """What is signed for `payload`: DSSE's encoding, which no other payload has."""
+    """The bytes that are signed for `payload`: DSSE's unambiguous encoding."""
     return b"DSSEv1 %d %s %d %s" % (len(PAYLOAD), PAYLOAD.encode(), len(payload), payload)
 
 

@@ -1,4 +1,4 @@
-"""Keys: an elliptic-curve key signs, and its public half says that it did.
+"""Keys: signatures with an elliptic-curve key, verified with its public half.
 
 `cryptography` is imported when a signature is made or checked, never before.
 """
@@ -48,7 +48,7 @@ class KeySigner:
 
 @dataclass(frozen=True, slots=True)
 class KeyVerifier:
-    """Knows a public key."""
+    """Verifies signatures with a public key."""
 
     key: "EllipticCurvePublicKey"
     name: str
@@ -65,7 +65,7 @@ class KeyVerifier:
         return cls(_elliptic(found, path), f"the key `{path.name}`")
 
     def verify(self, envelope: Envelope, data: bytes) -> None:  # noqa: ARG002 - as Verifier says
-        """Say nothing when the payload was signed with this key.
+        """Verify that the payload was signed with this key.
 
         Raises:
             InvalidSignature: when it was not.
@@ -78,7 +78,7 @@ class KeyVerifier:
 
 
 def private_key(path: Path) -> "EllipticCurvePrivateKey":
-    """Read a private key, as `KeySigner.read` says."""
+    """Read a private key; see `KeySigner.read`."""
     password = os.environ.get(PASSWORD, "").encode() or None
     found = _loaded(path, lambda loads, data: loads.load_pem_private_key(data, password))
     _elliptic(found.public_key(), path)
@@ -99,7 +99,7 @@ def signature(key: "EllipticCurvePrivateKey", payload: bytes) -> bytes:
 
 
 def check(key: "EllipticCurvePublicKey", envelope: Envelope) -> None:
-    """Say nothing when the payload was signed with this key's private half.
+    """Verify that the payload was signed with the private half of this key.
 
     Raises:
         InvalidSignature: when it was not.
@@ -114,7 +114,7 @@ def check(key: "EllipticCurvePublicKey", envelope: Envelope) -> None:
 
 
 def hint(key: "EllipticCurvePublicKey") -> str:
-    """What tells a key from others: the sha256 of its PEM."""
+    """The identifier of a key: the sha256 of its PEM."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     written = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

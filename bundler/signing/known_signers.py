@@ -1,4 +1,4 @@
-"""Known signers: the verifiers that a key file, a root certificate or an identity stands for."""
+"""Known signers: the verifiers for a key file, a root certificate or an identity."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +13,10 @@ _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 
 
 def from_file(path: Path, identity: str | None = None) -> Verifier:
-    """The signer that a PEM file stands for: a public key, or whom its certificates vouch for.
+    """The verifier for a PEM file: a public key, or root certificates.
 
     Raises:
-        InvalidKey: when it is neither, or is a key, which has no `identity`.
+        InvalidKey: when it is neither, or if it is a key and an `identity` is given.
     """
     has_certificates = _CERTIFICATE in content(path)
     if has_certificates:
@@ -32,9 +32,9 @@ def from_file(path: Path, identity: str | None = None) -> Verifier:
 def named(
     files: Sequence[Path], identity: str | None, issuer: str | None, trust: Path | None = None
 ) -> list[Verifier]:
-    """Who is meant by what the command line or a policy says.
+    """The verifiers for the options of the command line or the entries of a policy.
 
-    `identity` is that of a certificate where there are files, else one of sigstore.
+    `identity` is that of a certificate if files are given, else one of sigstore.
 
     Raises:
         InvalidKey: for a file of another kind than that, or beside an `issuer`.

@@ -27,7 +27,7 @@ _SIGNER = {"key", "certificate", "identity", "issuer", "trust_config"}
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whoever has a key, or a certificate, or an identity of sigstore."""
+    """A signer: a key, a certificate, or an identity of sigstore."""
 
     file: Path | None
     identity: str | None
@@ -36,10 +36,10 @@ class Person:
 
     @property
     def verifiers(self) -> list[Verifier]:
-        """Who that is.
+        """The verifiers of this signer.
 
         Raises:
-            BundleError: when the file is not there, or holds neither key nor certificate.
+            BundleError: when the file is missing, or has neither a key nor a certificate.
         """
         files = [] if self.file is None else [self.file]
         return known_signers.named(files, self.identity, self.issuer, self.trust)
@@ -47,9 +47,9 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What matches one of `names` must be signed by one of `people`; None stands for anyone.
+    """Items that match one of `names` must be signed by one of `people`; None = unsigned, too.
 
-    A name is a pattern such as `fraud*`; `model:` or `bundle:` in front means only those.
+    A name is a pattern such as `fraud*`, with `model:` or `bundle:` in front for only those.
     """
 
     names: tuple[str, ...]
@@ -71,10 +71,10 @@ class Policy:
 
     @classmethod
     def of(cls, store: "Store", given: Path | None = None) -> Self | None:
-        """What `given` says, or else the store's own policy; None where nobody has made one.
+        """The policy in the file `given`, else the store's own; None if there is none.
 
         Raises:
-            BundlefileError: naming what is wrong in it; then nothing is allowed.
+            BundlefileError: when it is invalid; then nothing is allowed.
             Refused: when the file that was named is not there.
         """
         path = given or store.root / FILE
@@ -91,7 +91,7 @@ class Policy:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a file; raises BundlefileError naming what is wrong in it, with its places."""
+        """Read a policy file; raises BundlefileError with the positions of all mistakes."""
         from ..project import yaml_source
 
         source = yaml_source.read(path)
@@ -101,10 +101,10 @@ class Policy:
         return cls(path, rules)
 
     def check(self, item: "Item", store: "Store") -> None:
-        """Let an item of the store through.
+        """Check that an item of the store meets the rules.
 
         Raises:
-            Refused: when a rule is not met, or none is about it; says what mends it.
+            Refused: when a rule is not met, or none matches; the hint names the remedy.
         """
         what = f"The {item.kind} `{item.tag}`"
         for rule in self._about(item.kind, item.name, what):
@@ -118,10 +118,10 @@ class Policy:
                 raise InvalidSignature(text, hint=_mend(item)) from error
 
     def check_unsigned(self, name: str, what: str, hint: str) -> None:
-        """Let through what nobody could have signed: a project, or a directory.
+        """Check a project or a directory, which cannot be signed.
 
         Raises:
-            Refused: unless every rule about the name allows anyone.
+            Refused: unless every matching rule allows unsigned items.
         """
         if any(rule.people is not None for rule in self._about("bundle", name, what)):
             raise Refused(
@@ -155,7 +155,7 @@ class _Document:
     home: Path
 
     def rules(self) -> tuple[Rule, ...]:
-        """Every rule; what is wrong is reported."""
+        """Parse all rules, and report all mistakes."""
         document = self._mapping((), self.source.value, {"version", "rules"})
         if document.get("version") != 1:
             self.source.report(("version",), "It must say `version: 1`.")

@@ -1,4 +1,4 @@
-"""Signer and Verifier: what signs a statement, and what says whose signature it is."""
+"""Signer and Verifier: sign a statement, and verify a signature."""
 
 from typing import Protocol
 
@@ -13,14 +13,14 @@ class Signer(Protocol):
 
 
 class Verifier(Protocol):
-    """Knows one signer."""
+    """Verifies the signatures of one signer."""
 
     @property
     def name(self) -> str:
-        """Who it is, in a sentence: "the key release.pub"."""
+        """The signer in words: "the key release.pub"."""
 
     def verify(self, envelope: Envelope, data: bytes) -> None:
-        """Say nothing when the payload was signed by this one; `data` is the whole file.
+        """Verify that the payload was signed by this signer; `data` is the whole file.
 
         Raises:
             InvalidSignature: when it was not.

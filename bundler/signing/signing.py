@@ -1,4 +1,4 @@
-"""Signing: an item of the store, from the digests that it has; nothing is hashed again."""
+"""Signing: signs items of the store by their digests, without hashing files again."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from ..store import Item, Store
 
 ARTIFACT = MEDIA_TYPE
-"""What a signature is called in the store, and in a registry."""
+"""The media type of a signature in the store, and in a registry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """What there is to sign, or to compare with a signature.
+    """The files to sign, or to compare with a signature.
 
     files    the digest of each, by path, model.json or bundle.json included
     covered  those that model.json or bundle.json vouches for
@@ -45,21 +45,21 @@ class Signed:
 
     @classmethod
     def of_directory(cls, directory: Path) -> "Signed":
-        """The directory of a bundle, whose files were compared with `bundle.json`."""
+        """The files of a bundle's directory, which were compared with `bundle.json`."""
         manifest = BundleManifest.read(directory)
         covered = _digests(manifest.files)
         return cls(manifest.name, covered | {"bundle.json": bundle_digest(directory)}, covered)
 
     @property
     def statement(self) -> Statement:
-        """What a signer says of it."""
+        """The statement to sign."""
         return Statement.of(self.name, self.files)
 
     def check(self, data: bytes, verifiers: Sequence[Verifier]) -> Verifier:
-        """The first of `verifiers` whose signature of this `data` is.
+        """Verify a signature; returns the first of `verifiers` that accepts it.
 
         Raises:
-            InvalidSignature: when it is none's, or of something else; says why.
+            InvalidSignature: when none does, or if it is for something else.
         """
         if len(data) > LARGEST:
             raise InvalidSignature("The signature is too large.")
@@ -77,9 +77,9 @@ def sign(item: "Item", store: "Store", signer: Signer) -> bytes:
 
 
 def attach(item: "Item", store: "Store", data: bytes) -> None:
-    """Keep a signature that was made elsewhere beside its item.
+    """Store a signature that was made elsewhere beside its item.
 
-    Whose it is, is for whoever verifies to say; that it is about this item must be so.
+    Only its subject is checked here, and not its signer.
 
     Raises:
         InvalidSignature: when it is no signature, or of something else.
@@ -97,7 +97,7 @@ def signatures(item: "Item", store: "Store") -> list[bytes]:
 def verify(
     item: "Item", store: "Store", verifiers: Sequence[Verifier], given: Sequence[bytes] = ()
 ) -> Verifier:
-    """Whose signature an item has: one of `given`, or else of those that are kept beside it.
+    """Verify the signature of an item: one of `given`, or of those stored beside it.
 
     The item's bytes are not read: they have the digests that were signed, or `Store.verify` says
     so.
@@ -112,10 +112,10 @@ def verify(
 def verify_directory(
     directory: Path, verifiers: Sequence[Verifier], given: Sequence[bytes]
 ) -> Verifier:
-    """Whose signature one of `given` is of the bundle in a directory, whose files were compared.
+    """Verify that one of `given` signs the bundle in a directory, whose files were compared.
 
     Raises:
-        InvalidSignature: when it is of none of them, or of something else.
+        InvalidSignature: when none does, or if it is for something else.
     """
     return _first(f"`{directory}`", Signed.of_directory(directory), given, verifiers)
 

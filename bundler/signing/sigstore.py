@@ -23,7 +23,7 @@ _CLIENT = "sigstore"
 
 @dataclass(frozen=True, slots=True)
 class SigstoreSigner:
-    """Signs as whoever has the token, the workload or the browser.
+    """Signs with the identity of a token, a workload or a browser login.
 
     trust  the roots and addresses of another sigstore than the public one
     """
@@ -49,7 +49,7 @@ class SigstoreSigner:
 
 @dataclass(frozen=True, slots=True)
 class SigstoreVerifier:
-    """Knows an identity, and who has seen its papers.
+    """Verifies signatures of an identity.
 
     identity  an e-mail address, or the URI of a workflow
     issuer    of its tokens, "https://accounts.google.com"
@@ -61,11 +61,11 @@ class SigstoreVerifier:
 
     @property
     def name(self) -> str:
-        """Who it is."""
+        """The signer in words."""
         return f"`{self.identity}` of {self.issuer}"
 
     def verify(self, envelope: Envelope, data: bytes) -> None:
-        """Say nothing when the payload was signed by this identity, and the log has it.
+        """Verify that the payload was signed by this identity, with an entry in the log.
 
         Raises:
             InvalidSignature: when it was not.
@@ -104,7 +104,7 @@ def _config(trust: Path | None) -> Any:
 
 
 def _token(config: Any) -> Any:
-    """Who signs: `$SIGSTORE_ID_TOKEN`, the workload of this machine, or a person in a browser."""
+    """The identity token: `$SIGSTORE_ID_TOKEN`, this machine's workload, or a browser login."""
     import sys
 
     from sigstore.oidc import IdentityToken, Issuer, detect_credential
@@ -122,7 +122,7 @@ def _token(config: Any) -> Any:
 
 @contextmanager
 def _told(doing: str) -> Iterator[None]:
-    """Say in a sentence what the package raises: its errors have no family in common."""
+    """Convert an exception of the package to a message; they have no common base class."""
     try:
         yield
     except ImportError as error:

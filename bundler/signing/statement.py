@@ -1,4 +1,4 @@
-"""Statement: what is signed, every file with its digest.
+"""Statement: the signed document: every file with its digest.
 
 An in-toto statement with the predicate of OpenSSF model signing 1.0. Source:
 github.com/sigstore/model-transparency, docs of `model_signing`; in-toto attestation spec v1.
@@ -34,7 +34,7 @@ class Statement:
 
     @classmethod
     def of(cls, subject: str, files: Mapping[str, str]) -> Self:
-        """About these files, apart from those that model signing does not look at."""
+        """The statement for these files, without those that model signing ignores."""
         return cls(subject, {path: digest for path, digest in files.items() if is_signed(path)})
 
     def encode(self) -> bytes:
@@ -61,10 +61,10 @@ class Statement:
 
     @classmethod
     def parse(cls, payload: bytes) -> Self:
-        """Read a statement; what it says holds only once its signature was checked.
+        """Parse a statement; verify its signature before using it.
 
         Raises:
-            InvalidSignature: when it is none, contradicts itself, or needs what we do not do.
+            InvalidSignature: when it is invalid, contradicts itself, or needs unsupported features.
         """
         try:
             return cls._read(strict_json.loads(payload))
@@ -88,10 +88,10 @@ class Statement:
         return cls(str(subject["name"]), files)
 
     def check(self, files: Mapping[str, str], covered: Mapping[str, str]) -> None:
-        """Compare with the files that are there; for those `covered` a signed file vouches.
+        """Compare with the actual files; those `covered` are vouched for by a signed file.
 
         Raises:
-            InvalidSignature: naming what was changed, added or taken away.
+            InvalidSignature: with the files that were changed, added or removed.
         """
         found = []
         for path in sorted(self.files.keys() | files.keys()):
@@ -124,7 +124,7 @@ def _file(resource: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _root(resources: list[dict[str, Any]]) -> str:
-    """One digest over those of all files, in the order in which they are listed."""
+    """One digest over the digests of all files, in the order in which they are listed."""
     return hashlib.sha256(b"".join(bytes.fromhex(r["digest"]) for r in resources)).hexdigest()
 
 
