@@ -71,7 +71,7 @@ def test_two_targets_are_compared_in_turns(shop):
     turns = [line[0] for line in told.err.splitlines() if re.match("[AB], 2 clients", line)]
     assert turns == list("ABBA")
     assert f"A = {shop.tag}, B = {shop.model}" in told.out
-    assert re.search(r"2 clients +requests/s +[\d,]+ +[\d,]+ +\d\.\d\d +\d\S+ to \d", told.out)
+    assert re.search(r"2 clients +requests/s +[\d,]+ +[\d,]+ +\d+\.\d\d +\d\S+ to \d", told.out)
     (load,) = data["loads"]
     assert load["ratios"]["rate"]["is_noise"], "one pair knows nothing of its noise"
     assert data["first"]["tag"] == shop.tag
