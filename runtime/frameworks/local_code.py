@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import resolve_name
 from pathlib import Path, PurePosixPath
+from typing import Self
 
-from ..pickles.pickling import is_local
+from ..manifests.model_manifest import CODE
+from ..pickles.pickling import SCRIPTS, is_local
 from .carried_code import CarriedCode, plain
 
 
@@ -26,6 +28,14 @@ class LocalCode:
     files: Mapping[str, bytes]
     modules: tuple[str, ...] = ()
     imports: frozenset[str] = frozenset()
+
+    def written(self, directory: Path) -> Self:
+        """Itself, with the source written below a model's `directory`."""
+        for path, source in self.files.items():
+            place = directory / CODE / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(source)
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +79,7 @@ def gather(names: Iterable[str]) -> LocalCode:
 
 def _is_own(name: str) -> bool:
     top = name.partition(".")[0]
-    if top == "__main__":
+    if top in SCRIPTS:
         raise CannotTravel("it needs what is in the script that runs now")
     return plain(name)[0] is not None or is_local(top)
 

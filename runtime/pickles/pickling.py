@@ -10,11 +10,12 @@ from types import CodeType
 from typing import Any
 
 from ..errors import InvalidModel
-from . import wrappers
+from . import nested, wrappers
 from .buffers import Buffers
 from .scanning import Scan, scan
 
 PROTOCOL = 5
+SCRIPTS = frozenset({"__main__", "__mp_main__"})  # what runs now; in a spawned process, its copy
 BUFFERS = "model.buffers"  # the arrays beside a pickle
 
 
@@ -76,11 +77,11 @@ def dump(
             buffers = Buffers()
             if beside is not None:
                 options["buffer_callback"] = buffers.keep
-            with path.open("wb") as file:
+            with path.open("wb") as file, nested.pickled_by(pickler()) as inner:
                 make(file, **options).dump(model)
             found = scan(path)
             known = {module.__name__ for module in by_value}
-            local = [name for name in local_modules(found.modules) if name not in known]
+            local = [n for n in local_modules({*found.modules, *inner}) if n not in known]
             if not local:
                 _check(found)
                 return [] if beside is None else buffers.write(beside)
@@ -94,7 +95,7 @@ def dump(
 
 def _check(found: Scan) -> None:
     """Refuse what only this script could load: `__main__` is another one in a server."""
-    named = next((name for name in found.globals if name.startswith("__main__.")), None)
+    named = next((n for n in found.globals if n.partition(".")[0] in SCRIPTS), None)
     if named is not None:
         raise InvalidModel(
             f"The model cannot be saved: `{named}` is pickled by its name, and no server has this "
@@ -112,6 +113,8 @@ def is_local(name: str) -> bool:
     """Whether the top-level module `name` is the author's own: neither installed nor Python's."""
     if name == "__main__" or name in sys.stdlib_module_names or name == __name__.partition(".")[0]:
         return False  # cloudpickle takes __main__ by value anyway
+    if name in SCRIPTS:
+        return True
     try:
         spec = find_spec(name)
     except (ValueError, ImportError):

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from ...errors import InvalidModel, in_short
+from ...pickles.pickling import SCRIPTS
 
 _CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")
 _ASIDE = frozenset({"_parameters", "_buffers", "_modules", "training"}) | {
@@ -127,7 +128,7 @@ def _path(model: Any) -> str | None:
     found: Any = sys.modules.get(kind.__module__)
     for part in kind.__qualname__.split("."):
         found = getattr(found, part, None)
-    if found is not kind or kind.__module__ == "__main__":
+    if found is not kind or kind.__module__ in SCRIPTS:
         return None
     return f"{kind.__module__}:{kind.__qualname__}"
 
