@@ -16,9 +16,10 @@ from ..manifests.tuning import Tuning
 from . import threads
 from .carried_code import importer
 from .framework import Saved, lineage
-from .local_code import CannotTravel
+from .local_code import CannotTravel, gather
 from .pytorch import device as torch_device
 from .pytorch import files as torch_files
+from .pytorch import operators as torch_operators
 from .pytorch import program as torch_program
 from .pytorch import recipe as torch_recipe
 from .pytorch import source_code as torch_code
@@ -75,8 +76,7 @@ class Torch:
                 torch.jit.save(model, directory / "model.pt")  # the name is part of the bytes
             return Saved("torchscript", ("model.pt",), executes_code=True)
         if isinstance(model, torch.export.ExportedProgram):
-            _save_exported(model, directory / "model.pt2")
-            return Saved("pt2", ("model.pt2",), executes_code=True)
+            return _save_exported(model, directory)
         model = getattr(model, "_orig_mod", model)  # torch.compile's wrapper
         recipe = torch_recipe.describe(model, options.get("init"))
         if recipe is None or not _has_plain_weights(model):
@@ -110,6 +110,8 @@ class Torch:
         if format == "pt2":
             if pickles.mode != "allow":
                 torch_program.check(path)
+            modules = importer(directory, options.get("code", ()))
+            torch_operators.register(options.get("operators", {}), modules)
             with pickles.narrowing(path, "zip"):
                 return _load_exported(path, device)
         if format == "skeleton":
@@ -270,17 +272,27 @@ def _assemble(directory: Path, options: Mapping[str, Any], state: Mapping[str, A
     return model
 
 
-def _save_exported(program: Any, path: Path) -> None:
+def _save_exported(program: Any, directory: Path) -> Saved:
+    """The program, and the source of what registers its operators."""
     import torch
 
+    operators = torch_operators.of(program)
     try:
-        torch.export.save(program, path)
+        code = gather(sorted(set(operators.values()))).written(directory)
+        torch.export.save(program, directory / "model.pt2")
+    except CannotTravel as error:
+        raise InvalidModel(f"The operators of the program cannot be saved: {error}.") from error
     except (ValueError, NotImplementedError, RuntimeError) as error:
         raise InvalidModel(
             f"`torch.export.save` refuses the program: {in_short(error)}.",
             hint="Let `forward` take and answer with tensors, tuples, lists and dicts of them, and "
             "export it again.",
         ) from error
+    options: dict[str, Any] = {"operators": operators} if operators else {}
+    if code.files:
+        options["code"] = sorted(code.files)
+    files = ("model.pt2", *(f"{CODE}/{path}" for path in sorted(code.files)))
+    return Saved("pt2", files, True, options, needs=tuple(sorted(code.imports)))
 
 
 def _load_exported(path: Path, device: str) -> Any:

@@ -28,11 +28,7 @@ def attach(
         return recipe, code
     _check_quiet(code)
     _check_complete(recipe, code, model)
-    for path, source in code.files.items():
-        place = directory / CODE / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(source)
-    return recipe, code
+    return recipe, code.written(directory)
 
 
 def _check_quiet(code: LocalCode) -> None:
