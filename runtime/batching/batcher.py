@@ -26,6 +26,7 @@ from .policy.cost import CostModel
 from .policy.window import Limits
 from .request import FutureRequest, Request
 from .return_wait import ReturnWait
+from .trickle_wait import TrickleWait
 
 
 class Batcher:
@@ -71,7 +72,7 @@ class Batcher:
         self._return_wait = ReturnWait(clock, partial(self._turn, "returned"))
         rows = lambda: self._lanes.backlog.rows  # noqa: E731
         self._arrival_wait = ArrivalWait(clock, rows, partial(self._turn, "ready"), self._is_busy)
-        self._trickle = ArrivalWait(clock, rows, self._turn)
+        self._trickle = TrickleWait(clock, rows, self._turn)
         self._watch = HangWatch(self.limits, self._slots, self._has_more, clock)
         self._now = 0.0  # of this turn
         self._is_scheduled = False  # a turn is
@@ -143,8 +144,7 @@ class Batcher:
     ) -> None:
         """Queue `request`, which gets the model's answer for exactly its rows.
 
-        is_trickling   requests of one moment arrive over a few turns of the loop, as from a library
-                       that passes them on one by one: the batch waits for those turns
+        is_trickling   a library hands over one by one what comes together; see `TrickleWait`
 
         Raises:
             Overloaded: the queue is full, its turn is predicted to come too late, or the batcher
@@ -200,7 +200,7 @@ class Batcher:
             return
         if is_trickling and self._loop is not None:
             self._is_scheduled = True
-            self._trickle.wait(self._loop, now + lane.window.cost.alpha)
+            self._trickle.wait(self._loop, lane.window.cost.alpha)
         else:
             self._schedule()
 

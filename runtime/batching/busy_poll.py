@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
+from .trial import RARELY, Trial
+
 MOST = 0.0001  # seconds: about as long as a local client takes to send its next request
-RARELY = 64  # idle moments of which one is tried while it does not pay
 
 
 class BusyPoll:
@@ -20,31 +21,28 @@ class BusyPoll:
     is_busy   whether there is a request
     """
 
-    __slots__ = ("_clock", "_is_busy", "_loop", "_skipped", "_until", "pause")
+    __slots__ = ("_clock", "_is_busy", "_loop", "_until", "trial")
 
     def __init__(self, clock: Callable[[], float], is_busy: Callable[[], bool]) -> None:
         self._clock = clock
         self._is_busy = is_busy
         self._until = 0.0  # seconds on the clock
-        self._skipped = 0  # idle moments since the last trial
-        self.pause = 0  # idle moments between two trials
+        self.trial = Trial()
 
     def begin(self, loop: asyncio.AbstractEventLoop, answered: int) -> None:
         """Start to poll, `answered` requests after the last batch."""
         if answered > 1:
-            self.pause = RARELY
+            self.trial.pause = RARELY
             return
-        self._skipped += 1
-        if self._skipped > self.pause and not self._is_busy():
-            self._skipped = 0
+        if not self._is_busy() and self.trial.is_due():
             self._loop = loop
             self._until = self._clock() + MOST
             loop.call_soon(self._look)
 
     def _look(self) -> None:
         if self._is_busy():
-            self.pause //= 2
+            self.trial.ended(has_paid=True)
         elif self._clock() < self._until:
             self._loop.call_soon(self._look)
         else:
-            self.pause = min(2 * self.pause + 1, RARELY)
+            self.trial.ended(has_paid=False)

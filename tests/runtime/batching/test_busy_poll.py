@@ -1,6 +1,7 @@
 """The loop is kept turning where the next request comes at once, and hardly ever elsewhere."""
 
-from modelbundle.runtime.batching.busy_poll import MOST, RARELY, BusyPoll
+from modelbundle.runtime.batching.busy_poll import MOST, BusyPoll
+from modelbundle.runtime.batching.trial import RARELY
 
 TURN = 0.000004  # seconds of a turn of the loop
 
@@ -38,33 +39,33 @@ def idle_moments(*returns):
 def test_it_ends_with_the_request():
     kept, poll, _ = idle_moments(*[0.00003] * 20)
     assert all(0.00003 <= each <= 0.00003 + 2 * TURN for each in kept)
-    assert poll.pause == 0
+    assert poll.trial.pause == 0
 
 
 def test_it_ends_after_a_moment_without_one():
     (kept,), poll, _ = idle_moments(1.0)
     assert MOST <= kept <= MOST + 2 * TURN
-    assert poll.pause == 1
+    assert poll.trial.pause == 1
 
 
 def test_who_seldom_comes_at_once_is_seldom_waited_for():
     kept, poll, _ = idle_moments(*[1.0] * 2000)
-    assert poll.pause == RARELY
+    assert poll.trial.pause == RARELY
     assert sum(each > 0 for each in kept) < 2000 / RARELY + 10
 
 
 def test_it_is_tried_again_until_it_pays():
     kept, poll, _ = idle_moments(*[1.0] * 200, *[0.00003] * 1000)
-    assert poll.pause == 0
+    assert poll.trial.pause == 0
     assert all(kept[-100:])
 
 
 def test_what_is_there_already_is_not_waited_for():
     (kept,), poll, loop = idle_moments(0.0)
-    assert (kept, loop.turns, poll.pause) == (0.0, 0, 0)
+    assert (kept, loop.turns, poll.trial.pause) == (0.0, 0, 0)
 
 
 def test_clients_that_were_answered_together_are_not_parted():
     _, poll, loop = idle_moments(*[0.00003] * 20)
     assert loop.idle(poll, 0.00003, answered=2) == 0.0
-    assert poll.pause == RARELY
+    assert poll.trial.pause == RARELY
