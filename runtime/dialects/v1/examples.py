@@ -33,17 +33,22 @@ def from_examples(side: Side, body: dict[str, Any]) -> list[Any]:
     for index, example in enumerate(examples):
         if type(example) is not dict:
             raise InvalidInput(f"examples[{index}]: expected an object of features.")
-    whole = [context | example for example in examples]
+    whole = [context | _renamed(side, example) for example in examples]
     if side.layout == "objects" or not side.fields:
         return from_rows(side, whole)
     return from_rows(side, [_taken(side, index, each) for index, each in enumerate(whole)])
 
 
+def _renamed(side: Side, example: dict[str, Any]) -> dict[str, Any]:
+    """An example whose only feature is the only input under another name, under its own."""
+    if len(example) != 1 or not is_other_name(side, next(iter(example))):
+        return example
+    return dict.fromkeys((side.fields[0].name,), next(iter(example.values())))
+
+
 def _taken(side: Side, index: int, example: dict[str, Any]) -> dict[str, Any]:
     """The features of an example that the model takes; all of them must be present."""
     found = {}
-    if len(example) == 1 and is_other_name(side, next(iter(example))):
-        return dict(zip((side.fields[0].name,), example.values(), strict=True))
     for field in side.fields:
         if field.name in example:
             found[field.name] = _feature(field, example[field.name])

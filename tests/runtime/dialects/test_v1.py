@@ -257,6 +257,8 @@ def test_a_number_is_a_regression(v1):
     assert v1(body, "/v1/models/sums:regress").json() == {"results": [4.0]}
     other = {"signature_name": "tensorflow/serving/regress", "examples": [{"x": [1.0, 3.0]}]}
     assert v1(other, "/v1/models/sums:regress").json() == {"results": [4.0]}
+    beside = other | {"context": {"input": None}}
+    assert v1(beside, "/v1/models/sums:regress").json() == {"results": [4.0]}
     two = {"examples": [{"x": [1.0, 3.0], "y": 1}]}  # of which one was meant, or none
     assert v1(two, "/v1/models/sums:regress").status_code == 400
     assert v1(body, "/v1/models/sums:classify").status_code == 400
