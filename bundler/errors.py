@@ -18,6 +18,7 @@ BundleError (runtime.errors)   exit 1
 ├── MissingLibrary             an optional library is not installed; the hint installs it
 ├── StoreError                 the disk or the permissions say no; names the path
 ├── BuildError                 the project cannot become a bundle
+│   └── InvalidChoice          exit 2: no bundle can be for that platform or accelerator
 ├── RegistryError              a registry cannot be reached, says no, or breaks off
 ├── EngineUnavailable          exit 7: no container engine answers
 └── ImageFailed                the engine's build, push or run failed; carries the last log lines
@@ -193,6 +194,12 @@ class StoreError(BundleError):
 
 class BuildError(BundleError):
     """The project cannot become a bundle."""
+
+
+class InvalidChoice(BuildError):
+    """No bundle can be for that platform or accelerator."""
+
+    exit_code = 2
 
 
 class RegistryError(BundleError):

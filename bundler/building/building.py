@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...runtime.manifests.bundle_manifest import BundleManifest
 from ...runtime.manifests.file_entry import FileEntry
-from ..errors import BuildError
+from ..errors import BuildError, InvalidChoice
 from ..progress import NullProgress, Progress
 from ..requirements import libraries
 from ..requirements.lock.lock_file import LockFile
@@ -82,6 +82,7 @@ def build(  # noqa: PLR0913 - the public verb: one keyword for each decision of 
         ResolveError: when the requirements cannot be satisfied or installed together.
         BuildError: when the service cannot be read.
         Refused: when the version exists with other content, or the policy does not allow a model.
+        InvalidChoice: when there is no such platform or accelerator.
 
     Example:
         >>> built = modelbundle.build("examples/sklearn_digits")
@@ -93,6 +94,7 @@ def build(  # noqa: PLR0913 - the public verb: one keyword for each decision of 
 
     project = project if isinstance(project, Project) else Project.open(Path(project))
     store, progress = store or Store.default(), progress or NullProgress()
+    _check(platform, accelerator)
     house = _wheelhouse(vendor)
     request = BuildRequest(project, store, offline, platform, accelerator, policy, house)
     planned = request.plan(progress)
@@ -101,6 +103,20 @@ def build(  # noqa: PLR0913 - the public verb: one keyword for each decision of 
     planned.locked.write()
     item = write(planned, store, progress)
     return Built(planned, item, store.directory(item))
+
+
+def _check(platform: str | None, accelerator: str | None) -> None:
+    from ..project.bundlefile.text import ACCELERATOR
+    from ..requirements.target import PLATFORMS
+
+    if platform not in {*PLATFORMS, None}:
+        known = " and ".join(f"`{each}`" for each in PLATFORMS)
+        raise InvalidChoice(f"No bundle is for `{platform}`.", hint=f"There are {known}.")
+    if accelerator is not None and not ACCELERATOR.fullmatch(accelerator):
+        raise InvalidChoice(
+            f"`{accelerator}` is not an accelerator.",
+            hint="There are `auto`, `cpu`, `cuda` and versions of it such as `cuda==13.0`.",
+        )
 
 
 def _wheelhouse(directory: Path | None) -> "Wheelhouse | None":

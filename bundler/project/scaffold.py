@@ -52,7 +52,7 @@ def _refuse_existing(paths: Mapping[Path, bytes], force: bool) -> None:
     if there and not force:
         verb = "is" if len(there) == 1 else "are"
         message = f"{' and '.join(there)} {verb} there already."
-        raise Refused(message, hint="Overwrite with `bundle init --force`.")
+        raise Refused(message, hint="`--force` overwrites it.")
 
 
 def _is_other(path: Path, text: bytes) -> bool:

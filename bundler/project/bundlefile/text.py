@@ -197,8 +197,11 @@ def _route(text: str) -> None:
         raise wrong(f"{quoted(text)} is a route of the server itself.", "Take another path.")
 
 
+ACCELERATOR = re.compile(r"auto|cpu|cuda(?:==[0-9]{1,2}\.[0-9]{1,2})?")
+
+
 def _accelerator(text: str) -> None:
-    if not re.fullmatch(r"auto|cpu|cuda(?:==[0-9]{1,2}\.[0-9]{1,2})?", text):
+    if not ACCELERATOR.fullmatch(text):
         hint = "Write `auto`, `cpu`, `cuda` or `cuda==13.0`."
         near = "Did you mean `cuda`?" if text == "gpu" else nearest(text, _DEVICES)
         raise wrong(f"{quoted(text)} is not an accelerator.", near or hint)

@@ -11,7 +11,7 @@ import pytest
 import modelbundle
 from modelbundle.bundler.building.building import build
 from modelbundle.bundler.checking import verify
-from modelbundle.bundler.errors import BuildError, NotFound, Refused
+from modelbundle.bundler.errors import BuildError, InvalidChoice, NotFound, Refused
 from modelbundle.bundler.requirements.lock.lock_file import LockFile
 from modelbundle.bundler.requirements.resolving import uv
 from modelbundle.bundler.serving.serving import LaunchOptions, prepare
@@ -194,6 +194,23 @@ def test_the_bill_of_materials_lists_models_and_packages_with_hashes(built):
     known = {"bundle", *kinds}
     assert all(entry["ref"] in known for entry in document["dependencies"])
     assert all(ref in known for entry in document["dependencies"] for ref in entry["dependsOn"])
+
+
+@pytest.mark.parametrize(
+    ("choice", "hint"),
+    [
+        ({"accelerator": "tpu"}, "There are `auto`, `cpu`, `cuda`"),
+        ({"accelerator": "cuda=13"}, "such as `cuda==13.0`"),
+        ({"platform": "windows/x"}, "There are `linux/amd64` and `linux/arm64`."),
+    ],
+    ids=str,
+)
+def test_what_no_bundle_can_be_for_is_refused(locked_project, add_model, choice, hint):
+    add_model()
+    with pytest.raises(InvalidChoice, match=next(iter(choice.values()))) as caught:
+        build(locked_project(PLAIN), **choice)
+    assert hint in caught.value.hint
+    assert caught.value.exit_code == 2
 
 
 def test_an_unpinned_base_image_is_told_and_left_out(locked_project, add_model):
