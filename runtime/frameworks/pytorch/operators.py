@@ -42,11 +42,18 @@ def of(program: Any) -> dict[str, str]:
 
 
 def register(operators: Mapping[str, str], imports: Callable[[str], ModuleType]) -> None:
-    """Import the modules of the operators that are not there yet: some can be made only once."""
+    """Import the modules of the operators that are not there yet: some can be made only once.
+
+    Raises:
+        InvalidModel: when one cannot register any.
+    """
     import torch
 
     for name, module in operators.items():
         namespace, _, operator = name.partition("::")
+        if module.partition(".")[0] in {*sys.stdlib_module_names, *SCRIPTS}:
+            # To import it may do anything.
+            raise InvalidModel(f"`{module}` registers no operator of torch.")
         if not hasattr(getattr(torch.ops, namespace), operator):
             imports(module)
 

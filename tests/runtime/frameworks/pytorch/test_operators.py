@@ -9,6 +9,9 @@ import pytest
 
 pytest.importorskip("torch")
 
+from modelbundle.runtime.errors import InvalidModel
+from modelbundle.runtime.frameworks.pytorch import operators
+
 NEW = """
     import torch
     from helper import FACTOR
@@ -96,3 +99,11 @@ def test_an_operator_of_the_script_itself_is_refused(tmp_path):
     assert done.returncode
     assert "the operator `acme_new::scaled`, which this script registers" in done.stderr
     assert "Move what registers it to a module" in done.stderr
+
+
+@pytest.mark.parametrize("module", ["antigravity", "__main__", "os.path"])
+def test_no_module_of_pythons_own_is_imported_for_an_operator(module):
+    asked = []
+    with pytest.raises(InvalidModel, match="registers no operator"):
+        operators.register({"acme::scaled": module}, asked.append)
+    assert not asked
