@@ -6,6 +6,7 @@ themselves, "Referrers Tag Schema". Pulled signatures are untrusted until they a
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,12 @@ from ..store import Blob, Item, oci
 from ..store.referrers import LARGEST, MOST, SIGNATURE, TRAVELING, Referrer, read_manifest
 from .http.retry import Retry
 from .remotes.download import Download
-from .remotes.remote import Remote
+from .remotes.remote import Moved, Remote
 
 if TYPE_CHECKING:
     from ..store import Store
 
+_TRIES = 20  # of a list that others write as well
 _LOOKS = 4 * MOST  # of the listed ones: each is a request, and the list may be wrong
 
 
@@ -54,8 +56,18 @@ def _sent(remote: Remote, store: "Store", referrer: Referrer) -> bool:
 
 
 def _list(remote: Remote, store: "Store", item: Item, found: list[Referrer]) -> None:
+    """Add them to the list under the tag; again if somebody else has added some meanwhile."""
+    for _ in range(_TRIES):
+        with suppress(Moved):
+            _list_once(remote, store, item, found)
+            return
+    _list_once(remote, store, item, found)
+
+
+def _list_once(remote: Remote, store: "Store", item: Item, found: list[Referrer]) -> None:
     tag = tag_of(item.manifest)
-    known = {entry["digest"]: entry for entry in _entries(remote.tagged(tag))}
+    listed = remote.tagged(tag)
+    known = {entry["digest"]: entry for entry in _entries(listed)}
     for referrer in found:
         size = len(store.referrers.manifest(referrer))
         known[referrer.manifest] = {
@@ -66,7 +78,8 @@ def _list(remote: Remote, store: "Store", item: Item, found: list[Referrer]) -> 
         }
     manifests = [known[digest] for digest in sorted(known)]
     index = {"schemaVersion": 2, "mediaType": oci.INDEX, "manifests": manifests}
-    remote.publish(canonical.dumps(index), [tag])
+    over = digests.of_bytes(listed) if listed is not None else None
+    remote.publish(canonical.dumps(index), [tag], over=(over,))
 
 
 def receive(remote: Remote, store: "Store", item: Item, retry: Retry, progress: Progress) -> int:

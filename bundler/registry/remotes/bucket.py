@@ -64,8 +64,10 @@ class Bucket(LayoutRemote):
         advance(blob.size)
         return "sent"
 
-    def publish(self, manifest: bytes, tags: Sequence[str]) -> None:
-        """Put the manifest's digest into the index under every name."""
+    def publish(
+        self, manifest: bytes, tags: Sequence[str], over: Sequence[str | None] = ()
+    ) -> None:
+        """Put the manifest's digest into the index under every name; see `Remote`."""
         if self._read("oci-layout", 1) is None:
             self._write("oci-layout", layout.OCI)
         self._write(blob_name(digests.of_bytes(manifest)), manifest)
@@ -73,6 +75,7 @@ class Bucket(LayoutRemote):
         change = Index.empty().moved(manifest, tags)
         while not index.has(change):
             self._check_cut()
+            index.expect(tags, over)
             is_ours = self._create(_change_name(index.changes + 1), change.encode())
             index = self._newest(index)
             if is_ours:

@@ -104,13 +104,16 @@ class Directory(LayoutRemote):
             self._write(marker.name, layout.OCI)
         disk.make_directories(self._root / "blobs" / "sha256", durable=True)
 
-    def publish(self, manifest: bytes, tags: Sequence[str]) -> None:
-        """Put the manifest's digest into the index under every name."""
+    def publish(
+        self, manifest: bytes, tags: Sequence[str], over: Sequence[str | None] = ()
+    ) -> None:
+        """Put the manifest's digest into the index under every name; see `Remote`."""
         wanted = digests.of_bytes(manifest)
         self._write(blob_name(wanted), manifest)
         for _ in range(_LOOKS):
             with turn.taken(self._root / ".index.turn", progress=self.progress):
                 index = self._index()
+                index.expect(tags, [*over, wanted] if over else ())
                 if (fresh := index.moved(manifest, tags)) != index:
                     self._write("index.json", fresh.encode())
             if all(self.digest(tag) == wanted for tag in tags):

@@ -11,6 +11,7 @@ from ....runtime import digest as digests
 from ....runtime.printable import printable
 from ...errors import RegistryError
 from ...store import oci
+from .remote import Moved
 
 LIMIT = 1 << 26  # bytes
 _NAME = "org.opencontainers.image.ref.name"
@@ -53,6 +54,12 @@ class Index:
         """The manifest of a name."""
         found = [one["digest"] for one in self.document["manifests"] if _name_of(one) == name]
         return str(found[0]) if found else None
+
+    def expect(self, names: Sequence[str], digests: Sequence[str | None]) -> None:
+        """Raise Moved if a name has none of these digests; without any, all are right."""
+        for name in names:
+            if digests and self.digest(name) not in digests:
+                raise Moved(f"Another process has just written `{printable(name)}`; try again.")
 
     def chosen(self, name: str | None, where: str) -> str:
         """The digest of a name or of its `latest`; without a name, the only digest in the index.

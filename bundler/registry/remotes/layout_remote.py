@@ -58,8 +58,10 @@ class LayoutRemote(ABC):
         return False
 
     @abstractmethod
-    def publish(self, manifest: bytes, tags: Sequence[str]) -> None:
-        """Put the manifest's digest into the index under every name."""
+    def publish(
+        self, manifest: bytes, tags: Sequence[str], over: Sequence[str | None] = ()
+    ) -> None:
+        """Put the manifest's digest into the index under every name; see `Remote`."""
 
     def cut(self) -> None:
         """Let copies end at their next chunk."""

@@ -127,8 +127,11 @@ class Registry:
             raise self._no_manifest("something that is not JSON") from error
         return digests.of_bytes(data)
 
-    def publish(self, manifest: bytes, tags: Sequence[str]) -> None:
+    def publish(
+        self, manifest: bytes, tags: Sequence[str], over: Sequence[str | None] = ()
+    ) -> None:
         """PUT the manifest under every tag."""
+        del over  # registries know no condition
         for tag in tags:
             self._put(manifest, tag)
 

@@ -6,11 +6,16 @@ from pathlib import Path
 from threading import Event
 from typing import Literal, Protocol
 
+from ...errors import RegistryError
 from ...store import Blob
 from ..reference import Reference
 
 Advance = Callable[[int], None]
 Way = Literal["sent", "mounted"]
+
+
+class Moved(RegistryError):
+    """A tag has another digest than the one that was to be replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,17 @@ class Remote(Protocol):
     def digest(self, tag: str) -> str | None:
         """The current digest of a tag."""
 
-    def publish(self, manifest: bytes, tags: Sequence[str]) -> None:
-        """Publish the manifest under its tags, after all blobs."""
+    def publish(
+        self, manifest: bytes, tags: Sequence[str], over: Sequence[str | None] = ()
+    ) -> None:
+        """Publish the manifest under its tags, after all blobs.
+
+        Where the remote can tell, the tags must have one of the digests in `over`, if there are
+        any in it; None is a tag that does not exist yet.
+
+        Raises:
+            Moved: when one has another digest by now.
+        """
 
     def tagged(self, tag: str) -> bytes | None:
         """The manifest or index of a tag or digest, if there is one."""

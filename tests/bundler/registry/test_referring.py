@@ -7,12 +7,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from modelbundle.bundler.errors import InvalidSignature
+from modelbundle.bundler.registry import referring
 from modelbundle.bundler.registry.pulling import pull
 from modelbundle.bundler.registry.pushing import push
 from modelbundle.bundler.registry.referring import tag_of
 from modelbundle.bundler.signing import signing
 from modelbundle.bundler.signing.key import KeySigner
-from modelbundle.bundler.store import referrers
+from modelbundle.bundler.store import Store, referrers
 
 from .conftest import answering, sha
 
@@ -155,3 +156,33 @@ def test_another_models_signature_is_worth_nothing(
 
 def test_what_travels_is_what_signing_makes():
     assert {signing.ARTIFACT} == referrers.TRAVELING
+
+
+@pytest.mark.parametrize("where", ["a directory", "a bucket"], indirect=True)
+def test_signatures_of_two_pushers_at_the_same_moment_are_both_listed(
+    where, signed, own_store, other_store, tmp_path, monkeypatch
+):
+    """The other's list is written when ours has been read, and is not written yet."""
+    there = f"{where}:{signed.tag}"
+    push(signed.tag, where, own_store)
+    pull(there, other_store)
+    stores = [own_store, other_store]
+    for number, store in enumerate(stores):
+        secret = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        made = ec.generate_private_key(ec.SECP256R1())
+        path = tmp_path / f"{number}.pem"
+        path.write_bytes(made.private_bytes(serialization.Encoding.PEM, *secret))
+        signing.sign(store.find(signed.tag), store, KeySigner.read(path))
+    waiting, entries = [other_store], referring._entries
+
+    def meanwhile(listed):
+        while waiting:
+            push(signed.tag, where, waiting.pop())
+        return entries(listed)
+
+    monkeypatch.setattr(referring, "_entries", meanwhile)
+    push(signed.tag, where, own_store)
+    assert not waiting
+    monkeypatch.undo()
+    third = Store(tmp_path / "third")
+    assert pull(there, third).signatures == 3
