@@ -25,6 +25,7 @@ from ..registry.reference import DirectoryReference, RegistryReference, parse
 from ..registry.remotes.directory import Directory
 from ..registry.remotes.registry import Registry
 from ..registry.transfer_pool import TransferPool
+from ..requirements.target import PLATFORMS
 from ..store.files import disk
 from . import base as bases
 from .assembly import Assembly, Part
@@ -244,7 +245,9 @@ def chosen_platform(manifest: BundleManifest, platform: str | None) -> str:
     if platform is not None and platform not in known:
         raise BuildError(
             f"The bundle is locked for {', '.join(known)}, not for {platform}.",
-            hint=f"Add `{platform}` under `platforms` in the bundlefile, then run `bundle build`.",
+            hint=f"Add `{platform}` under `platforms` in the bundlefile, then run `bundle build`."
+            if platform in PLATFORMS
+            else f"No bundle can be for anything but {' and '.join(PLATFORMS)}.",
         )
     here = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}.get(os.uname().machine, "")
     return platform or (here if here in known else known[0])

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from ...runtime import canonical
-from ...runtime.errors import InvalidBundle
+from ...runtime.errors import InvalidBundle, in_short
 from ...runtime.manifests.file_entry import FileEntry
 from ..tag import Kind
 from .item import Blob, Item
@@ -60,7 +60,8 @@ def read_manifest(data: bytes) -> tuple[Blob, tuple[FileEntry, ...]]:
         config = Blob(document["config"]["digest"], document["config"]["size"])
         return config, tuple(_entry(layer) for layer in document["layers"])
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise InvalidBundle(f"This is not the manifest of a model or bundle: {error!r}.") from error
+        why = in_short(error)
+        raise InvalidBundle(f"This is not the manifest of a model or bundle: {why}.") from error
 
 
 def entries(items: Iterable[Item]) -> dict[str, Any]:

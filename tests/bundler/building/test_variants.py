@@ -8,7 +8,7 @@ import pytest
 
 from modelbundle.bundler.building.building import build
 from modelbundle.bundler.building.locking.locking import lock
-from modelbundle.bundler.errors import BuildError, ResolveError
+from modelbundle.bundler.errors import InvalidChoice, ResolveError
 from modelbundle.bundler.requirements.lock.lock_file import LockFile
 
 BUNDLEFILE = """\
@@ -164,6 +164,6 @@ def test_an_sdist_only_by_name_and_then_the_bundle_says_so(both, tiny_index, tmp
     assert "hermetic:    no (packages are built from source)" in shown.stdout
 
 
-def test_a_platform_that_was_not_locked_is_named(both):
-    with pytest.raises((BuildError, ResolveError), match="not for linux/riscv64"):
+def test_a_platform_that_no_bundle_is_for_is_named(both):
+    with pytest.raises(InvalidChoice, match="No bundle is for `linux/riscv64`"):
         build(both, platform="linux/riscv64")

@@ -553,6 +553,9 @@ def test_another_platform_than_the_bundles_is_refused(workshop, bundle):
     with pytest.raises(BuildError, match="not for linux/arm64") as caught:
         containerize(bundle, workshop.store, ImageOptions(platform="linux/arm64"))
     assert "platforms" in caught.value.hint
+    with pytest.raises(BuildError, match="not for windows/amd64") as caught:
+        containerize(bundle, workshop.store, ImageOptions(platform="windows/amd64"))
+    assert "`platforms`" not in caught.value.hint
 
 
 def test_nobody_else_fills_in_whom_to_trust(workshop, bundle):

@@ -97,5 +97,8 @@ def test_the_index_is_whole_when_the_process_ends(tmp_path):
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"config":{}}', b"[" * 100_000, b"\xff"])
 def test_what_is_no_manifest_is_said_to_be_none(data):
-    with pytest.raises(InvalidBundle):
+    with pytest.raises(
+        InvalidBundle, match="This is not the manifest of a model or bundle: "
+    ) as told:
         oci.read_manifest(data)
+    assert "Error(" not in str(told.value)  # a sentence, not Python's name of an object
