@@ -1,4 +1,4 @@
-"""Each example's README is true: its commands, one after the other, with the answers it shows."""
+"""Each example: what its README says, and its image, run with nothing to spare."""
 
 import json
 import math
@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 import urllib.request
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -21,6 +22,12 @@ NEEDS = {
     "xgboost_dataframe": "xgboost",
     "torch_images": "torch",
     "two_models": "sklearn",
+}
+HARDENED = {
+    "read_only": True,
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges"],
+    "user": "12345",
 }
 CURRENT = ("--env", "current")  # the libraries are here; a locked environment is tested elsewhere
 
@@ -53,6 +60,9 @@ class Terminal:
     home: Path
     closing: ExitStack = field(default_factory=ExitStack)
     url: str = ""
+    bundle: str = ""  # the one that is served
+    request: urllib.request.Request = None  # the last one, and its answer
+    answer: str = ""
 
     def type(self, command):
         """Run a command as the README has it, apart from ports, environments and engines."""
@@ -83,6 +93,7 @@ class Terminal:
         return done.stdout
 
     def serve(self, arguments):
+        self.bundle = arguments[0]
         server = self.closing.enter_context(
             subprocess.Popen(
                 ["bundle", "serve", *arguments, "--port=0", "--json"],
@@ -116,9 +127,9 @@ class Terminal:
                 headers[name] = value
             else:
                 path = argument.removeprefix("http://127.0.0.1:8080")
-        request = urllib.request.Request(self.url + path, body or None, headers)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.read().decode()
+        self.request = urllib.request.Request(self.url + path, body or None, headers)
+        self.answer = asked(self.request)
+        return self.answer
 
     @property
     def variables(self):
@@ -126,38 +137,102 @@ class Terminal:
         return os.environ | {"BUNDLE_HOME": str(self.home), "PATH": path}
 
 
-@pytest.fixture
-def terminal(tmp_path, home):
-    project = tmp_path / "project"
+def asked(request):
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return answer.read().decode()
+
+
+@pytest.fixture(scope="module", params=NEEDS)
+def typed(request, tmp_path_factory, checkout, index):
+    """A terminal after all commands of a README, and each command with what it shows and said."""
+    pytest.importorskip(NEEDS[request.param])
+    project = tmp_path_factory.mktemp("example") / request.param
+    shutil.copytree(checkout / "examples" / request.param, project)
+    told = story((project / "README.md").read_text(encoding="utf-8"))
     with ExitStack() as closing:
-        yield Terminal(project, home, closing)
+        terminal = Terminal(project, tmp_path_factory.mktemp("home"), closing)
+        done = [(command, shown, terminal.type(command)) for command, shown in told]
+    return terminal, done
 
 
-@pytest.mark.parametrize("name", NEEDS)
-def test_the_readme_of_an_example_is_true(name, terminal, checkout, index):
-    pytest.importorskip(NEEDS[name])
-    shutil.copytree(checkout / "examples" / name, terminal.project)
-    told = story((terminal.project / "README.md").read_text(encoding="utf-8"))
-    verbs = {tuple(command[:2]) for command, _ in told}
+def test_the_readme_of_an_example_is_true(typed):
+    _, done = typed
+    verbs = {tuple(command[:2]) for command, _, _ in done}
     assert verbs >= {("bundle", verb) for verb in ("save", "build", "test", "serve")}
 
-    for command, shown in told:
-        if command[:2] == ["bundle", "build"]:
-            terminal.run("bundle", "test", ".")  # a project needs no build to be tried
-        answer = terminal.type(command)
+    for command, shown, answer in done:
         if command[0] == "curl":
             value = json.loads(answer)
             assert not shown or is_like(value, json.loads(shown)), answer
 
 
-def is_like(got, shown):
+def test_an_example_has_a_containerfile(typed):
+    terminal, _ = typed
+    lines = terminal.run("bundle", "containerize", terminal.bundle, "--print").splitlines()
+    assert any(line.startswith("FROM ") for line in lines)
+    assert "USER 65532:65532" in lines
+    assert 'ENTRYPOINT ["python3", "-m", "modelbundle.runtime", "/opt/bundle"]' in lines
+    copied = [line for line in lines if line.startswith("COPY ") and "/opt/bundle" in line]
+    assert any("models/" in line for line in copied)
+
+
+@pytest.mark.engine
+def test_an_example_becomes_an_image_that_answers_with_nothing_to_spare(engine, typed):
+    """The image answers what the server of the README answered."""
+    terminal, _ = typed
+    if terminal.project.name == "torch_images":
+        pytest.skip("its packages are gigabytes where no wheels are at hand")
+    tag = f"test/example-{terminal.bundle}:1"
+    told = terminal.run("bundle", "containerize", terminal.bundle, "-t", tag, "--json")
+    assert json.loads(told)["image"]["tags"] == [tag]
+    container = engine.client.containers.run(
+        tag, detach=True, ports={"8080/tcp": ("127.0.0.1", None)}, **HARDENED
+    )
+    try:
+        url = address(container)
+        until_ready(container, url)
+        once = terminal.request
+        answer = json.loads(
+            asked(urllib.request.Request(url + once.selector, once.data, once.headers))
+        )
+        assert is_like(answer, json.loads(terminal.answer), 1e-4)
+        checked = container.exec_run(["python3", "-m", "modelbundle.runtime.health"])
+        assert checked.exit_code == 0, checked.output
+        container.stop(timeout=20)
+        assert container.wait()["StatusCode"] == 0, container.logs().decode()
+    finally:
+        container.remove(force=True)
+        engine.client.api.remove_image(tag, force=True)
+
+
+def address(container):
+    container.reload()
+    return f"http://127.0.0.1:{container.ports['8080/tcp'][0]['HostPort']}"
+
+
+def until_ready(container, url, *, seconds=60):
+    for _ in range(seconds * 10):
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+        container.reload()
+        assert container.status == "running", container.logs().decode()
+    pytest.fail(f"not ready within {seconds} s: {container.logs().decode()}")
+
+
+def is_like(got, shown, tolerance=0.02):
     """Equal, but for what another machine computes a little otherwise."""
     if isinstance(shown, float):
-        return math.isclose(got, shown, abs_tol=0.02)
+        return math.isclose(got, shown, rel_tol=1e-4, abs_tol=tolerance)
     if isinstance(shown, dict):
-        return got.keys() == shown.keys() and all(is_like(got[key], shown[key]) for key in shown)
+        return got.keys() == shown.keys() and all(
+            is_like(got[key], shown[key], tolerance) for key in shown
+        )
     if isinstance(shown, list):
-        return len(got) == len(shown) and all(map(is_like, got, shown))
+        pairs = zip(got, shown, strict=False)
+        return len(got) == len(shown) and all(is_like(*pair, tolerance) for pair in pairs)
     return got == shown
 
 
