@@ -52,7 +52,7 @@ class Onnx:
 
     def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:  # noqa: ARG002
         """Write the message, weights inside."""
-        data = model.SerializeToString(deterministic=True)
+        data = _ordered(model).SerializeToString(deterministic=True)
         (directory / "model.onnx").write_bytes(data)
         outside = onnx_file.external_files(directory / "model.onnx")
         if outside:
@@ -123,6 +123,18 @@ class Onnx:
                 raise
             raise refused from error
         return answers[0] if len(names) == 1 else dict(zip(names, answers, strict=True))
+
+
+def _ordered(model: Any) -> Any:
+    """The message with its operator sets by name: skl2onnx has them in the order of a set."""
+    listed = sorted(model.opset_import, key=lambda each: each.domain)
+    if listed == list(model.opset_import):
+        return model
+    ordered = type(model)()
+    ordered.CopyFrom(model)
+    del ordered.opset_import[:]
+    ordered.opset_import.extend(listed)
+    return ordered
 
 
 def _scores(node: Any) -> bool:
