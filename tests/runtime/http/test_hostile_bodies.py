@@ -85,6 +85,7 @@ def spelled(path, body, kind=JSON):
 def asked(http, tmp_path_factory):
     directory = tmp_path_factory.mktemp("told")
     calls = tmp_path_factory.mktemp("calls") / "calls"
+    calls.touch()  # there may be none before a test looks
     for name, (inputs, outputs) in SIDES.items():
         model = Told(calls, name)
         write_model(directory / "models" / name, model, inputs=inputs, outputs=outputs)
