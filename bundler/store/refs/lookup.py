@@ -21,9 +21,7 @@ def find(refs: Refs, text: str, kind: Kind | None) -> Item:
     """
     tag = Tag.parse(text, kind)
     if kind not in {tag.kind, None}:
-        raise InvalidTag(
-            f"`{tag.kind}:{tag}` names a {tag.kind}; this takes a {kind}.", hint=_INSTEAD[kind]
-        )
+        raise InvalidTag(f"`{text}` names a {tag.kind}; this takes a {kind}.", hint=_INSTEAD[kind])
     kinds: tuple[Kind, ...] = (tag.kind,) if tag.kind else ("bundle", "model")
     found = [item for kind in kinds for item in _candidates(refs, kind, tag)]
     if tag.digest and len({item.digest for item in found}) > 1:
