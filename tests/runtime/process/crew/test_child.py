@@ -151,3 +151,10 @@ def test_without_room_for_another_process_no_descriptor_is_left_open(monkeypatch
     with pytest.raises(BlockingIOError):
         Child(time.monotonic()).start(lambda _: 0, lambda: None)
     assert len(list(Path("/dev/fd").iterdir())) == before
+
+
+def test_what_a_terminal_sends_to_all_of_them_is_left_to_the_supervisor():
+    """A Ctrl-C ends no request that is being answered."""
+    numbers = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+    heeded = lambda _: sum(signal.getsignal(each) is not signal.SIG_IGN for each in numbers)  # noqa: E731
+    assert run(heeded)[0] == 0
