@@ -218,7 +218,7 @@ def test_a_model_that_could_not_be_read_again_is_not_saved():
         "outputs": {"layout": "objects", "fields": []},
         "batchable": False,
     }
-    with pytest.raises(InvalidSource, match="no dtype"):
+    with pytest.raises(InvalidSource, match="is not a dtype"):
         modelbundle.save("m", len, signatures={"predict": given})
     assert not list(Store.default().items("model"))
 
