@@ -178,7 +178,7 @@ def listed(directory: str) -> Mapping[str, str]:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123
             return {entry["path"]: entry["digest"] for entry in json.load(file)["files"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        _end(f"`{path}` cannot be read: {error!r}.")
+        _end(f"`{path}` cannot be read: {type(error).__name__}: {error}.")
 
 
 def check(path: str, data: bytes, digest: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ....runtime.errors import in_short
 from ...errors import ResolveError
 from ..index import Index, bare, shown
 from ..requirements import Requirement
@@ -78,7 +79,9 @@ def _read(
     try:
         return reader(data, source, extras, groups, known)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ResolveError(f"`{source}` is not built as such a file is: {error!r}.") from error
+        raise ResolveError(
+            f"`{source}` is not a valid file of its kind: {in_short(error)}."
+        ) from error
 
 
 def _check(requirement: Requirement) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ....runtime import canonical
+from ....runtime.errors import in_short
 from ...errors import ResolveError
 from ...untrusted import plain_file
 from ..index import Index
@@ -129,6 +130,7 @@ class LockFile:
             return None
         except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
             raise ResolveError(
-                f"`{path}` is not a lock: {error!r:.200}.", hint="Delete it and run `bundle lock`."
+                f"`{path}` is not a lock: {in_short(error):.200}.",
+                hint="Delete it and run `bundle lock`.",
             ) from error
         return found if found.variants else None

@@ -99,6 +99,7 @@ def _say(item: "Item", written: "Exported", console: Console) -> None:
         console.step(text)
         return
     data = {"destination": written.destination, "format": written.format}
-    console.result(
-        to_json(item) | data, text, next_command=f"bundle import {shlex.quote(written.destination)}"
-    )
+    place = written.destination
+    place = f"./{place}" if place.startswith("-") else place  # not an option
+    command = f"bundle import {shlex.quote(place)}"
+    console.result(to_json(item) | data, text, next_command=command)

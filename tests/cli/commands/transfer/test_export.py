@@ -25,6 +25,11 @@ def test_the_next_command_can_be_pasted_whatever_the_file_is_called(shop, tmp_pa
     assert f"next: bundle import '{tmp_path}/my shop.tar'" in done.err
 
 
+def test_a_file_with_a_leading_dash_is_told_as_one(shop, bundle):
+    done = bundle("export", "--", "bundle:twice", "-x.tar", BUNDLE_HOME=str(shop.home))
+    assert "next: bundle import ./-x.tar" in done.err
+
+
 def test_json_says_the_item_and_where_it_went(shop, tmp_path):
     said = shop("models", "export", "double", tmp_path / "layout", "--json").json
     assert said["tag"] == shop.model
