@@ -1,8 +1,8 @@
 """docs/migrating: what stands under "Before" runs with the server that it is of, and answers so.
 
-Each server has an environment of its own. KServe's and TensorFlow Serving's are images, TorchServe
-needs Java, and Ray starts too many processes to be a part of the tests: of those, only the form of
-the code is tested, in `test_dialect_pages`.
+Each server has an environment of its own. TensorFlow Serving's is an image, TorchServe needs Java,
+and Ray starts too many processes to be a part of the tests: of those, only the form of the code is
+tested, in `test_dialect_pages`.
 """
 
 import json
@@ -55,6 +55,7 @@ SERVERS = {
         prepare="import bentoml\nbentoml.sklearn.save_model('iris', model)\n",
     ),
     "fastapi": Server(environments.FASTAPI, "app.py"),
+    "kserve": Server(environments.KSERVE, "predictor.py"),
     "litserve": Server(environments.LITSERVE, "server.py"),
     "mlserver-seldon": Server(environments.MLSERVER_SKLEARN, "model-settings.json"),
 }
@@ -133,7 +134,7 @@ def _told(command, port, server):
     """The answer to curl's command, as soon as there is one."""
     url = next(each for each in command if each.startswith("localhost:"))
     path = re.sub(r"^localhost:\d+", "", url)
-    body = command[command.index("-d") + 1].encode()
+    body = command[command.index("-d") + 1].encode() if "-d" in command else None
     asked = urllib.request.Request(
         f"http://127.0.0.1:{port}{path or '/'}", body, {"content-type": "application/json"}
     )

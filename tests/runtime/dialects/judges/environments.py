@@ -18,7 +18,6 @@ SECONDS = 400  # that an installation may take; once for all sessions
 PATIENCE = 120  # seconds that a test waits for who installs already
 
 TRITON = ("tritonclient[http,grpc]==2.73.0",)
-KSERVE = ("kserve==0.21.0",)
 MLSERVER = ("mlserver==1.7.1",)
 TENSORFLOW = ("tensorflow-serving-api==2.21.0",)  # with TensorFlow: 2 GB
 STUBS = ("min-tfs-client==1.0.2", "protobuf==3.20.3", "grpcio==1.81.1", "setuptools<81")
@@ -28,6 +27,7 @@ BOTO3 = ("boto3==1.44.5",)
 OPENVINO = ("ovmsclient==2023.1",)
 SCHEMATHESIS = ("schemathesis==4.32.5",)
 SKLEARN = ("joblib==1.6.0", "scikit-learn==1.9.1")
+KSERVE = ("kserve==0.21.0", *SKLEARN)
 FASTAPI = ("fastapi==0.165.0", "uvicorn==0.54.0", *SKLEARN)
 LITSERVE = ("litserve==0.2.19", *SKLEARN)
 BENTOML = ("bentoml==1.4.39", *SKLEARN)
