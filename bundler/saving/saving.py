@@ -144,7 +144,7 @@ def save_object(
             absent = _replay(framework, directory, saved, recordings)
             _warn_of(absent and _ABSENT.format(module=absent), progress)
             _warn_of(_odd_count(recordings), progress)
-            _tell_unrecorded(recordings, progress)
+            _tell(recordings, framework, progress)
         draft = Draft(name, framework, saved, recordings, directory)
         item = draft.commit(store, given, progress)
     store.trust.grant(item.digest, "saved here from a live object")
@@ -205,7 +205,7 @@ def _save_found(
         recordings = _recordings_of_file(source, directory, saved, (given, progress))
         _warn_of(_odd_count(recordings), progress)
         if given.has_sample:
-            _tell_unrecorded(recordings, progress)
+            _tell(recordings, source.framework, progress)
         draft = Draft(name, source.framework, saved, recordings, directory, source.origin)
         item = draft.commit(store, given, progress)
     if item.executes_code and (given.trust or not saved.executes_code):
@@ -371,10 +371,13 @@ def _odd_count(recordings: Sequence[Recording]) -> str | None:
     return advice.counts(each.samples for each in recordings)
 
 
-def _tell_unrecorded(recordings: Sequence[Recording], progress: Progress) -> None:
+def _tell(recordings: Sequence[Recording], framework: Framework, progress: Progress) -> None:
+    """Say what the answers to the sample have shown, which a server then acts upon."""
+    mixed = [each.method for each in recordings if each.is_mixed and each.samples is not None]
     without = advice.unrecorded({each.method: each.samples for each in recordings})
-    if without is not None:
-        progress.step(without)
+    for told in (advice.mixed(mixed, framework.name), without):
+        if told is not None:
+            progress.step(told)
 
 
 def _warn_of(text: str | None, progress: Progress) -> None:

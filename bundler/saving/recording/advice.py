@@ -68,6 +68,17 @@ def unrecorded(recorded: Mapping[str, Samples | None]) -> str | None:
     )
 
 
+def mixed(methods: Sequence[str], framework: str) -> str | None:
+    """What to say of methods whose answer to a row is another beside other rows."""
+    if not methods:
+        return None
+    listed = " and ".join(f"`{method}`" for method in methods)
+    told = f"What {listed} answers for a row depends on the other rows: requests share no calls."
+    if framework != "torch":
+        return told
+    return f"{told} If its first axis is that of steps, save it with `batch_axis=1`."
+
+
 def _succeeds(step: Callable[[], Any]) -> bool:
     try:
         step()

@@ -32,6 +32,17 @@ class Online:
         return sum(row.values())
 
 
+def first():
+    """A module that answers with the first of several outputs."""
+    from torch import nn
+
+    class First(nn.Module):
+        def forward(self, outputs):
+            return outputs[0]
+
+    return First()
+
+
 def hint(model, sample, **options):
     with pytest.raises(SampleMismatch) as caught:
         modelbundle.save("m", model, sample=sample, **options)
@@ -84,6 +95,27 @@ def test_answers_that_are_not_recorded_are_told(sample):
     saving.save_object("m", np.negative, SaveOptions(sample=np.array([2.0])), progress=told)
     assert sum(each.startswith("No answers") for each in told.steps) == 1
     assert not told.warnings
+
+
+def test_rows_that_depend_on_each_other_are_told():
+    def centred(rows):
+        return rows - rows.mean()
+
+    told, rows = RecordedProgress(), SaveOptions(sample=np.array([1.0, 4.0]))
+    saving.save_object("m", centred, rows, progress=told)
+    saving.save_object("m", np.negative, rows, progress=told)
+    said = "What `predict` answers for a row depends on the other rows: requests share no calls."
+    assert [each for each in told.steps if "depends" in each] == [said]
+
+
+def test_a_network_that_takes_steps_first_is_told_of_the_axis():
+    torch = pytest.importorskip("torch")
+    rows = np.random.default_rng(0).random((5, 4, 3), "float32")
+    network = torch.nn.Sequential(torch.nn.LSTM(3, 2), first())
+    told = RecordedProgress()
+    saving.save_object("m", network, SaveOptions(sample=rows), progress=told)
+    saving.save_object("m", network, SaveOptions(sample=rows, batch_axis=1), progress=told)
+    assert sum("save it with `batch_axis=1`" in each for each in told.steps) == 1
 
 
 def test_a_class_is_told_from_its_objects():
