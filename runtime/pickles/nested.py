@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from types import FunctionType, ModuleType
 from typing import Any
 
+_LOCK = threading.RLock()  # two threads at once would put each other's functions back
+
 
 @contextmanager
 def pickled_by(kind: type[Any]) -> Iterator[set[str]]:
@@ -28,7 +30,11 @@ def pickled_by(kind: type[Any]) -> Iterator[set[str]]:
                 modules.add((value.__module__ or "").partition(".")[0])
             return super().reducer_override(value)
 
-    with _replaced(pickle, "dump", _dump(Nested)), _replaced(pickle, "dumps", _dumps(Nested)):
+    with (
+        _LOCK,
+        _replaced(pickle, "dump", _dump(Nested)),
+        _replaced(pickle, "dumps", _dumps(Nested)),
+    ):
         torch = sys.modules.get("torch")
         if not hasattr(torch, "save"):
             yield modules
