@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -47,6 +48,13 @@ LONGEST_JUDGES = ("test_openapi_held.py", "test_kserve_rest.py", "test_grpc.py")
 
 # Threads of OpenMP that spin while they wait take their cores from the other workers.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# A shell ignores these for what it runs in the background, and all processes inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+for _signal in (signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(_signal) is signal.SIG_IGN:
+        signal.signal(_signal, signal.SIG_DFL)
 
 # A busy machine is no failure of what is tested; in CI a failure must be the commit's own.
 settings.register_profile(

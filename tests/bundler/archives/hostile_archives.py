@@ -160,7 +160,7 @@ REASONS = {
     "kind: ": "is (a|of an) .+",
     "pax: ": "is a pax record",
     "directory: ": "has a name|with a size|appears twice",
-    "header: ": "header|cut off|bytes|not padded|no archive",
+    "header: ": "header|cut off|bytes|not padded|not an archive",
     "path: ": "not a path inside|too long for a path|which is its own name|another type",
     "clash: ": "one file on some disks|listed twice|a file and a folder",
     "file: ": "size of|no digest|another type|lacks 'digest'|bytes instead|two sizes|too large ones",

@@ -298,7 +298,7 @@ def test_another_index_needs_a_name(here, there, model, tmp_path):
     document["manifests"][0].pop("annotations")
     document["manifests"][0].pop("artifactType")
     index.write_text(json.dumps(document, indent=3))
-    with pytest.raises(InvalidTag, match="how its model is called") as caught:
+    with pytest.raises(InvalidTag, match="does not name its model") as caught:
         import_item(there, str(tmp_path / "layout"))
     assert "--as" in caught.value.hint
     assert import_item(there, str(tmp_path / "layout"), rename="x").item.tag == (

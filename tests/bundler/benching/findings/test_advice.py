@@ -95,4 +95,4 @@ def test_nothing_is_concluded_where_others_use_the_machine():
     (one,) = told(busy, cpus=4)
 
     assert one.setting is None
-    assert "others used" in one.why
+    assert "other processes used" in one.why

@@ -47,7 +47,7 @@ import pytest
         ("serve.cors", "'*'", "list"),
         ("serve.cors", "[app.example.com]", "origin of a page"),
         ("serve.cors", "['https://app.example.com/']", "origin of a page"),
-        ("serve.cors", "['https://App.example.com']", "small letters"),
+        ("serve.cors", "['https://App.example.com']", "lower case"),
         ("serve.grpc.port", "70000", "at most 65535"),
         ("serve.grpc", "{tls_cert: a.crt}", "`tls_key` is missing"),
         ("serve.grpc", "{tls_key: a.key}", "`tls_cert` is missing"),
