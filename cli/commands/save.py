@@ -116,12 +116,16 @@ def save(
     try:
         item = saving.save_source(name, source, options, progress=console)
     except SystemExit as left:
-        raise BundleError(
-            f"The program of `{source}` left (exit code {left.code}) before anything was saved.",
-            hint="Look for what calls `exit` while it is imported or asked for a sample.",
-        ) from left
+        raise _left(source, left) from left
     own.done()
     _report(item, console)
+
+
+def _left(source: str, left: SystemExit) -> BundleError:
+    return BundleError(
+        f"The program of `{source}` left (exit code {left.code}) before anything was saved.",
+        hint="Look for what calls `exit` while it is imported or asked for a sample.",
+    )
 
 
 def _report(item: "Item", console: Console) -> None:

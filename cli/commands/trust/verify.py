@@ -105,16 +105,20 @@ def verify(
             )
         return _verify_directory(Path(tag), asked, console)
     if tag and tag.startswith((".", "/")):
-        raise WrongUsage(
-            f"`{tag}` is no directory of a bundle: there is no `bundle.json` in it.",
-            hint="`bundle show TAG` names the directory of a bundle in the store; an archive is "
-            "verified while it is imported.",
-        )
+        raise _not_a_directory(tag)
     store = Store.default()
     items = None if tag is None else [store.find(tag, damaged=repair)]
     if repair:
         return _repair(store, items, from_ or [], console)
     return _verify_items(store, items, asked, console)
+
+
+def _not_a_directory(path: str) -> WrongUsage:
+    return WrongUsage(
+        f"`{path}` is not the directory of a bundle: there is no `bundle.json` in it.",
+        hint="`bundle show TAG` names the directory of a bundle in the store; an archive is "
+        "verified while it is imported.",
+    )
 
 
 def _repair(

@@ -30,7 +30,8 @@ def test_a_path_is_not_taken_for_a_tag(shop, tmp_path):
     refused = shop("verify", tmp_path, code=2)
 
     assert (
-        f"`{tmp_path}` is no directory of a bundle: there is no `bundle.json` in it." in refused.err
+        f"`{tmp_path}` is not the directory of a bundle: there is no `bundle.json` in it."
+        in refused.err
     )
 
 
