@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ...errors import ResolveError
@@ -17,6 +17,8 @@ _UNREACHABLE = (
     "Failed to fetch", "error sending request", "Request failed after", "dns error",
     "Connection refused", "operation timed out", "Could not connect",
 )  # fmt: skip
+_OFFLINE = ("network was disabled", "not found in the cache", "Network connectivity is disabled")
+_LACKING = re.compile(r"(\S+) was not found in the cache|Failed to (?:download|fetch) `([^`/]+)`")
 # Which versions are chosen, the bundlefile says; a lock would not tell that these were set.
 _CHOICES = frozenset({
     "UV_BUILD_CONSTRAINT", "UV_CONSTRAINT", "UV_EXCLUDE", "UV_EXCLUDE_NEWER", "UV_FORK_STRATEGY",
@@ -24,6 +26,7 @@ _CHOICES = frozenset({
     "VIRTUAL_ENV",
 })  # fmt: skip
 _LABEL = re.compile(r"^\s*(?:error|cause):\s*")
+_NO_INDEX = "UV_NO_INDEX"  # ours, beside UV_FIND_LINKS: uv has only an option for it
 
 
 def binary() -> Path:
@@ -58,7 +61,7 @@ def run(
     Raises:
         ResolveError: with uv's reason, trimmed.
     """
-    command = [str(binary()), *arguments, *(["--offline"] if offline else [])]
+    command = [str(binary()), *arguments, *_limits(arguments, offline=offline)]
     # One retry: an index that is down says so in a second, not in ten.
     quiet = {"UV_NO_PROGRESS": "1", "NO_COLOR": "1", "UV_HTTP_RETRIES": "1", "LC_ALL": "C.UTF-8"}
     own = {name: value for name, value in os.environ.items() if name not in _CHOICES}
@@ -82,10 +85,18 @@ def run(
     return done.stdout
 
 
+def _limits(arguments: Sequence[str], *, offline: bool) -> Iterator[str]:
+    """The options that keep uv from the network, or from every index."""
+    if offline:
+        yield "--offline"
+    if arguments[0] == "pip" and os.environ.get(_NO_INDEX, "").lower() in {"1", "true"}:
+        yield "--no-index"  # offline, uv prefers an index of its cache to a folder of wheels
+
+
 def explain(stderr: str) -> ResolveError:
     """The error that uv's complaint amounts to."""
-    if "network was disabled" in stderr or "not found in the cache" in stderr:
-        names = re.findall(r"(\S+) was not found in the cache", stderr)
+    if any(sign in stderr for sign in _OFFLINE):
+        names = [a or b for a, b in _LACKING.findall(stderr)]
         what = ", ".join(f"`{name}`" for name in dict.fromkeys(names)) or "a package"
         return ResolveError(
             f"Offline, {what} cannot be resolved: it is not in uv's cache.",

@@ -185,6 +185,15 @@ def test_so_does_the_same_image(vendored, elsewhere, tmp_path):
     assert json.loads(done.stdout)["image"]["digest"] == image.digest
 
 
+def test_the_folder_is_enough_where_an_index_has_told_of_the_same_wheels(vendored, tmp_path):
+    """As on the machine that vendored: uv knows their addresses, and has fetched none of them."""
+    build(vendored[0])
+    given = ["--vendor", vendored[1].directory, "--engine", "none", "--bytecode", "none"]
+    given += ["-o", f"oci:{tmp_path / 'image'}"]
+    done = bundle("containerize", "flowers", *given, environment=os.environ)
+    assert done.returncode == 0, done.stderr
+
+
 def test_python_for_a_base_image_without_one_is_brought_along(
     without_python, small_python, tmp_path, elsewhere_of
 ):

@@ -44,6 +44,15 @@ def test_a_package_without_wheels_names_the_key_that_allows_building():
     assert "allow_source: [docopt]" in error.hint
 
 
+def test_a_wheel_that_is_not_in_the_cache_is_named():
+    error = uv.explain(
+        "error: Failed to download `scipy==1.17.1`\n  cause: Network connectivity is disabled, but "
+        "the requested data wasn't found in the cache: https://files.example/scipy-1.17.1.whl"
+    )
+    assert str(error).startswith("Offline, `scipy==1.17.1` cannot be resolved")
+    assert "bundle vendor" in error.hint
+
+
 def test_an_index_that_is_down_is_named(tmp_path):
     (tmp_path / "in.txt").write_text("idna\n")
     with pytest.raises(ResolveError, match=r"cannot be reached: http://127\.0\.0\.1:9/") as caught:
