@@ -79,7 +79,7 @@ def record(
             inputs = axes.rows_first(inputs, axis)
         asked = _Method(framework, model, method, known, axis)
         try:
-            recorded = asked.record(sample, inputs)
+            recorded = asked.record(sample, inputs, declared.get(method))
         except SampleMismatch as error:
             if methods or not recordings:
                 if framework.name == "generic" and not methods:  # the names were a guess
@@ -135,7 +135,10 @@ class _Method:
         self._is_foreign = False  # whether the sample is a table of another library than pandas
         self.rows: Any = None  # of the sample, at most ROWS
 
-    def record(self, sample: Any, declared: Side | None) -> Recording:
+    def record(
+        self, sample: Any, declared: Side | None, typed: Signature | None = None
+    ) -> Recording:
+        """Its recording; `declared` are its inputs where they are known, `typed` what it says."""
         rows = sample_rows.plain(sample.rows if isinstance(sample, Text) else sample)
         self._is_foreign = not isinstance(sample, Text) and sample_rows.is_foreign(sample)
         others: list[Any] = []
@@ -163,6 +166,7 @@ class _Method:
         inputs = self._nullable(inputs, batch)
         moved = self._sides.outputs
         outputs = moved if batch_axis.is_other(moved) else signatures.side_of(answer, "output")
+        outputs = signatures.as_typed(outputs, typed)
         outputs = class_names.named(outputs, self._framework, self._model, self._method, answer)
         if others:
             inputs, outputs = self._freed(inputs, outputs, others)

@@ -9,7 +9,7 @@ import numpy as np
 from ....runtime.data.rows import table
 from ....runtime.frameworks.framework import Framework
 from ....runtime.frameworks.sklearn import takes_records
-from ....runtime.manifests.signature import OBJECTS, Field, Layout, Side, is_classes
+from ....runtime.manifests.signature import OBJECTS, Field, Layout, Side, Signature, is_classes
 
 _NUMERIC = frozenset({"int64", "float64", "bool"})
 
@@ -64,6 +64,28 @@ def _column(name: str, values: Any) -> Field:
     if len(known) < len(values) and set(map(type, known)) == {bool}:
         return Field(name, "bool", (None,), is_nullable=True)
     return Field(name, _dtype(np.asarray(known.to_numpy(), dtype=object)), (None,))
+
+
+def as_typed(side: Side, typed: Signature | None) -> Side:
+    """The outputs of a sample's answer as a typed model calls them.
+
+    An axis that the model leaves open may have another size in the next answer, if one of its
+    inputs has such an axis beside the rows, too.
+    """
+    fields = typed.outputs.fields if typed else ()
+    if typed is None or len(fields) != len(side.fields):
+        return side
+    is_open = any(None in field.shape[1:] for field in typed.inputs.fields)
+    named = zip(side.fields, fields, strict=True)
+    return replace(side, fields=tuple(_as_typed(*pair, is_open=is_open) for pair in named))
+
+
+def _as_typed(field: Field, typed: Field, *, is_open: bool) -> Field:
+    if not is_open or len(field.shape) != len(typed.shape) or field.axis:
+        return replace(field, name=typed.name)
+    sizes = zip(field.shape[1:], typed.shape[1:], strict=True)
+    shape = (field.shape[0], *(None if other is None else size for size, other in sizes))
+    return replace(field, name=typed.name, shape=shape)
 
 
 def with_categories(side: Side, batch: Any) -> Side:

@@ -60,6 +60,30 @@ def test_rows_of_bytes_arrive_as_bytes():
     assert answer(loaded, [{"b64": "YWJj"}]) == [3]
 
 
+def absolute(taken, given):
+    """An ONNX graph of one node; its output is called SCORE."""
+    from onnx import TensorProto, helper
+
+    x = helper.make_tensor_value_info("X", TensorProto.FLOAT, taken)
+    y = helper.make_tensor_value_info("SCORE", TensorProto.FLOAT, given)
+    graph = helper.make_graph([helper.make_node("Abs", ["X"], ["SCORE"])], "abs", [x], [y])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def test_the_only_output_of_an_onnx_graph_keeps_its_name_and_open_axis():
+    """Clients of other servers ask for it by that name."""
+    loaded = saved(absolute(["n", "m"], ["n", "m"]), np.ones((2, 8), np.float32))
+    (field,) = loaded.manifest.methods["predict"].outputs.fields
+    assert (field.name, field.shape) == ("SCORE", (None, None))
+
+
+def test_an_output_of_an_onnx_graph_has_the_size_of_its_answers_if_nothing_varies():
+    """Shape inference leaves sizes open that the weights have fixed."""
+    loaded = saved(absolute(["n", 3], ["n", None]), np.ones((2, 3), np.float32))
+    (field,) = loaded.manifest.methods["predict"].outputs.fields
+    assert (field.name, field.shape) == ("SCORE", (None, 3))
+
+
 def test_the_columns_of_an_onnx_pipeline_are_rows_of_a_table():
     from skl2onnx import to_onnx
     from sklearn.compose import ColumnTransformer
