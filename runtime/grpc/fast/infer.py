@@ -15,6 +15,7 @@ import grpc
 from ...data.rows import table
 from ...dialects.catalog import Catalog
 from ...dialects.served import Served
+from ...dialects.tensors import method_outputs
 from ...dialects.tensors.batch import to_batch
 from ...errors import ClientGone, DeadlineExceeded, RequestError
 from ...http.request.ids import Ids
@@ -83,6 +84,8 @@ class FastInfer:
             served = self._catalog.find(form.model, form.version)
             queue = served.open_queue
             if queue is None or size > shared.settings.max_body:
+                return None
+            if method_outputs.are_named(served, form.outputs):
                 return None
             inputs = queue.signature.inputs
             is_null = served.settings.nan == "null"
