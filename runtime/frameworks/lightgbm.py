@@ -84,7 +84,9 @@ class Lightgbm(Framework):
                 "array", (Field("input-0", "float64", (None, len(names)), is_nullable=True),)
             )
         else:
-            inputs = Side("columns", tuple(Field(name, "object", (None,)) for name in names))
+            inputs = Side(
+                "columns", tuple(Field(name, "object", (None,), is_nullable=True) for name in names)
+            )
         return dict.fromkeys(self.methods(model), Signature(inputs))
 
     def classes(self, model: Any, method: str) -> Mapping[int, Sequence[Any]]:  # noqa: ARG002

@@ -16,7 +16,7 @@ from ..pickles.scanning import scan
 from . import threads
 from .framework import Framework, Saved
 from .inplace_booster import InplaceBooster
-from .values import xgboost_categories, xgboost_columns
+from .values import sklearn_refusal, xgboost_categories, xgboost_columns
 from .values.xgboost_categories import Categories, CutTexts, Learned
 
 _HEAD = 4096  # bytes: the first keys of a model are within
@@ -130,14 +130,22 @@ class Xgboost(Framework):
         """Call a wrapper as it is, a booster in place or else through a DMatrix of its names.
 
         Both are called with an `InplaceBooster`, unless the model is an author's own.
+
+        Raises:
+            InvalidInput: a value that it does not take.
         """
         booster, data = _booster(model), table.stack(batch)
         _check_categories(data)
         data = xgboost_columns.completed(data, lambda: self._known(booster, data))
         quick = self._in_place if self._in_place and self._in_place.booster is booster else None
-        if booster is not model:
-            return getattr(quick.within(model) if quick else model, method)(data)
-        return _predicted(quick or model, data, is_on_gpu=self._is_on_gpu)
+        try:
+            if booster is not model:
+                return getattr(quick.within(model) if quick else model, method)(data)
+            return _predicted(quick or model, data, is_on_gpu=self._is_on_gpu)
+        except ValueError as error:
+            if refused := sklearn_refusal.refusal(error, data):
+                raise refused from error
+            raise
 
     def _learned(self, booster: Any) -> dict[str, Categories]:
         """See there; once, for all of the model is written out for it."""

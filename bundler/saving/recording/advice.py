@@ -7,7 +7,7 @@ from ....runtime.data.samples import Samples
 
 _ROWS = "Give rows as the model takes them, without labels."
 _LISTED = "One row is given as a list of one: `[row]`."
-_SHOWN = 6  # methods in a hint
+_SHOWN = 6  # methods or columns in a hint
 
 
 def other_methods(model: Any, tried: Sequence[str]) -> str | None:
@@ -36,6 +36,8 @@ def rows(error: Exception, model: Any, method: str, call: Callable[[Any], Any], 
     """How the sample should be, or what the method should take: it may be one for a single row."""
     if "1D array" in str(error):
         return _LISTED
+    if "eature names" in str(error) and (named := _columns(model, batch)):
+        return named
     if not isinstance(batch, list) or not _succeeds(lambda: call(batch[0])):
         return _ROWS
     name = f"model.{method}" if hasattr(model, method) else "model"
@@ -43,6 +45,24 @@ def rows(error: Exception, model: Any, method: str, call: Callable[[Any], Any], 
         f"`{method}` takes one row, and requests bring several: save a function of rows, such as "
         f"`lambda rows: [{name}(row) for row in rows]`."
     )
+
+
+def _columns(model: Any, batch: Any) -> str | None:
+    """The columns that a model of scikit-learn was fitted on, and what the sample has instead."""
+    fitted = [str(name) for name in getattr(model, "feature_names_in_", ())]
+    given = [str(name) for name in getattr(batch, "columns", ())]
+    if not fitted or not given:
+        return None
+    lacks = _listed([name for name in fitted if name not in given])
+    adds = _listed([name for name in given if name not in fitted])
+    unlike = [f"lacks {lacks}"] * bool(lacks) + [f"also has {adds}"] * bool(adds)
+    told = f" The sample {' and '.join(unlike)}." if unlike else ""
+    return f"It was fitted on the columns {_listed(fitted)}, in this order.{told}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(f"`{name}`" for name in names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
 def counts(recorded: Iterable[Samples | None]) -> str | None:

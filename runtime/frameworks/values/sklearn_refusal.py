@@ -19,6 +19,7 @@ _UNKNOWN_TO_XGBOOST = re.compile(
     r".*Found a category not in the training set for the .* column: `(.*)`$"
 )
 _NOT_FINITE = re.compile(r"Input.* contains (?:NaN|infinity or a value too large for (\S+)\.)")
+_TOO_LARGE_FOR_XGBOOST = re.compile(r".*Input data contains `inf` or a value too large")
 _OF_VALUES = re.compile(
     r"y contains previously unseen labels: "
     r"|`?X`? contains values beyond the limits of the knots"
@@ -44,6 +45,8 @@ def refusal(error: ValueError, batch: Any) -> InvalidInput | None:
     if finite := _NOT_FINITE.match(said):
         kind = (finite[1] or "").strip("dtype('\")")
         return next(_without_number(batch, kind or "float64"), None)
+    if _TOO_LARGE_FOR_XGBOOST.match(said):  # trees take NaN
+        return next(_too_large(batch, "float32"), None)
     if _OF_VALUES.match(said):
         return InvalidInput(f"instances: {_short(said).rstrip('.')}.")
     return None
@@ -66,11 +69,17 @@ def _column_of(error: BaseException, position: int) -> str | None:
 
 def _without_number(batch: Any, dtype: str) -> Iterator[InvalidInput]:
     """Refusals of the columns in which a value is no number of `dtype`."""
-    limit = np.finfo(dtype).max
     for where, values in _columns(batch):
         if np.isnan(values).any():
             yield InvalidInput(f"{where}: the model takes no missing value here (NaN).")
-        elif (np.abs(values) > limit).any():
+    yield from _too_large(batch, dtype)
+
+
+def _too_large(batch: Any, dtype: str) -> Iterator[InvalidInput]:
+    """Refusals of the columns in which a number is too large for `dtype`."""
+    limit = np.finfo(dtype).max
+    for where, values in _columns(batch):
+        if (np.abs(values) > limit).any():
             yield InvalidInput(f"{where}: a number is too large for the model ({dtype}).")
 
 

@@ -7,6 +7,7 @@ import pytest
 
 import modelbundle
 from modelbundle.bundler.store import Store
+from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.models.model import LoadedModel
 
 ROWS = pd.DataFrame(np.random.default_rng(0).random((60, 2)), columns=["a", "b"])
@@ -27,3 +28,13 @@ def test_a_classifier_with_an_objective_of_the_authors_answers_raw_scores_as_bef
     for method in ("predict", "predict_proba"):
         expected = getattr(model, method)(ROWS)
         assert np.array_equal(loaded.call(method, ROWS), expected), method
+
+
+def test_without_a_sample_a_booster_takes_missing_numbers_in_arrays_too():
+    """JSON's null was taken, and NaN in an npy body refused."""
+    model = lightgbm.train({"verbose": -1}, lightgbm.Dataset(ROWS, ROWS["a"]), 3)
+    loaded = LoadedModel.load(Store.default().directory(modelbundle.save("m", model)))
+    asked = ROWS.to_numpy(copy=True)[:4]
+    asked[::2, 0] = np.nan
+    batch = table.accept(loaded.manifest.methods["predict"].inputs, asked)
+    assert np.array_equal(loaded.call("predict", batch), model.predict(asked))

@@ -195,6 +195,16 @@ def test_what_no_category_is_is_refused_in_words(shops, wrong, said):
         loaded.call("predict", table.collate(side, [row]))
 
 
+def test_a_number_that_trees_cannot_hold_is_refused_by_its_field():
+    """A table goes through a DMatrix, which refuses it: it was a failure of the model."""
+    rows = pd.DataFrame(ROWS, columns=list("abcd"))
+    booster = xgboost.train({}, xgboost.DMatrix(rows, ROWS[:, 0]), 2)
+    item = modelbundle.save("m", booster, sample=rows.head(3))
+    loaded = LoadedModel.load(Store.default().directory(item))
+    with pytest.raises(InvalidInput, match=r"instances.b: a number is too large .*float32"):
+        loaded.call("predict", rows.head(3).assign(a=[1.0, np.nan, 2.0], b=[1.0, 1e39, 2.0]))
+
+
 def test_categories_of_two_kinds_in_one_column_are_refused(shops):
     """Beside each other they make a column that the library fails on."""
     _, loaded, side = shops

@@ -3,7 +3,9 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 import modelbundle
 from modelbundle.bundler.errors import SampleMismatch, UnsupportedModel
@@ -11,6 +13,8 @@ from modelbundle.bundler.saving import saving
 from modelbundle.bundler.saving.saving import SaveOptions
 
 from ...recorded_progress import RecordedProgress
+
+TABLE = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
 
 
 class Survival:
@@ -126,3 +130,19 @@ def test_a_class_is_told_from_its_objects():
     with pytest.raises(UnsupportedModel, match="nothing to call") as caught:
         modelbundle.save("m", Online, sample=[{"a": 1.0}])
     assert caught.value.hint == said
+
+
+@pytest.mark.parametrize(
+    ("sample", "told"),
+    [
+        (TABLE.rename(columns={"a": "z"}), " The sample lacks `a` and also has `z`."),
+        (TABLE.drop(columns="b"), " The sample lacks `b`."),
+        (TABLE[["b", "a"]], ""),
+    ],
+)
+def test_other_columns_than_those_of_training_are_told_by_name(sample, told):
+    """scikit-learn says on the first line only that they are others."""
+    model = LogisticRegression().fit(TABLE, [0, 1])
+    with pytest.raises(SampleMismatch, match="feature names") as caught:
+        modelbundle.save("m", model, sample=sample)
+    assert caught.value.hint == f"It was fitted on the columns `a`, `b`, in this order.{told}"
