@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from ..batching.policy.window import Limits
-from ..data.payload import Codec, Payload
+from ..data.payload import INFLATION, Codec, Payload
 from ..data.regions import Regions
 from ..data.rows import extent, table
 from ..data.samples import Samples
@@ -13,7 +13,7 @@ from ..errors import InvalidInput, NotSupported, Overloaded
 from ..manifests.model_manifest import ModelManifest
 from ..manifests.route import Route
 from ..manifests.settings import ServeSettings
-from ..manifests.signature import Signature
+from ..manifests.signature import OBJECTS, Signature
 from ..models.operation import Call, ModelOperation, Operation, Stream
 from ..models.runner import Queue, Runner
 from .dialect_request import DialectRequest
@@ -152,13 +152,20 @@ class Served:
     def loaded(self, runner: Runner | None, operation: Operation | None) -> None:
         """It can be asked: a model through `runner`, anything by its own bytes."""
         if operation is None and runner is not None:
-            operation = ModelOperation(self._codec(), runner, self.method)
+            operation = ModelOperation(self.codec, runner, self.method)
         self._runner, self._operation = runner, operation
 
-    def _codec(self) -> Codec:
-        assert self.signature is not None
+    @property
+    def codec(self) -> Codec:
+        """The codec of a model's rows; rows of a service class are any JSON."""
         settings = self.settings
-        return Codec(self.signature.inputs, settings.max_rows, settings.nan == "null")
+        return Codec(
+            OBJECTS if self.signature is None else self.signature.inputs,
+            settings.max_rows,
+            settings.nan == "null",
+            settings.wanted_formats,
+            settings.max_body * INFLATION,
+        )
 
     # --- what it is asked ---
 

@@ -9,7 +9,7 @@ which nothing is loaded, and JSON with whatever else they need.
 import asyncio
 import time
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..data.rows import bulk
 from ..errors import DeadlineExceeded
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .served import Served
 
 Json = dict[str, Any]
+Found = TypeVar("Found")
 
 LARGE_BODY = 1 << 16  # bytes of JSON; see `remote.decoder`
 _OF = "of"  # the key of the model's name, version and method
@@ -32,6 +33,7 @@ _MODULES = {
     "v1": "v1.prediction",
     "bare": "bodies.bare",
     "lines": "bodies.json_lines",
+    "pictures": "bodies.pictures",
     "seldon": "seldon.dialect",
 }
 
@@ -61,21 +63,40 @@ def _module(work: str) -> Any:
 
 
 async def read(
-    served: "Served", deadline: float, work: str, given: Json, body: bytes
+    served: "Served",
+    deadline: float,
+    work: str,
+    given: Json,
+    body: bytes,
+    *,
+    is_foreign: bool = False,
 ) -> tuple[Any, Any] | None:
     """Decode a body; returns its note and batch, or None if it is small or there is no process.
 
-    `deadline` is on the monotonic clock.
+    deadline    on the monotonic clock
+    is_foreign  a C library parses it, so that it is not read here even if it is small
 
     Raises:
         RequestError: from `read_elsewhere`; DeadlineExceeded.
     """
     process = served.offload
-    if process is None or len(body) < LARGE_BODY:
+    if process is None or not (is_foreign or len(body) >= LARGE_BODY):
         return None
     said = given | {_OF: served.identity}
-    found: tuple[Any, Any] | None = await _in_time(deadline, process.read(work, said, body))
+    reading = process.read(work, said, body, is_foreign=is_foreign)
+    found: tuple[Any, Any] | None = await _in_time(deadline, reading)
     return found
+
+
+async def here(body: bytes, read: "Callable[..., Found]", *given: Any) -> Found:
+    """What `read` makes of a body that no other process reads; of a large one, in a thread.
+
+    Raises:
+        Exception: whatever `read` raises.
+    """
+    if len(body) < LARGE_BODY:
+        return read(*given)
+    return await asyncio.to_thread(read, *given)
 
 
 async def write(

@@ -93,13 +93,17 @@ class Decoder:
         content_type, body = done
         return Payload(body, content_type)
 
-    async def read(self, work: str, given: Any, body: bytes) -> tuple[Any, Any] | None:
+    async def read(
+        self, work: str, given: Any, body: bytes, *, is_foreign: bool = False
+    ) -> tuple[Any, Any] | None:
         """A note and a batch, as the dialect's reader returns; None if there is no process.
+
+        `is_foreign` is a body that a C library parses.
 
         Raises:
             RequestError: as the dialect's reader; Overloaded when the body crashes the process.
         """
-        if self._only_foreign:
+        if self._only_foreign and not is_foreign:
             return None
         done = await self._read(Inputs(f"read\n{work}\n", _BODY), with_note(given, body))
         if done is None:

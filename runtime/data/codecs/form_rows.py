@@ -5,6 +5,7 @@ inputs that they are named after. The fields of a form are one row of values.
 """
 
 import csv
+from collections.abc import Sequence
 from io import StringIO
 from typing import Any, Protocol
 
@@ -49,7 +50,7 @@ def batch(reader: FormReader, body: bytes, content_type: str) -> Any:
     if len(parts) == 1:
         return reader.decode(parts[0].body, parts[0].content_type)
     if kinds <= _PICTURES:
-        return reader.fitted(_pictures(reader, parts))
+        return pictures(reader, [(part.body, part.content_type) for part in parts])
     return reader.fitted(arrays(parts))
 
 
@@ -65,12 +66,19 @@ def _values(parts: list[Part], side: Side) -> list[Any]:
     return csv_rows.loads(file.getvalue().encode(), side, "present")
 
 
-def _pictures(reader: FormReader, parts: list[Part]) -> np.ndarray:
-    rows = [reader.decode(part.body, part.content_type) for part in parts]
+def pictures(reader: FormReader, files: Sequence[tuple[bytes, str]]) -> Any:
+    """The batch of pictures, a row each; `files` are their bytes and content types.
+
+    Raises:
+        BadPayload, InvalidInput, PayloadTooLarge, UnsupportedMediaType: see `errors`.
+    """
+    rows = [reader.decode(*file) for file in files]
+    if len(rows) == 1:
+        return rows[0]
     arrays = [next(iter(row.values())) if isinstance(row, dict) else row for row in rows]
     if len({array.shape for array in arrays}) > 1:
         raise InvalidInput("instances: the pictures differ in their size.")
-    return np.concatenate(arrays)
+    return reader.fitted(np.concatenate(arrays))
 
 
 def arrays(parts: list[Part]) -> dict[str, np.ndarray]:

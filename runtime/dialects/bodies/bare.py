@@ -4,7 +4,6 @@ A list of rows is answered by a list, one row by its prediction alone, and
 `{"instances": [...]}` by `{"predictions": [...]}`.
 """
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,7 +14,7 @@ from ...data.depth import check_depth
 from ...data.payload import JSON, Codec, Payload
 from ...data.rows import extent, table
 from ...errors import InvalidInput, NotSupported
-from ...manifests.signature import OBJECTS, Side
+from ...manifests.signature import Side
 from ...models.operation import Stream
 from .. import work
 from ..catalog import Catalog
@@ -25,8 +24,6 @@ from ..served import Served
 from . import pictures
 
 Form = Literal["enveloped", "listed", "single"]
-
-_LARGE = 1 << 16  # bytes; larger bodies are decoded in another process or a thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +84,10 @@ async def answer(served: Served, request: DialectRequest, body: bytes, accept: s
 
 
 async def _question(served: Served, request: DialectRequest, body: bytes) -> tuple[Any, Form]:
-    codec = codec_of(served)
-    if pictures.may_be_in(served, body):
-        found = Bare.of(codec.inputs, instances.parse(body))
-        files = pictures.files(found.rows)
-        if files is not None:
-            return await pictures.batch(served, request, files), found.form
-    if len(body) < _LARGE:
-        return _read(codec, body)
-    read = await work.read(served, request.deadline, "bare", {}, body)
+    is_foreign = pictures.may_be_in(served, body)
+    read = await work.read(served, request.deadline, "bare", {}, body, is_foreign=is_foreign)
     if read is None:
-        return await asyncio.to_thread(_read, codec, body)
+        return await work.here(body, _read, served.codec, body)
     form, batch = read
     return batch, form
 
@@ -107,19 +97,19 @@ async def _told(
 ) -> Reply:
     given = {"form": form, "accept": accept}
     told = await work.write(served, request.deadline, "bare", given, output)
-    return as_reply(_said(codec_of(served), output, form, accept)) if told is None else told
+    return as_reply(_said(served.codec, output, form, accept)) if told is None else told
 
 
 def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
     """Decode a large body as `answer` does: its form, and the batch."""
-    codec = codec_of(work.of(catalog, given))
+    codec = work.of(catalog, given).codec
     batch, form = _read(codec, body)
     return work.Reading(form, codec.inputs, batch)
 
 
 def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
     """Encode a large answer as `answer` does."""
-    codec = codec_of(work.of(catalog, given))
+    codec = work.of(catalog, given).codec
     return as_reply(_said(codec, output, given["form"], given["accept"]))
 
 
@@ -168,7 +158,7 @@ async def answer_rows(served: Served, request: DialectRequest, rows: Bare, accep
     Raises:
         RequestError: as the native API.
     """
-    codec = codec_of(served)
+    codec = served.codec
     output = await served.answer(request, codec.fitted(rows.rows))
     return await _told(served, request, output, rows.form, accept)
 
@@ -181,7 +171,7 @@ async def answer_bytes(
     Raises:
         RequestError: as the native API.
     """
-    output = await served.answer(request, of_bytes(codec_of(served).inputs, values))
+    output = await served.answer(request, of_bytes(served.codec.inputs, values))
     return await _told(served, request, output, form, "")
 
 
@@ -226,17 +216,10 @@ def _enveloped(reply: Reply) -> list[Any] | None:
     return value["predictions"] if is_one else None
 
 
-def codec_of(served: Served) -> Codec:
-    """The codec of a model's rows; rows of a service class are any JSON."""
-    settings = served.settings
-    side = served.signature.inputs if served.signature is not None else OBJECTS
-    return Codec(side, settings.max_rows, settings.nan == "null", settings.wanted_formats)
-
-
 def _read(codec: Codec, body: bytes) -> tuple[Any, Form]:
     extent.check(codec.inputs, codec.max_rows, body)
     rows = Bare.of(codec.inputs, instances.parse(body))
-    return codec.fitted(rows.rows), rows.form
+    return pictures.fitted(codec, rows.rows), rows.form
 
 
 def _said(codec: Codec, output: Any, form: Form, accept: str) -> Payload:

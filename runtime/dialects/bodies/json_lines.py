@@ -15,7 +15,8 @@ from ..catalog import Catalog
 from ..dialect_request import DialectRequest
 from ..reply import Reply
 from ..served import Served
-from .bare import ask_rows, codec_of
+from . import pictures
+from .bare import ask_rows
 
 TYPE = "application/jsonlines"
 _NAMES = frozenset({TYPE, "application/x-jsonlines", "application/jsonl", "application/x-ndjson"})
@@ -35,23 +36,24 @@ async def answer(served: Served, request: DialectRequest, accept: str) -> Reply:
         RequestError: as the native route does; NotSupported for an API that takes no rows.
     """
     if served.signature is None:
-        return _told(await ask_rows(served, request, _rows(codec_of(served), request.body)), accept)
-    read = await work.read(served, request.deadline, "lines", {}, request.body)
-    batch = _batch(codec_of(served), request.body) if read is None else read[1]
+        return _told(await ask_rows(served, request, _rows(served.codec, request.body)), accept)
+    body, is_foreign = request.body, pictures.may_be_in(served, request.body)
+    read = await work.read(served, request.deadline, "lines", {}, body, is_foreign=is_foreign)
+    batch = await work.here(body, _batch, served.codec, body) if read is None else read[1]
     output = await served.answer(request, batch)
     told = await work.write(served, request.deadline, "lines", {"accept": accept}, output)
-    return _said(codec_of(served), output, accept) if told is None else told
+    return _said(served.codec, output, accept) if told is None else told
 
 
 def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
     """Decode a large body as `answer` does."""
-    codec = codec_of(work.of(catalog, given))
+    codec = work.of(catalog, given).codec
     return work.Reading(None, codec.inputs, _batch(codec, body))
 
 
 def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
     """Encode a large answer as `answer` does."""
-    return _said(codec_of(work.of(catalog, given)), output, given["accept"])
+    return _said(work.of(catalog, given).codec, output, given["accept"])
 
 
 def _rows(codec: Codec, body: bytes) -> list[Any]:
@@ -60,7 +62,7 @@ def _rows(codec: Codec, body: bytes) -> list[Any]:
 
 
 def _batch(codec: Codec, body: bytes) -> Any:
-    return codec.fitted(_rows(codec, body))
+    return pictures.fitted(codec, _rows(codec, body))
 
 
 def _said(codec: Codec, output: Any, accept: str) -> Reply:

@@ -10,7 +10,6 @@ from ...data.payload import Codec
 from ...data.rows import extent
 from ...errors import InvalidInput, PayloadTooLarge
 from ...manifests.signature import Side
-from ..bodies.bare import codec_of
 from ..dialect_request import DialectRequest
 from ..reply import Reply
 from ..served import Served
@@ -29,7 +28,7 @@ async def answer(served: Served, request: DialectRequest, accept: str, read: Rea
     Raises:
         RequestError: as the native route does; InvalidInput for a model that takes no features.
     """
-    codec, body = codec_of(served), request.body
+    codec, body = served.codec, request.body
     array = read(codec, body) if len(body) < _LARGE else await asyncio.to_thread(read, codec, body)
     payload = codec.encode(await served.answer(request, codec.fitted(array)), accept)
     return Reply(payload.body, content_type=payload.content_type)

@@ -12,7 +12,7 @@ from ...data.payload import JSON
 from ...errors import NotSupported
 from ...manifests.signature import OBJECTS, Field
 from ...models.operation import Stream
-from ..bodies.bare import ask_rows, codec_of
+from ..bodies.bare import ask_rows
 from ..catalog import Catalog
 from ..dialect_request import DialectRequest
 from ..served import Served
@@ -28,7 +28,7 @@ _ALONE: Mapping[str, tuple[str, frozenset[str]]] = {
 
 def told(served: Served, message: Message, output: Any) -> dict[str, Any]:
     """The answer with the output of a model."""
-    codec, signature = codec_of(served), served.signature
+    codec, signature = served.codec, served.signature
     fields = () if signature is None else signature.outputs.fields
     names = [field.name for field in fields]
     said = parts(message, names, output, nan_as_null=codec.nan_as_null)

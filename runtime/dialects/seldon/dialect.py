@@ -4,19 +4,18 @@ Source: Seldon Core's documentation, "Seldon Protocol" and "External Prediction 
 listed in our own words.
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
+from ...data.payload import Codec
 from ...data.rows import extent
 from ...errors import InvalidInput, RequestError
 from ...models.operation import Stream
 from ...printable import printable
 from .. import work
 from ..bodies import pictures
-from ..bodies.bare import codec_of
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
 from ..dialect_request import DialectRequest
@@ -24,11 +23,11 @@ from ..reply import Reply, retry_after
 from ..served import Served
 from .answer import called, described, graph, told
 from .feedback import Feedback
-from .form import value_in, value_of
+from .form import body_of, value_in, value_of
 from .message import Message
 from .openapi import paths
 
-_LARGE = 1 << 16  # bytes; such a body is read elsewhere, or in a thread
+_JSON_STARTS = frozenset({b"{", b" ", b"\n", b"\r", b"\t"})
 _API = r"(?:/seldon/(?P<namespace>[^/]+)/(?P<model>[^/]+))?/api/v(?:0\.1|1\.0)"
 _ONE = rf"{_API}/metadata/(?P<asked>[^/]+)"
 _NAME = "/api/v1.0"
@@ -89,18 +88,14 @@ class Seldon:
         return _told(served, message, output) if reply is None else reply
 
     async def _read(self, served: Served, request: DialectRequest) -> tuple[Message, Any]:
-        body = request.body
-        if pictures.are_taken(served):
-            message = Message.of(value_of(request))
-            files = message.files()
-            if files is not None:
-                return message, await pictures.batch(served, request, files)
-        if len(body) < _LARGE:
-            return _read(served, request)
-        said = request.headers.get(b"content-type", b"").decode("latin-1")
-        read = await work.read(served, request.deadline, "seldon", {"content_type": said}, body)
+        body, kind = body_of(request)
+        is_json = body[:1] in _JSON_STARTS
+        is_foreign = pictures.may_be_in(served, body) if is_json else pictures.are_taken(served)
+        read = await work.read(
+            served, request.deadline, "seldon", {"content_type": kind}, body, is_foreign=is_foreign
+        )
         if read is None:
-            return await asyncio.to_thread(_read, served, request)
+            return await work.here(body, _read, served.codec, body, kind)
         note, batch = read
         return Message.from_json(note), batch
 
@@ -150,10 +145,9 @@ class Seldon:
         return self._catalog.first()
 
 
-def _read(served: Served, request: DialectRequest) -> tuple[Message, Any]:
-    codec = codec_of(served)
-    extent.check(codec.inputs, codec.max_rows, request.body)
-    message = Message.of(value_of(request))
+def _read(codec: Codec, body: bytes, content_type: str) -> tuple[Message, Any]:
+    extent.check(codec.inputs, codec.max_rows, body)
+    message = Message.of(value_in(body, content_type))
     return message, message.batch(codec)
 
 
@@ -163,10 +157,8 @@ def _told(served: Served, message: Message, output: Any) -> Reply:
 
 def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
     """As `Seldon` reads a large body: all of the message but its content, and the batch."""
-    codec = codec_of(work.of(catalog, given))
-    extent.check(codec.inputs, codec.max_rows, body)
-    message = Message.of(value_in(body, given["content_type"]))
-    batch = message.batch(codec)
+    codec = work.of(catalog, given).codec
+    message, batch = _read(codec, body, given["content_type"])
     return work.Reading(message.to_json(), codec.inputs, batch)
 
 

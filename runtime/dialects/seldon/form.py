@@ -1,6 +1,5 @@
 """Form: a message in any of its encodings: JSON, `json=` of a form, or multipart."""
 
-import base64
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -20,10 +19,14 @@ def value_of(request: DialectRequest) -> Any:
     Raises:
         BadPayload, InvalidInput: when it lacks one, or it cannot be read.
     """
+    return value_in(*body_of(request))
+
+
+def body_of(request: DialectRequest) -> tuple[bytes, str]:
+    """What says the message, the body or `json` in the query, and its content type."""
     if not request.body and "json" in request.query:
-        return parse(request.query["json"].encode("utf-8", "replace"))
-    said = request.headers.get(b"content-type", b"").decode("latin-1")
-    return value_in(request.body, said)
+        return request.query["json"].encode("utf-8", "replace"), media.JSON
+    return request.body, request.headers.get(b"content-type", b"").decode("latin-1")
 
 
 def value_in(body: bytes, content_type: str) -> Any:
@@ -55,7 +58,7 @@ def _of_parts(found: list[multipart.Part]) -> Any:
             message[part.name] = parse(part.body)
         elif part.name == "binData":
             is_file = part.filename is not None
-            message[part.name] = base64.b64encode(part.body).decode() if is_file else part.text()
+            message[part.name] = part.body if is_file else part.text()
         elif part.name == "strData":
             message[part.name] = part.text()
         else:

@@ -33,8 +33,8 @@ _MATRIX = 2
 class Message:
     """The content of a request.
 
-    content   lists, `{"shape", "values"}` (a list or an array), text, base64 text or any JSON, as
-              `kind` says
+    content   lists, `{"shape", "values"}` (a list or an array), text, bytes (or base64 text) or any
+              JSON, as `kind` says
     names     of the columns, where they are given
     form      in which rows stand in `jsonData`; known as soon as they were read
     """
@@ -98,21 +98,23 @@ class Message:
             InvalidInput, BadPayload, PayloadTooLarge: when they are none, or too many.
         """
         side = codec.inputs
-        if self.kind == "binData":
-            return of_bytes(side, [_bytes(self.content)])
         if self.kind == "tensor":
             return codec.fitted(self._in_order(side, _tensor(self.content)))
-        return codec.fitted(self.rows(side))
+        if self.kind == "binData":
+            values = self.values()
+            pixels = pictures.batch(codec, values)
+            return of_bytes(side, values) if pixels is None else pixels
+        return pictures.fitted(codec, self.rows(side))
 
-    def files(self) -> list[bytes] | None:
-        """The pictures that its rows are; None where they are something else.
+    def values(self) -> list[Any]:
+        """What its rows are, the bytes of `binData` among them; none for a tensor of numbers.
 
         Raises:
             InvalidInput, BadPayload: when it has no rows.
         """
         if self.kind == "binData":
-            return pictures.files([_bytes(self.content)])
-        return None if self.kind == "tensor" else pictures.files(self.rows(OBJECTS))
+            return [_bytes(self.content)]
+        return [] if self.kind == "tensor" else self.rows(OBJECTS)
 
     def body(self) -> bytes:
         """The bytes of `binData`, or those of the text of `strData`.
@@ -188,6 +190,8 @@ def _tensor(tensor: Any) -> np.ndarray:
 
 
 def _bytes(text: Any) -> bytes:
+    if type(text) is bytes:
+        return text
     try:
         return base64.b64decode(text, validate=True)
     except (TypeError, ValueError, binascii.Error) as error:

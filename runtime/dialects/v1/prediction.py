@@ -1,6 +1,5 @@
 """Prediction: converts a TensorFlow Serving body to a batch, and an answer to a reply."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -152,21 +151,6 @@ class PredictionReader:
                 raise
             raise InvalidInput(form.rows + error.detail.removeprefix("instances")) from None
 
-    async def decode_pictures(
-        self, asked: RequestBody, form: BodyForm, request: DialectRequest
-    ) -> DecodedPrediction | None:
-        """Decode JSON whose rows are pictures; None if they are something else.
-
-        Raises:
-            RequestError: as `decode`.
-        """
-        served, listed, layout = self._rows(nan_json.loads(asked.body)[0], form)
-        files = pictures.files(listed)
-        if files is None:
-            return None
-        batch = await pictures.batch(served, request, files)
-        return DecodedPrediction(served, batch, layout, form.key)
-
     def _rows(self, body: Any, form: BodyForm) -> tuple[Served, list[Any], str]:
         """The method to call, its rows, and the layout of the answer."""
         if type(body) is not dict:
@@ -262,16 +246,11 @@ class Prediction:
         return await decoded.reply_offloaded(output, self._request.deadline)
 
     async def _read(self, asked: RequestBody, form: BodyForm) -> DecodedPrediction:
-        if pictures.may_be_in(self.served, asked.body):
-            decoded = await self._reader.decode_pictures(asked, form, self._request)
-            if decoded is not None:
-                return decoded
-        if not asked.is_large:
-            return self._reader.decode(asked, form)
-        given = {"form": list(form)}
-        read = await work.read(self.served, self._request.deadline, "v1", given, asked.body)
+        body, deadline, given = asked.body, self._request.deadline, {"form": list(form)}
+        is_foreign = pictures.may_be_in(self.served, body)
+        read = await work.read(self.served, deadline, "v1", given, body, is_foreign=is_foreign)
         if read is None:
-            return await asyncio.to_thread(self._reader.decode, asked, form)
+            return await work.here(body, self._reader.decode, asked, form)
         (method, layout), batch = read
         return DecodedPrediction(self._reader.method(method), batch, layout, form.key)
 
@@ -283,6 +262,9 @@ def _gathered(served: Served, listed: list[Any], *, has_tokens: bool) -> Any:
         check_depth(listed)
         if has_tokens:
             raise InvalidInput("instances: this model takes JSON as it is, which has no NaN.")
+    pixels = pictures.batch(served.codec, listed)
+    if pixels is not None:
+        return pixels
     null = has_tokens or served.settings.nan == "null"
     return table.gather(side, listed, nan_as_null=null)
 

@@ -19,7 +19,6 @@ from ...dialects.catalog import Catalog
 from ...dialects.dialect_request import DialectRequest
 from ...dialects.memory import Memory
 from ...dialects.served import Served
-from ...dialects.tensors import method_outputs
 from ...dialects.tensors.api_tensors import ask
 from ...dialects.tensors.batch import to_batch
 from ...dialects.tensors.output import from_output
@@ -150,20 +149,16 @@ class Inference:
             return await ask(
                 served, dialect_request, await self._background.run(work, is_long=is_long)
             )
-        files = _files(request, served)
-        if files is not None:
-            batch = await pictures.batch(served, dialect_request, files)
-        else:
+        batch = None
+        if _may_be_pictures(request, served):
+            work = partial(tensors.read, request, Memory(served))
+            (given,) = await self._background.run(work, is_long=is_long)
+            batch = await pictures.read(served, dialect_request.deadline, given.data)
+        if batch is None:
             work = partial(_batch, signature.inputs, request, served)
             batch = await self._background.run(work, is_long=is_long)
         return from_output(signature, await served.answer(dialect_request, batch))
 
-        wanted = [each.name for each in request.outputs]
-        if method_outputs.are_named(served, wanted):
-            version = request.model_version
-            return await method_outputs.ask(
-                self._catalog, served, dialect_request, batch, wanted, version
-            )
     def _written(
         self, request: Any, served: Served, outputs: Sequence[Tensor], places: Mapping[str, Place]
     ) -> Any:
@@ -215,13 +210,10 @@ class Inference:
         return said
 
 
-def _files(request: Any, served: Served) -> list[bytes] | None:
-    """The pictures in the one tensor of a request, for a model of pixels."""
-    if len(request.inputs) != 1 or request.inputs[0].datatype != "BYTES":
-        return None
-    if not pictures.are_taken(served):
-        return None
-    return pictures.files(tensors.read(request, Memory(served))[0].data)
+def _may_be_pictures(request: Any, served: Served) -> bool:
+    """Whether the one tensor of a request has files in it, for a model of pixels."""
+    is_of_files = len(request.inputs) == 1 and request.inputs[0].datatype == "BYTES"
+    return is_of_files and pictures.are_taken(served)
 
 
 def _batch(side: Side, request: Any, served: Served) -> Any:

@@ -14,7 +14,6 @@ import numpy as np
 
 from ...data.codecs import instances
 from ...dialects.bodies import pictures
-from ...dialects.bodies.bare import codec_of
 from ...dialects.catalog import Catalog
 from ...dialects.dialect_request import DialectRequest
 from ...dialects.seldon.answer import called, described, graph, told
@@ -152,14 +151,12 @@ async def _asked(
     if not pictures.are_taken(served) or request.data.WhichOneof("data_oneof") is not None:
         return None
     message = _message(request)
-    files = message.files()
-    return (
-        None if files is None else (message, await pictures.batch(served, dialect_request, files))
-    )
+    batch = await pictures.read(served, dialect_request.deadline, message.values())
+    return None if batch is None else (message, batch)
 
 
 def _read(served: Served, request: Any) -> tuple[Message, Any]:
-    codec = codec_of(served)
+    codec = served.codec
     if len(request.data.ndarray.values) > codec.max_rows:  # before any of it is a list
         raise PayloadTooLarge(f"The request has more than {codec.max_rows} rows.")
     message = _message(request)
@@ -173,7 +170,7 @@ def _message(request: Any) -> Message:
     if kind == "data":
         said["data"] = _data(request.data)
     elif kind == "binData":
-        said[kind] = base64.b64encode(request.binData).decode()
+        said[kind] = request.binData
     elif kind == "strData":
         said[kind] = request.strData
     elif kind == "jsonData":

@@ -8,6 +8,7 @@ import httpx
 import numpy as np
 import pytest
 
+from modelbundle.runtime.dialects.work import LARGE_BODY
 from modelbundle.runtime.manifests.signature import Field, Side
 
 from ..conftest import Servers, free_port, write_bundle, write_model
@@ -16,6 +17,7 @@ Image = pytest.importorskip("PIL.Image")
 
 PIXELS = Side("array", (Field("pixels", "uint8", (None, 4, 4, 3)),))
 BRIGHT = Side("array", (Field("output-0", "float64", (None,)),))
+READER = "modelbundle.runtime.remote.decoder_process"
 DIALECTS = ["native", "v2", "v1", "torchserve", "seldon", "sagemaker", "vertex"]
 
 
@@ -40,6 +42,17 @@ def text(file):
 PNG, JPEG, LARGE = picture(200), picture(100, "jpeg"), picture(1, size=(5, 5))
 NUMBERS = np.full((4, 4, 3), 7).tolist()
 
+WATCH = """
+import base64, os, sys
+
+def watched(*given, decode=base64.b64decode, **more):
+    with open(os.environ["WATCHED"], "a") as file:
+        print(sys.orig_argv[3], file=file)
+    return decode(*given, **more)
+
+base64.b64decode = watched
+"""
+
 
 def tensor(*data, **more):
     shape = more.pop("shape", [len(data)])
@@ -53,7 +66,12 @@ def server(request, tmp_path_factory):
     write_model(directory / "models" / "sums", Brightness(), inputs=PIXELS, outputs=BRIGHT)
     serve = {"isolation": request.param, "workers": 1, "dialects": DIALECTS}
     started = Servers(tmp_path_factory.mktemp("servers"))
-    yield started.start(write_bundle(directory, serve=serve))
+    (started.directory / "sitecustomize.py").write_text(WATCH)
+    watched = started.directory / "watched"
+    env = {"PYTHONPATH": str(started.directory), "WATCHED": str(watched)}
+    running = started.start(write_bundle(directory, serve=serve), env=env)
+    running.watched = watched
+    yield running
     started.stop()
 
 
@@ -134,6 +152,37 @@ def test_as_binary_data(server):
 def test_in_a_message_of_seldon(server, asked):
     answer = httpx.post(f"{server.url}/api/v1.0/predictions", timeout=60, **asked)
     assert (answer.status_code, "200.0" in answer.text) == (200, True), answer.text
+
+
+@pytest.mark.parametrize("blanks", [0, LARGE_BODY])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/models/sums:predict", {"instances": [{"b64": text(PNG)}]}),
+        ("/v1/models/sums:predict", {"inputs": {"pixels": [{"b64": text(JPEG)}]}}),
+        ("/v2/models/sums/infer", tensor(text(PNG))),
+        ("/predictions/sums", [text(PNG), text(JPEG)]),
+        ("/invocations", {"instances": [{"b64": text(JPEG)}]}),
+        ("/api/v1.0/predictions", {"binData": text(PNG)}),
+        ("/api/v1.0/predictions", {"jsonData": {"b64": text(PNG)}}),
+        ("/api/v1.0/predictions", {"data": {"ndarray": [text(PNG)]}}),
+    ],
+)
+def test_another_process_reads_them(server, path, body, blanks):
+    """The base64, too, and be they small: nobody else waits for it, and none crashes the server."""
+    server.watched.unlink(missing_ok=True)
+    content = json.dumps(body).encode() + b" " * blanks
+    answer = httpx.post(server.url + path, content=content, timeout=60)
+    assert answer.status_code == 200, answer.text
+    assert set(server.watched.read_text().split()) == {READER}
+
+
+def test_a_picture_in_a_line(server):
+    """As any other row of JSON lines."""
+    lines = b"".join(json.dumps({"data": text(file)}).encode() + b"\n" for file in (PNG, JPEG))
+    put = {"content-type": "application/jsonlines"}
+    answer = httpx.post(f"{server.url}/invocations", content=lines, headers=put, timeout=60)
+    assert answer.json() == [200.0, 100.0]
 
 
 @pytest.mark.parametrize("path", ["/predictions/sums", "/invocations"])

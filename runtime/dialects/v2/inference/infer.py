@@ -14,7 +14,6 @@ from ...catalog import Catalog
 from ...dialect_request import DialectRequest
 from ...reply import Reply
 from ...served import Served
-from ...tensors import method_outputs
 from ...tensors.api_tensors import ask
 from ...tensors.batch import to_batch
 from ...tensors.output import from_output
@@ -94,8 +93,6 @@ class Infer:
         served = self._method(dialect_request, served, request)
         if served.signature is None or _may_be_pictures(served, request):
             return None
-        if method_outputs.are_named(served, _names(request)):
-            return None
         return _decode(dialect_request, served, request)
 
     def encode(
@@ -127,37 +124,22 @@ class Infer:
         )
 
     async def _told(self, dialect_request: DialectRequest, decoded: DecodedInfer) -> Reply:
-        served = decoded.served
-        if method_outputs.are_named(served, _names(decoded.request)):
-            return await self._of_methods(dialect_request, decoded)
-        output = await served.answer(dialect_request, decoded.batch)
+        output = await decoded.served.answer(dialect_request, decoded.batch)
         return await decoded.reply_offloaded(output, dialect_request.deadline)
-
-    async def _of_methods(self, dialect_request: DialectRequest, decoded: DecodedInfer) -> Reply:
-        """The answers of the methods that the requested outputs are called after."""
-        served, request = decoded.served, decoded.request
-        version = dialect_request.parts.get("version")
-        tensors = await method_outputs.ask(
-            self._catalog, served, dialect_request, decoded.batch, _names(request), version
-        )
-        is_null = served.settings.nan == "null"
-        return InferAnswer(decoded.model, served.version, tensors, is_null).reply(request)
 
     async def _read_elsewhere(
         self, dialect_request: DialectRequest, served: Served
     ) -> DecodedInfer | None:
-        """Have another process decode large JSON; None if it is not large or must be read here."""
-        length = _json_length(dialect_request)
-        if served.signature is None or length < work.LARGE_BODY:
+        """Have another process decode large JSON, or pictures; None if neither is there to read."""
+        body, length = dialect_request.body, _json_length(dialect_request)
+        is_foreign = pictures.are_taken(served) and b'"BYTES"' in bytes(body[:length])
+        if served.signature is None or not (is_foreign or length >= work.LARGE_BODY):
             return None
-        if served.regions is not None and infer_request.REGION in bytes(
-            dialect_request.body[:length]
-        ):
+        if served.regions is not None and infer_request.REGION in bytes(body[:length]):
             return None  # only this process has the region
-        if pictures.are_taken(served) and b'"BYTES"' in bytes(dialect_request.body[:length]):
-            return None  # which are decoded where forms are
         given = {"model": dialect_request.parts["model"], "length": length}
-        read = await work.read(served, dialect_request.deadline, "v2", given, dialect_request.body)
+        deadline = dialect_request.deadline
+        read = await work.read(served, deadline, "v2", given, body, is_foreign=is_foreign)
         if read is None:
             return None
         note, batch = read
@@ -169,12 +151,11 @@ class Infer:
     async def _asked(
         self, dialect_request: DialectRequest, served: Served, request: InferRequest
     ) -> DecodedInfer:
-        files = (
-            pictures.files(request.tensors[0].data) if _may_be_pictures(served, request) else None
-        )
-        if files is not None:
-            batch = await pictures.batch(served, dialect_request, files)
-            return _of_batch(served, dialect_request.parts["model"], request, batch)
+        if _may_be_pictures(served, request):
+            given, deadline = request.tensors[0].data, dialect_request.deadline
+            batch = await pictures.read(served, deadline, given)
+            if batch is not None:
+                return _of_batch(served, dialect_request.parts["model"], request, batch)
         if not _has_many_texts(dialect_request):
             return _decode(dialect_request, served, request)
         async with self._turn:
@@ -252,8 +233,11 @@ def _decode(dialect_request: DialectRequest, served: Served, request: InferReque
 def _of_request(served: Served, model: str, request: InferRequest) -> DecodedInfer:
     signature = served.signature
     assert signature is not None
-    is_null = served.settings.nan == "null"
-    batch = to_batch(signature.inputs, request.tensors, nan_as_null=is_null, model=model)
+    is_null, batch = served.settings.nan == "null", None
+    if _may_be_pictures(served, request):
+        batch = pictures.batch(served.codec, request.tensors[0].data)
+    if batch is None:
+        batch = to_batch(signature.inputs, request.tensors, nan_as_null=is_null, model=model)
     return _of_batch(served, model, request, batch)
 
 
@@ -261,14 +245,9 @@ def _of_batch(served: Served, model: str, request: InferRequest, batch: Any) -> 
     signature = served.signature
     assert signature is not None
     fields = signature.outputs.fields
-    if request.outputs and fields and not method_outputs.are_named(served, _names(request)):
+    if request.outputs and fields:
         check_outputs(model, request.outputs, {field.name for field in fields})
     return DecodedInfer(served, model, request, batch)
-
-
-def _names(request: InferRequest) -> list[str]:
-    """What the requested outputs are called."""
-    return [each.name for each in request.outputs]
 
 
 def _may_be_pictures(served: Served, request: InferRequest) -> bool:
