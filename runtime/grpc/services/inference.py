@@ -19,6 +19,7 @@ from ...dialects.catalog import Catalog
 from ...dialects.dialect_request import DialectRequest
 from ...dialects.memory import Memory
 from ...dialects.served import Served
+from ...dialects.tensors import method_outputs
 from ...dialects.tensors.api_tensors import ask
 from ...dialects.tensors.batch import to_batch
 from ...dialects.tensors.output import from_output
@@ -157,6 +158,12 @@ class Inference:
         if batch is None:
             work = partial(_batch, signature.inputs, request, served)
             batch = await self._background.run(work, is_long=is_long)
+        wanted = [each.name for each in request.outputs]
+        if method_outputs.are_named(served, wanted):
+            version = request.model_version
+            return await method_outputs.ask(
+                self._catalog, served, dialect_request, batch, wanted, version
+            )
         return from_output(signature, await served.answer(dialect_request, batch))
 
     def _written(

@@ -14,6 +14,7 @@ from ...catalog import Catalog
 from ...dialect_request import DialectRequest
 from ...reply import Reply
 from ...served import Served
+from ...tensors import method_outputs
 from ...tensors.api_tensors import ask
 from ...tensors.batch import to_batch
 from ...tensors.output import from_output
@@ -93,6 +94,8 @@ class Infer:
         served = self._method(dialect_request, served, request)
         if served.signature is None or _may_be_pictures(served, request):
             return None
+        if method_outputs.are_named(served, _names(request)):
+            return None
         return _decode(dialect_request, served, request)
 
     def encode(
@@ -124,8 +127,21 @@ class Infer:
         )
 
     async def _told(self, dialect_request: DialectRequest, decoded: DecodedInfer) -> Reply:
-        output = await decoded.served.answer(dialect_request, decoded.batch)
+        served = decoded.served
+        if method_outputs.are_named(served, _names(decoded.request)):
+            return await self._of_methods(dialect_request, decoded)
+        output = await served.answer(dialect_request, decoded.batch)
         return await decoded.reply_offloaded(output, dialect_request.deadline)
+
+    async def _of_methods(self, dialect_request: DialectRequest, decoded: DecodedInfer) -> Reply:
+        """The answers of the methods that the requested outputs are called after."""
+        served, request = decoded.served, decoded.request
+        version = dialect_request.parts.get("version")
+        tensors = await method_outputs.ask(
+            self._catalog, served, dialect_request, decoded.batch, _names(request), version
+        )
+        is_null = served.settings.nan == "null"
+        return InferAnswer(decoded.model, served.version, tensors, is_null).reply(request)
 
     async def _read_elsewhere(
         self, dialect_request: DialectRequest, served: Served
@@ -245,9 +261,14 @@ def _of_batch(served: Served, model: str, request: InferRequest, batch: Any) -> 
     signature = served.signature
     assert signature is not None
     fields = signature.outputs.fields
-    if request.outputs and fields:
+    if request.outputs and fields and not method_outputs.are_named(served, _names(request)):
         check_outputs(model, request.outputs, {field.name for field in fields})
     return DecodedInfer(served, model, request, batch)
+
+
+def _names(request: InferRequest) -> list[str]:
+    """What the requested outputs are called."""
+    return [each.name for each in request.outputs]
 
 
 def _may_be_pictures(served: Served, request: InferRequest) -> bool:
