@@ -1,13 +1,14 @@
 """Own process: loads a model in a fork, and reports it when that crashes.
 
 A pickle may end its process as only C can, and the system does when memory is short. So a fork
-loads it, and we are there to tell.
+loads it, and we are there to tell; and to end it, where a library that calculates hears no signal.
 """
 
 import os
 import signal
 import sys
 from contextlib import suppress
+from time import monotonic
 
 from click.exceptions import Exit
 
@@ -17,8 +18,10 @@ from .serving import process
 _ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _BY_KERNEL = 0x80  # si_code of what a terminal sends, to the fork as well; sigaction(2)
 _UNWINDING = 0.3  # seconds for a fork that got the signal with us
+_STUCK = 10.0  # seconds for a fork that does not return from C, where Python sees no signals
 _MEMORY = "The system does that where memory runs out; give it more, or load a smaller model."
 _CODE = "It is damaged, or the code that it asks for is; open it in Python by itself to see where."
+_LEFT = "What it was writing is removed by `bundle gc`."
 
 
 class OwnProcess:
@@ -33,7 +36,7 @@ class OwnProcess:
 
         Raises:
             Exit: in the caller's process, with the fork's exit code.
-            BundleError: there, too, when the fork died of a signal.
+            BundleError: there, too, when the fork died of a signal, or did not heed one.
         """
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
@@ -49,7 +52,8 @@ class OwnProcess:
                 process.end_with(parent)
         if pid:
             os.close(told)
-            self._leave(_waited(pid), is_done=_has_told(heard))
+            code, asked = _waited(pid)
+            self._leave(code, asked, is_done=_has_told(heard))
         self._told = told
         os.close(heard)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -59,11 +63,20 @@ class OwnProcess:
         with suppress(OSError):
             os.write(self._told, b"1")
 
-    def _leave(self, code: int, *, is_done: bool) -> None:
+    def _leave(self, code: int, asked: int, *, is_done: bool) -> None:
         if code >= 0:
             raise Exit(code)
         name = signal.Signals(-code).name if -code in set(signal.Signals) else "a signal"
         end = "It was saved before." if is_done else "Nothing was saved."
+        if asked:
+            verb = "Interrupted" if asked == signal.SIGINT else "Terminated"
+            failure = BundleError(
+                f"{verb}: the process that loaded `{self._source}` did not end, and was killed. "
+                f"{end}",
+                hint=_LEFT,
+            )
+            failure.exit_code = 128 + asked
+            raise failure
         raise BundleError(
             f"The process that loaded `{self._source}` died of {name} (signal {-code}). {end}",
             hint=_MEMORY if -code == signal.SIGKILL else _CODE,
@@ -77,15 +90,32 @@ def _has_told(heard: int) -> bool:
         return False
 
 
-def _waited(pid: int) -> int:
-    """The exit code of the fork; signals for us are passed on, unless it has got them, too."""
+def _waited(pid: int) -> tuple[int, int]:
+    """The exit code of the fork, and the signal after which it had to be killed (0: it had not).
+
+    Signals for us are passed on, unless it has got them, too.
+    """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    asked, until = 0, 0.0
     while True:
-        found = signal.sigwaitinfo({*_ENDING, signal.SIGCHLD})
+        found = _next_signal(until - monotonic() if asked else None)
+        if found is None:
+            os.kill(pid, signal.SIGKILL)
+            return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), asked
+        if found.si_signo in _ENDING and not asked:
+            asked, until = found.si_signo, monotonic() + _STUCK
         if found.si_signo in _ENDING and found.si_code != _BY_KERNEL:
             signal.sigtimedwait({signal.SIGCHLD}, _UNWINDING)
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
-            return os.waitstatus_to_exitcode(status)
+            return os.waitstatus_to_exitcode(status), 0
         if found.si_signo in _ENDING and found.si_code != _BY_KERNEL:
             os.kill(pid, found.si_signo)
+
+
+def _next_signal(seconds: float | None) -> signal.struct_siginfo | None:
+    """The next one for us; None when so many seconds have gone."""
+    numbers = {*_ENDING, signal.SIGCHLD}
+    if seconds is None:
+        return signal.sigwaitinfo(numbers)
+    return signal.sigtimedwait(numbers, max(0.0, seconds))

@@ -303,11 +303,12 @@ def _recordings_of_file(
         methods = given.methods or tuple(given.signatures) or ("predict",)
         unknown = Signature(batchable=False)
         return [Recording(m, given.signatures.get(m, unknown), None) for m in methods]
-    rehearsal.rehearse(source.framework, directory, saved)
+    example = source.origin.sample
+    rehearsal.rehearse(source.framework, directory, saved, given=given, example=example)
     model = opening.load(source.framework, directory, saved)
     if source.framework.is_typed and source.framework.signatures(model):
         given = replace(given, signatures={})  # the file itself says it more exactly
-    rows, example = given.rows(), source.origin.sample
+    rows = given.rows()
     if rows is None and example is not None:
         try:
             return _recordings(source.framework, model, recording.Text(example), given)

@@ -1,5 +1,8 @@
 """What ends the process that loads a model ends no command without a word."""
 
+import signal
+from pathlib import Path
+
 import pytest
 
 FALLS = """
@@ -33,3 +36,26 @@ def test_what_was_saved_before_is_said_to_be(bundle, tmp_path):
 
 def test_a_fork_without_a_model_leaves_as_ever(bundle):
     assert "There is no module" in bundle("save", "iris", "nothing:model", code=1).err
+
+
+STUCK = """
+import collections, itertools, os, pathlib
+
+pathlib.Path("begun").write_text(str(os.getpid()))
+collections.deque(itertools.repeat(0), maxlen=0)  # never returns from C
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_library_that_hears_no_signal_is_ended_all_the_same(
+    number, bundle, plain, started, eventually
+):
+    """It calculated on behind a command that only SIGKILL ended, and after that."""
+    (plain / "stuck.py").write_text(STUCK)
+    with started("save", "iris", "stuck:model") as (process, talk):
+        pid = eventually(lambda: (plain / "begun").exists() and (plain / "begun").read_text())
+        process.send_signal(number)
+        assert process.wait(90) == 128 + number
+    assert "`stuck:model` did not end, and was killed. Nothing was saved." in "".join(talk)
+    assert not Path(f"/proc/{pid}").exists()
+    assert not bundle("models", "list", "--json").json["models"]

@@ -9,6 +9,7 @@ import pytest
 
 from modelbundle.bundler.errors import InvalidSource
 from modelbundle.bundler.saving.rehearsal import rehearse
+from modelbundle.bundler.saving.save_options import SaveOptions
 from modelbundle.bundler.saving.saving import save_file
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.frameworks.framework import Saved
@@ -40,6 +41,31 @@ def test_a_model_that_its_library_never_ends_with_holds_up_no_command(tmp_path):
     with pytest.raises(InvalidSource, match="comes to no end with it in 0 s"):
         rehearse(Lightgbm(), tmp_path, saved, seconds=0.01)
     rehearse(Lightgbm(), tmp_path, saved)
+
+
+LOOP = {"left_child": "0 0", "right_child": "0 0"}  # the root is a child of itself
+
+
+@pytest.mark.parametrize("has_file", [True, False])
+def test_a_model_that_never_answers_its_sample_holds_up_no_command(tmp_path, has_file):
+    """It opens, and goes round for ever in a tree whose root is its own child."""
+    rows = np.arange(24.0)[:, None]
+    booster = lightgbm.train(
+        {"verbose": -1, "min_data_in_leaf": 1, "num_leaves": 3},
+        lightgbm.Dataset(rows, rows[:, 0]),
+        1,
+    )
+    text = booster.model_to_string()
+    for key, value in LOOP.items():
+        text = re.sub(f"(?m)^{key}=.*$", f"{key}={value}", text)
+    (tmp_path / "model.txt").write_text(re.sub("(?m)^tree_sizes=.*\n", "", text))
+    (tmp_path / "rows.json").write_text("[[1.0], [2.0]]")
+    saved = Saved("text", ("model.txt",), executes_code=False)
+    given = SaveOptions(sample_file=tmp_path / "rows.json") if has_file else SaveOptions()
+    example = None if has_file else [[1.0], [2.0]]
+    rehearse(Lightgbm(), tmp_path, saved)  # opening it is well
+    with pytest.raises(InvalidSource, match="comes to no end with it"):
+        rehearse(Lightgbm(), tmp_path, saved, seconds=10, given=given, example=example)
 
 
 @pytest.fixture
