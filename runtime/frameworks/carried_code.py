@@ -59,10 +59,11 @@ def unpickler(directory: Path, paths: Iterable[str]) -> type[pickle.Unpickler]:
 
     class Unpickler(pickle.Unpickler):
         def find_class(self, module: str, name: str) -> Any:
-            if module.partition(".")[0] not in roots:
+            inner = _within(module)
+            if inner.partition(".")[0] not in roots:
                 return super().find_class(module, name)
             sys.audit("pickle.find_class", module, name)  # a policy listens
-            found: Any = modules(module)
+            found: Any = modules(inner)
             for part in name.split("."):
                 found = getattr(found, part)
             return found
@@ -75,6 +76,12 @@ def plain(name: str) -> "tuple[CarriedCode | None, str]":
     package, _, inner = name.partition(".")
     code = _known.get(package)
     return (code, inner) if code else (None, name)
+
+
+def _within(name: str) -> str:
+    """The plain name of a module, where the model was saved again by who had loaded it."""
+    package, _, inner = name.partition(".")
+    return inner if package.startswith(_PREFIX) and inner else name
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,14 @@
 """Pickle file: a model as a pickle with its large arrays in a second file; reads joblib's, too."""
 
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidModel
 from ..manifests.model_manifest import CODE
 from ..pickles import pickling
-from ..pickles.scanning import scan
+from . import named_code
 from .carried_code import unpickler
 from .framework import Saved
-from .local_code import CannotTravel, LocalCode, gather
 
 _NAME = "model.pkl"
 
@@ -31,35 +28,12 @@ def save(model: Any, directory: Path, kind: Callable[..., Any] | None = None) ->
     if sizes:
         files.append(pickling.BUFFERS)
         options["buffers"] = sizes
-    code = _code(directory)
+    code = named_code.bring(directory / _NAME)
     if code.files:
         files += [f"{CODE}/{path}" for path in sorted(code.files)]
         options["code"] = sorted(code.files)
     needs = tuple(sorted(code.imports))
     return Saved("pickle", tuple(files), True, options, needs=needs)
-
-
-def _code(directory: Path) -> LocalCode:
-    """The source of the modules of which something is pickled by its name."""
-    found = scan(directory / _NAME)
-    named = pickling.local_modules(found.modules)
-    if not named:
-        return LocalCode({})
-    asked = sorted({each for each in found.globals if each.partition(".")[0] in named})
-    try:
-        return gather({_module(each) for each in asked}).written(directory)
-    except CannotTravel as reason:
-        raise InvalidModel(
-            f"The model cannot be saved: `{asked[0]}` is pickled by its name, and {reason}.",
-            hint="Serve a bundle whose `src/` has its module, and save an object without it.",
-        ) from reason
-
-
-def _module(name: str) -> str:
-    """The module of `package.module.Class.attribute`: its longest part that is imported."""
-    while name not in sys.modules:
-        name = name.rpartition(".")[0]
-    return name
 
 
 def load(path: Path, format: str, options: Mapping[str, Any], pickles: Any) -> Any:

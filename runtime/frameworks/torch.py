@@ -13,7 +13,7 @@ from ..errors import InvalidModel, in_short
 from ..manifests.model_manifest import CODE
 from ..manifests.signature import Field, Side, Signature
 from ..manifests.tuning import Tuning
-from . import threads
+from . import named_code, threads
 from .carried_code import importer
 from .framework import Saved, lineage
 from .local_code import CannotTravel, gather
@@ -115,8 +115,7 @@ class Torch:
             with pickles.narrowing(path, "zip"):
                 return _load_exported(path, device)
         if format == "skeleton":
-            shared = options.get("shared", {})
-            return torch_weights.load_skeleton(directory, shared, device, pickles).eval()
+            return torch_weights.load_skeleton(directory, options, device, pickles).eval()
         if format == "pickle":
             with pickles.narrowing(path, "zip", "torch"):
                 how = _mapped(path) | torch_files.unpickling(directory, options.get("code", ()))
@@ -232,10 +231,15 @@ def _save_recipe(recipe: Mapping[str, Any], model: Any, directory: Path) -> Save
 
 def _save_skeleton(model: Any, directory: Path, why: str) -> Saved:
     shared = torch_weights.save_skeleton(model, directory)
+    code = named_code.bring(directory / torch_weights.SKELETON)
     note = f"`{type(model).__qualname__}` {why}, so its architecture is kept as a pickle."
-    files = (torch_weights.SKELETON, torch_weights.WEIGHTS)
-    options = {"shared": shared} | _layout(model)
-    return Saved("skeleton", files, True, options, needs=("safetensors",), note=note)
+    files = [torch_weights.SKELETON, torch_weights.WEIGHTS]
+    options: dict[str, Any] = {"shared": shared} | _layout(model)
+    if code.files:
+        files += [f"{CODE}/{path}" for path in sorted(code.files)]
+        options["code"] = sorted(code.files)
+    needs = ("safetensors", *sorted(code.imports))
+    return Saved("skeleton", tuple(files), True, options, needs=needs, note=note)
 
 
 def _layout(model: Any) -> dict[str, str]:

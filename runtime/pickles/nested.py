@@ -6,19 +6,29 @@ that one is made, theirs are made with its pickler.
 
 import io
 import pickle
+import pickletools
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
+from . import own_picklers
+from .scanning import scan
+
+_BEGINNING = re.compile(rb"\x80[\x02-\x05]")  # of a pickle; those before protocol 2 have none
 _LOCK = threading.RLock()  # two threads at once would put each other's functions back
 
 
 @contextmanager
 def pickled_by(kind: type[Any]) -> Iterator[set[str]]:
     """Have `pickle.dump`, `pickle.dumps` and `torch.save` of this thread use the pickler `kind`.
+
+    Other picklers, a model's own or joblib's, reduce classes and functions as it does.
 
     Yields the top-level modules of the classes and functions in such pickles.
     """
@@ -30,17 +40,27 @@ def pickled_by(kind: type[Any]) -> Iterator[set[str]]:
                 modules.add((value.__module__ or "").partition(".")[0])
             return super().reducer_override(value)
 
-    with (
-        _LOCK,
-        _replaced(pickle, "dump", _dump(Nested)),
-        _replaced(pickle, "dumps", _dumps(Nested)),
-    ):
-        torch = sys.modules.get("torch")
-        if not hasattr(torch, "save"):
-            yield modules
-            return
-        with _replaced(torch, "save", _torch_save(torch, Nested)):
-            yield modules
+    torch = sys.modules.get("torch")
+    with ExitStack() as replaced:
+        replaced.enter_context(_LOCK)
+        replaced.enter_context(own_picklers.taught(Nested, kind))
+        for name, plain in own_picklers.PLAIN.items():
+            replaced.enter_context(_set(pickle, name, own_picklers.watched(plain, Nested)))
+        for name, function in (("dump", _dump(Nested)), ("dumps", _dumps(Nested))):
+            replaced.enter_context(_replaced(pickle, name, function))
+        if hasattr(torch, "save"):
+            replaced.enter_context(_replaced(torch, "save", _torch_save(torch, Nested)))
+        yield modules
+
+
+def names_within(path: Path) -> tuple[str, ...]:
+    """The globals of the pickles that the pickle in a file has as bytes, sorted."""
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        if not _BEGINNING.search(data, 2):
+            return ()
+        parts = [a for _, a, _ in pickletools.genops(file) if isinstance(a, (bytes, bytearray))]
+    found = [scan(bytes(part)) for part in parts if _BEGINNING.match(part)]
+    return tuple(sorted({name for each in found for name in each.globals}))
 
 
 def _dump(kind: type[Any]) -> Callable[..., None]:
@@ -81,7 +101,14 @@ def _replaced(module: Any, name: str, function: Callable[..., Any]) -> Iterator[
         chosen = function if threading.get_ident() == thread else plain
         return chosen(*given, **options)
 
-    setattr(module, name, either)
+    with _set(module, name, either):
+        yield
+
+
+@contextmanager
+def _set(module: Any, name: str, value: Any) -> Iterator[None]:
+    plain = getattr(module, name)
+    setattr(module, name, value)
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import InvalidModel
 from . import nested, wrappers
 from .buffers import Buffers
-from .scanning import Scan, scan
+from .scanning import scan
 
 PROTOCOL = 5
 SCRIPTS = frozenset({"__main__", "__mp_main__"})  # what runs now; in a spawned process, its copy
@@ -83,7 +83,8 @@ def dump(
             known = {module.__name__ for module in by_value}
             local = [n for n in local_modules({*found.modules, *inner}) if n not in known]
             if not local:
-                _check(found)
+                _check(found.globals)
+                _check_nested(path)
                 return [] if beside is None else buffers.write(beside)
             for name in local:  # found only now, because a class by value names further modules
                 cloudpickle.register_pickle_by_value(sys.modules[name])
@@ -93,14 +94,28 @@ def dump(
             cloudpickle.unregister_pickle_by_value(module)
 
 
-def _check(found: Scan) -> None:
+def _check(names: Iterable[str]) -> None:
     """Refuse what only this script could load: `__main__` is another one in a server."""
-    named = next((n for n in found.globals if n.partition(".")[0] in SCRIPTS), None)
+    named = next((n for n in names if n.partition(".")[0] in SCRIPTS), None)
     if named is not None:
         raise InvalidModel(
             f"The model cannot be saved: `{named}` is pickled by its name, and no server has this "
             "script.",
             hint="Move it to a module, and serve a bundle whose `src/` has that.",
+        )
+
+
+def _check_nested(path: Path) -> None:
+    """Refuse a pickle within the pickle that was made with the author's own code by its name."""
+    names = nested.names_within(path)
+    local = local_modules({name.partition(".")[0] for name in names})
+    named = next((n for n in names if n.partition(".")[0] in {*SCRIPTS, *local}), None)
+    if named is not None:
+        raise InvalidModel(
+            f"The model cannot be saved: it pickles a part of itself, in which `{named}` is "
+            "pickled by its name, and no server has that.",
+            hint="Let its code call `pickle.dumps(...)`, instead of a function that it imported "
+            "from `pickle`.",
         )
 
 

@@ -1,6 +1,5 @@
 """Weights: saves and loads a module's tensors in one safetensors file."""
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -8,6 +7,7 @@ from typing import IO, Any
 from ...errors import InvalidModel
 from ...pickles import pickling
 from ...pickles.policy import Policy
+from ..carried_code import unpickler
 
 WEIGHTS = "model.safetensors"
 SKELETON = "skeleton.pkl"
@@ -92,13 +92,14 @@ def save_skeleton(model: Any, directory: Path) -> dict[str, str]:
     return save({name: found[name] for name in sorted(found)}, directory / WEIGHTS)
 
 
-def load_skeleton(directory: Path, shared: Mapping[str, str], device: str, pickles: Policy) -> Any:
-    """Unpickle the module and put its tensors back."""
+def load_skeleton(directory: Path, options: Mapping[str, Any], device: str, pickles: Policy) -> Any:
+    """Unpickle the module and put its tensors back; `options` as it was saved with."""
     import torch
 
-    tensors = load(directory / WEIGHTS, shared, device)
+    tensors = load(directory / WEIGHTS, options.get("shared", {}), device)
+    kind = unpickler(directory, options.get("code", ()))
 
-    class Unpickler(pickle.Unpickler):
+    class Unpickler(kind):  # type: ignore[misc, valid-type]
         def __init__(self, file: IO[bytes]) -> None:
             super().__init__(file)
             self.made: dict[str, Any] = {}
