@@ -257,13 +257,32 @@ def choice(values: Sequence[Any]) -> Spec:
 
 def record(kind: Kind, title: str, fields: Sequence[FieldSpec], *, is_closed: bool = True) -> Spec:
     """A dataclass, a TypedDict or a pydantic model; `is_closed`: other keys are refused."""
+    is_pydantic = kind == "pydantic"
     schema: dict[str, Any] = {
         "type": "object",
         "title": title,
-        "properties": {field.name: field.schema for field in fields},
+        "properties": {
+            field.name: _with_texts(field.schema) if is_pydantic else field.schema
+            for field in fields
+        },
         "required": [field.name for field in fields if field.required],
     }
     return Spec(kind, schema | ({"additionalProperties": False} if is_closed else {}))
+
+
+def _with_texts(schema: Any) -> Any:
+    """A schema in which bytes are text: pydantic takes it as it is, and does not read base64."""
+    if schema == _BINARY:
+        return {"type": "string"}
+    if isinstance(schema, list):
+        return list(map(_with_texts, schema))
+    if not isinstance(schema, Mapping):
+        return schema
+    made = {key: _with_texts(each) for key, each in schema.items()}
+    if made != schema and isinstance(made.get("anyOf"), list):
+        listed = made["anyOf"]  # bytes or a text are twice the same now
+        made["anyOf"] = [each for at, each in enumerate(listed) if each not in listed[:at]]
+    return made
 
 
 def named_tuple(title: str, fields: Sequence[FieldSpec]) -> Spec:
