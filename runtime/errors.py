@@ -28,6 +28,7 @@ RequestError(status)         what a client is told; anything else becomes a 500 
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 STATUSES = range(400, 600)
@@ -109,6 +110,7 @@ class RequestError(Exception):
     status = 500
     detail: str
     retry_after: float | None  # seconds
+    headers: Mapping[str, str] = MappingProxyType({})  # more headers of the answer
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import orjson
 
+from ..author_headers import allowed
 from ..data.codecs import instances
 from ..errors import RequestError
 from ..printable import printable
@@ -37,15 +38,17 @@ class Reply:
         said = printable(error.detail)
         kind = kind or type(error).__name__
         body = orjson.dumps({"error": said, "code": code, "type": kind, "message": said})
-        return cls(body, code, headers=retry_after(error))
+        return cls(body, code, headers=error_headers(error))
 
     def with_headers(self, headers: Headers) -> Self:
         """The same with more headers."""
         return replace(self, headers=(*self.headers, *headers))
 
 
-def retry_after(error: RequestError) -> Headers:
-    """The Retry-After header of an error in whole seconds, at least 1, if the error has one."""
+def error_headers(error: RequestError) -> Headers:
+    """The headers of an error: its own, and Retry-After in whole seconds, at least 1."""
+    given = allowed(error.headers).items() if error.headers else ()
+    own = tuple((name.encode(), value.encode("latin-1")) for name, value in given)
     if error.retry_after is None:
-        return ()
-    return ((b"retry-after", b"%d" % max(1, -int(-error.retry_after // 1))),)
+        return own
+    return (*own, (b"retry-after", b"%d" % max(1, -int(-error.retry_after // 1))))

@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 
+from ..author_headers import allowed
 from ..errors import STATUSES, RequestError, raised_elsewhere
 from ..remote.failure import printable
 
@@ -14,17 +15,19 @@ def encode(error: RequestError, rows: int) -> bytes:
     name = type(error).__name__
     # The author may have set any status; an invalid one must not stop the process.
     status = error.status if error.status in STATUSES else RequestError.status
-    return orjson.dumps([name, status, detail, error.retry_after, rows])
+    return orjson.dumps([name, status, detail, error.retry_after, rows, allowed(error.headers)])
 
 
 def decode(head: bytes) -> tuple[RequestError, int]:
     """The error and the rows; raises ValueError for what `encode` does not write."""
-    name, status, detail, retry_after, rows = orjson.loads(head)
+    name, status, detail, retry_after, rows, headers = orjson.loads(head)
     if not isinstance(detail, str) or status not in STATUSES:
         raise ValueError(f"{status!r} is not the status of an error.")
     if retry_after is not None and not isinstance(retry_after, int | float):
         raise ValueError(f"{retry_after!r} is not a time.")
-    return raised_elsewhere(name, status, detail, retry_after), checked_rows(rows)
+    error = raised_elsewhere(name, status, detail, retry_after)
+    error.headers = allowed(headers)
+    return error, checked_rows(rows)
 
 
 def checked_rows(rows: Any) -> int:

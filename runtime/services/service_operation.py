@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..batching.batcher import Batcher
 from ..data import formats, media
@@ -29,6 +29,9 @@ from .contract.method import Contract
 from .contract.stream import StreamWriter
 from .headers import Headers, as_text
 from .service_call import AsyncCall, ThreadCall, blamed
+
+if TYPE_CHECKING:
+    from starlette.exceptions import HTTPException
 
 log = logging.getLogger(__name__)
 
@@ -186,14 +189,23 @@ class MethodOperation(_ApiOperation):
         from starlette.exceptions import HTTPException  # which a front has no need of to begin
 
         if isinstance(error, HTTPException) and error.status_code in STATUSES:
-            meant = RequestError(str(error.detail))
-            meant.status = error.status_code
-            return meant
+            return _as_told(error)
         told = blamed(error, self._bodies.places(arguments))
         if told is not None:
             return told
         log.error("`%s` failed.", self._contract.name, exc_info=error)
         return PredictionFailed()
+
+
+def _as_told(error: "HTTPException") -> RequestError:
+    """What a client is told of `error`: its status, sentence and headers."""
+    meant = RequestError(str(error.detail))
+    meant.status = error.status_code
+    meant.headers = {str(name).lower(): value for name, value in (error.headers or {}).items()}
+    wait = str(meant.headers.get("retry-after", ""))
+    if wait.isdecimal():
+        meant.retry_after = int(wait)
+    return meant
 
 
 async def _part(writer: StreamWriter, item: Any, deadline: float) -> bytes:

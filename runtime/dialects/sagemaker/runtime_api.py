@@ -17,7 +17,7 @@ from ...errors import RequestError
 from ...printable import printable
 from ..dialect import POST, Rule
 from ..dialect_request import DialectRequest
-from ..reply import Reply, retry_after
+from ..reply import Reply, error_headers
 
 _TYPE = "application/vnd.amazon.eventstream"
 _SAID = b"x-amzn-sagemaker-content-type"
@@ -81,7 +81,7 @@ class RuntimeApi:
             "OriginalStatusCode": reply.status,
         }
         kind = (b"x-amzn-errortype", b"ModelError")
-        return Reply(orjson.dumps(told), _MODEL_ERROR, headers=(kind, *retry_after(error)))
+        return Reply(orjson.dumps(told), _MODEL_ERROR, headers=(kind, *error_headers(error)))
 
 
 async def _events(body: bytes | AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

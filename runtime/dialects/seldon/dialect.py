@@ -19,7 +19,7 @@ from ..bodies import pictures
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
 from ..dialect_request import DialectRequest
-from ..reply import Reply, retry_after
+from ..reply import Reply, error_headers
 from ..served import Served
 from .answer import called, described, graph, told
 from .feedback import Feedback
@@ -69,7 +69,7 @@ class Seldon:
             "code": -1,
             "reason": f"MICROSERVICE_{'INTERNAL_ERROR' if is_ours else 'BAD_DATA'}",
         }
-        return Reply(orjson.dumps({"status": said}), status, headers=retry_after(error))
+        return Reply(orjson.dumps({"status": said}), status, headers=error_headers(error))
 
     def document(self) -> dict[str, Any]:
         """Its part of openapi.json."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
-from ...dialects.reply import Headers, Reply, retry_after
+from ...dialects.reply import Headers, Reply, error_headers
 from ...errors import RequestError
 from ...printable import printable
 from ...telemetry.trace_context import TraceContext
@@ -28,7 +28,7 @@ def refusal(error: RequestError, headers: Headers = ()) -> Reply:
     """The answer of the bundle's own routes to `error`."""
     # It may contain anything that a client sent: half a surrogate pair, terminal sequences.
     body = orjson.dumps({"error": printable(error.detail)})
-    return Reply(body, error.status, headers=(*headers, *retry_after(error)))
+    return Reply(body, error.status, headers=(*headers, *error_headers(error)))
 
 
 class Named(Protocol):

@@ -1,6 +1,7 @@
 import orjson
 import pytest
 
+from modelbundle.runtime.dialects.reply import error_headers
 from modelbundle.runtime.errors import InvalidInput, Overloaded, RequestError
 from modelbundle.runtime.rpc import refusal
 
@@ -19,6 +20,19 @@ def test_status_detail_and_time_survive(error):
     assert (found.status, found.retry_after, rows) == (error.status, error.retry_after, 3)
     assert found.detail == error.detail.replace("\ud800", "?")
     assert type(found) is (RequestError if isinstance(error, Teapot) else type(error))
+    assert found.headers == {}
+
+
+def test_headers_survive_but_those_that_no_answer_may_have():
+    error = Teapot("Short.")
+    error.headers = {
+        "WWW-Authenticate": "Bearer", "X-Count": 3, "x-two": "a\r\nset-cookie: b", "a b": "c",
+        "content-length": "0", "Connection": "close", "x-far": "\u0142",
+    }  # fmt: skip
+    found, _ = refusal.decode(refusal.encode(error, 0))
+    assert found.headers == {"www-authenticate": "Bearer", "x-count": "3"}
+    assert error_headers(found) == ((b"www-authenticate", b"Bearer"), (b"x-count", b"3"))
+    assert error_headers(error) == error_headers(found)
 
 
 @pytest.mark.parametrize("status", [302, "402", 600, None])
@@ -35,14 +49,14 @@ def test_an_error_whose_class_was_given_another_status_is_told_as_one_of_the_ser
 @pytest.mark.parametrize(
     "told",
     [
-        ["InvalidInput", 200, "a", None, 1],
-        ["InvalidInput", "422", "a", None, 1],
-        ["InvalidInput", 422, 3, None, 1],
-        ["InvalidInput", 422, "a", "soon", 1],
-        ["InvalidInput", 422, "a", None, -1],
-        ["InvalidInput", 422, "a", None, 1.0],
-        ["InvalidInput", 399, "a", None, 1],
-        ["InvalidInput", 600, "a", None, 1],
+        ["InvalidInput", 200, "a", None, 1, {}],
+        ["InvalidInput", "422", "a", None, 1, {}],
+        ["InvalidInput", 422, 3, None, 1, {}],
+        ["InvalidInput", 422, "a", "soon", 1, {}],
+        ["InvalidInput", 422, "a", None, -1, {}],
+        ["InvalidInput", 422, "a", None, 1.0, {}],
+        ["InvalidInput", 399, "a", None, 1, {}],
+        ["InvalidInput", 600, "a", None, 1, {}],
         ["InvalidInput", 422, "a"],
         {"status": 422},
     ],
@@ -54,10 +68,10 @@ def test_what_no_service_of_ours_says_is_not_believed(told):
 
 @pytest.mark.parametrize("status", [400, 599])
 def test_what_every_error_may_say_is_believed(status):
-    found, rows = refusal.decode(orjson.dumps(["Teapot", status, "", 0, 0]))
+    found, rows = refusal.decode(orjson.dumps(["Teapot", status, "", 0, 0, {}]))
     assert (found.status, found.detail, found.retry_after, rows) == (status, "", 0, 0)
 
 
 def test_a_name_that_is_no_error_of_ours_is_just_an_error():
-    found, _ = refusal.decode(orjson.dumps(["Mapping", 422, "a", None, 1]))
+    found, _ = refusal.decode(orjson.dumps(["Mapping", 422, "a", None, 1, {}]))
     assert type(found) is RequestError

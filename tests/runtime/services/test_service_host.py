@@ -499,7 +499,7 @@ def test_what_starlette_and_fastapi_raise_is_what_the_client_is_told(tmp_path, c
         class Sample:
             @mb.api
             def sync(self, status: int) -> str:
-                raise HTTPException(status, "No such user.")
+                raise HTTPException(status, "No such user.", {"WWW-Authenticate": "Bearer", "Retry-After": "7"})
 
             @mb.api
             async def items(self, status: int) -> AsyncIterator[str]:
@@ -513,6 +513,9 @@ def test_what_starlette_and_fastapi_raise_is_what_the_client_is_told(tmp_path, c
                 with pytest.raises(RequestError) as told:
                     await service.call(path, {"status": 404})
                 assert (told.value.status, told.value.detail) == (404, "No such user.")
+                if path == "/sync":
+                    assert told.value.headers["www-authenticate"] == "Bearer"
+                    assert told.value.retry_after == 7
             assert "failed" not in caplog.text
             with pytest.raises(PredictionFailed):  # no error of HTTP: a defect
                 await service.call("/sync", {"status": 200})
