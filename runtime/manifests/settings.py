@@ -73,6 +73,7 @@ class GrpcSettings:
     tls_client_ca      PEM file of whoever vouches for clients: without one of its certificates
                        nobody is let in
     compression        of answers, for clients that take it
+    raw_output         whether tensors of answers are raw, whatever the request has
     """
 
     port: int = 8081
@@ -82,6 +83,7 @@ class GrpcSettings:
     max_calls: int = 1024  # at once in one process; streams count as one
     keep_alive: float = 60.0  # seconds after which a silent client is asked whether it is there
     compression: Literal["off", "gzip", "deflate"] = "off"
+    raw_output: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,11 @@ class Grpc(Section):
     """Compression of answers, for clients that accept it. Compressed requests are always
     accepted."""
 
+    raw_output: StrictBool = _DEFAULT.grpc.raw_output
+    """Answer with `raw_output_contents` also where a request of the Open Inference Protocol has
+    typed `contents`, as Triton does. Otherwise the answer has the form of the request, as with
+    KServe and MLServer."""
+
     @model_validator(mode="after")
     def _pair(self) -> "Grpc":
         if (self.tls_cert is None) != (self.tls_key is None):

@@ -173,7 +173,8 @@ class Inference:
         response = self._response(
             model_name=request.model_name, model_version=served.version, id=request.id
         )
-        tensors.write(response, outputs, places, is_raw=tensors.is_raw(request))
+        is_raw = served.settings.grpc.raw_output or tensors.is_raw(request)
+        tensors.write(response, outputs, places, is_raw=is_raw)
         return response
 
     def _served(self, request: Any, dialect_request: DialectRequest) -> Served:

@@ -7,7 +7,7 @@ import pytest
 
 from modelbundle.runtime.grpc.messages.pool import pool
 
-from ..conftest import SERVICE, answers, grpc, request
+from ..conftest import SERVICE, Client, answers, grpc, request
 
 STREAM = f"{SERVICE}/ModelStreamInfer"
 
@@ -46,6 +46,17 @@ def test_answers_come_as_the_question_did(client, is_raw):
     assert bool(response.raw_output_contents) == is_raw
     assert (response.id, response.model_name) == ("7", "sums")
     assert [list(each.shape) for each in response.outputs] == [[2]]
+
+
+def test_answers_are_raw_where_the_bundle_says_so(started):
+    """As Triton's are: its examples send contents, and read raw numbers."""
+    with started(grpc={"raw_output": True}).channel() as channel:
+        asker = Client(channel)
+        for _ in range(2):
+            response = asker.call("ModelInfer", request([[1, 2], [3, 4]], is_raw=False))
+            assert len(response.raw_output_contents) == 1
+            assert not response.outputs[0].HasField("contents")
+            assert answers(response) == [3.0, 7.0]
 
 
 def test_many_values_one_by_one_are_read_aside(client):
