@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,9 @@ _UNREACHABLE = (
     "Failed to fetch", "error sending request", "Request failed after", "dns error",
     "Connection refused", "operation timed out", "Could not connect",
 )  # fmt: skip
+_FULL = ("No space left on device", "Disk quota exceeded")
 _OFFLINE = ("network was disabled", "not found in the cache", "Network connectivity is disabled")
+_CACHE = ("Failed to initialize cache", "Failed to write to the client cache")
 _LACKING = re.compile(r"(\S+) was not found in the cache|Failed to (?:download|fetch) `([^`/]+)`")
 # Which versions are chosen, the bundlefile says; a lock would not tell that these were set.
 _CHOICES = frozenset({
@@ -25,6 +28,10 @@ _CHOICES = frozenset({
     "UV_NO_BINARY", "UV_OVERRIDE", "UV_PRERELEASE", "UV_RESOLUTION", "UV_TORCH_BACKEND",
     "VIRTUAL_ENV",
 })  # fmt: skip
+_PROGRESS = (
+    "Resolved ", "Prepared ", "Downloading ", "Downloaded ", "Building ", "Built ", "Using ",
+    "No solution found", "warning:",
+)  # fmt: skip
 _LABEL = re.compile(r"^\s*(?:error|cause):\s*")
 _NO_INDEX = "UV_NO_INDEX"  # ours, beside UV_FIND_LINKS: uv has only an option for it
 
@@ -80,6 +87,8 @@ def run(
             f"`{command[0]}` cannot be run: {error.strerror or error}.",
             hint=_MORE_FILES if error.errno == errno.EMFILE else None,
         ) from error
+    if done.returncode < 0:
+        raise _killed(-done.returncode)
     if done.returncode != 0:
         raise explain(done.stderr or done.stdout)
     return done.stdout
@@ -93,6 +102,14 @@ def _limits(arguments: Sequence[str], *, offline: bool) -> Iterator[str]:
         yield "--no-index"  # offline, uv prefers an index of its cache to a folder of wheels
 
 
+def _killed(number: int) -> ResolveError:
+    is_memory = number == signal.SIGKILL
+    return ResolveError(
+        f"uv died of signal {number} ({signal.strsignal(number)}).",
+        hint="The system does that where memory runs out; give it more." if is_memory else None,
+    )
+
+
 def explain(stderr: str) -> ResolveError:
     """The error that uv's complaint amounts to."""
     if any(sign in stderr for sign in _OFFLINE):
@@ -102,7 +119,7 @@ def explain(stderr: str) -> ResolveError:
             f"Offline, {what} cannot be resolved: it is not in uv's cache.",
             hint="Run once without `--offline`, or bring it along with `bundle vendor`.",
         )
-    if "No space left on device" in stderr:
+    if any(sign in stderr for sign in _FULL):
         return ResolveError(
             "uv ran out of space while it fetched or unpacked the packages.",
             hint="Free some; `bundle gc` and `uv cache prune` remove what nothing needs.",
@@ -135,7 +152,7 @@ def reason(stderr: str) -> str:
     lines = [_LABEL.sub("", line).strip() for line in body.splitlines()]
     told = [
         line for line in lines
-        if line and not line.startswith(("Resolved ", "No solution found", "Using ", "warning:"))
+        if line and not line.startswith(_PROGRESS)
     ]  # fmt: skip
     return second_person("\n".join(told)) or "uv failed and said nothing."
 
@@ -155,7 +172,7 @@ def _hint(stderr: str) -> str | None:
         )
     if "Too many open files" in stderr:
         return _MORE_FILES
-    if "Failed to initialize cache" in stderr:
+    if any(sign in stderr for sign in _CACHE):
         return "Name a folder that you may write to: `UV_CACHE_DIR=/tmp/uv-cache`."
     own = [line.strip() for line in stderr.split("\nhint:")[1:]]
     return own[0].splitlines()[0] if own else None

@@ -53,6 +53,41 @@ def test_a_wheel_that_is_not_in_the_cache_is_named():
     assert "bundle vendor" in error.hint
 
 
+def test_what_uv_had_done_before_it_failed_is_not_its_reason():
+    error = uv.explain(
+        "Resolved 14 packages in 8ms\nPrepared 14 packages in 652ms\nerror: Failed to install: "
+        "numpy-2.4.6.whl (numpy==2.4.6)\n  cause: failed to hardlink file: Input/output error"
+    )
+    assert str(error).startswith("Failed to install: numpy-2.4.6.whl")
+
+
+@pytest.mark.parametrize("reason", ["No space left on device", "Disk quota exceeded"])
+def test_a_full_disk_and_a_used_up_quota_name_what_frees_them(reason):
+    error = uv.explain(
+        f"Prepared 1 package in 6ms\nerror: Failed to install: numpy\n  cause: {reason}"
+    )
+    assert "ran out of space" in str(error)
+    assert "uv cache prune" in error.hint
+
+
+def test_a_cache_that_cannot_be_written_names_the_setting():
+    error = uv.explain(
+        "error: Failed to write to the client cache\n  cause: failed to rename file from "
+        "/c/.tmpTG to /c/numpy.rkyv: Read-only file system (os error 30)"
+    )
+    assert "UV_CACHE_DIR" in error.hint
+
+
+def test_a_uv_that_the_system_has_killed_is_told_as_such(tmp_path, monkeypatch):
+    program = tmp_path / "uv"
+    program.write_text("#!/bin/sh\necho 'Prepared 14 packages in 1ms' >&2\nkill -9 $$\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(uv, "binary", lambda: program)
+    with pytest.raises(ResolveError, match="uv died of signal 9") as caught:
+        uv.run(["pip", "install"], cwd=tmp_path)
+    assert "memory" in caught.value.hint
+
+
 def test_an_index_that_is_down_is_named(tmp_path):
     (tmp_path / "in.txt").write_text("idna\n")
     with pytest.raises(ResolveError, match=r"cannot be reached: http://127\.0\.0\.1:9/") as caught:
