@@ -11,6 +11,7 @@ from .. import media
 
 _MOST_PARTS = 1024
 _MOST_HEAD = 1 << 13  # bytes of the headers of a part
+_LINES = 4  # bytes between the headers of a part and its body
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 _PARAMETER = re.compile(r';\s*([A-Za-z*]+)=("(?:[^"\\\r\n]|\\.)*"|[^;"\r\n]*)')
 _SUFFIXES = {
@@ -65,13 +66,12 @@ def loads(body: bytes, content_type: str) -> list[Part]:
     boundary = media.parameter(content_type, "boundary") or ""
     if not _BOUNDARY.fullmatch(boundary):
         raise BadPayload("The content type multipart/form-data lacks its `boundary`.")
-    mark = b"\r\n--" + boundary.encode()
-    pieces = (b"\r\n" + body).split(mark, _MOST_PARTS + 2)
-    if len(pieces) > _MOST_PARTS + 2:
+    bounds, end = _bounds(body, b"\r\n--" + boundary.encode())
+    if len(bounds) > _MOST_PARTS:
         raise BadPayload(f"The body has more than {_MOST_PARTS} parts.")
-    if len(pieces) < 3 or not pieces[-1].startswith(b"--"):  # noqa: PLR2004  before, parts, end
+    if not bounds or not body.startswith(b"--", end):
         raise BadPayload("The body is not multipart/form-data with this boundary, or it is cut.")
-    return [_part(piece) for piece in pieces[1:-1]]
+    return [_part(body, start, stop) for start, stop in bounds]
 
 
 def type_of(filename: str) -> str:
@@ -79,11 +79,27 @@ def type_of(filename: str) -> str:
     return next((kind for end, kind in _SUFFIXES.items() if filename.lower().endswith(end)), "")
 
 
-def _part(piece: bytes) -> Part:
-    head, end, body = piece.partition(b"\r\n\r\n")
-    if not end or len(head) > _MOST_HEAD:
+def _bounds(body: bytes, mark: bytes) -> tuple[list[tuple[int, int]], int]:
+    """Where each part begins and ends, up to one too many, and where the last mark ends.
+
+    Nothing is copied: bodies may be large.
+    """
+    bounds: list[tuple[int, int]] = []
+    at = -2 if body.startswith(mark[2:]) else body.find(mark)  # the first one needs no line end
+    if at == -1:
+        return bounds, len(body)
+    start = at + len(mark)
+    while len(bounds) <= _MOST_PARTS and (stop := body.find(mark, start)) >= 0:
+        bounds.append((start, stop))
+        start = stop + len(mark)
+    return bounds, start
+
+
+def _part(body: bytes, start: int, stop: int) -> Part:
+    end = body.find(b"\r\n\r\n", start, stop)
+    if end < 0 or end - start > _MOST_HEAD:
         raise BadPayload("A part of the body has no end of its headers.")
-    lines = head.decode("utf-8", "replace").split("\r\n")
+    lines = body[start:end].decode("utf-8", "replace").split("\r\n")
     headers = {
         name.strip().lower(): value.strip() for name, _, value in (x.partition(":") for x in lines)
     }
@@ -95,7 +111,7 @@ def _part(piece: bytes) -> Part:
     kind = headers.get("content-type", "")
     if media.essence(kind) in {"", "application/octet-stream"} and filename:
         kind = type_of(filename) or kind
-    return Part(parameters["name"], body, filename, kind)
+    return Part(parameters["name"], body[end + _LINES : stop], filename, kind)
 
 
 def _plain(value: str) -> str:

@@ -16,6 +16,13 @@ def is_large(output: Any) -> bool:
     return size(output) >= LARGE
 
 
+def is_of_numbers(output: Any) -> bool:
+    """Whether it is arrays of numbers, whose binary form is what they are in memory."""
+    if isinstance(output, Mapping | tuple):
+        return all(map(is_of_numbers, output.values() if isinstance(output, Mapping) else output))
+    return isinstance(output, np.ndarray) and output.dtype.kind in "biuf"
+
+
 def size(output: Any) -> int:
     """Bytes of an output of another process; 0 for others, whose size is unknown."""
     if isinstance(output, np.ndarray):

@@ -80,7 +80,7 @@ async def answer(served: Served, request: DialectRequest, body: bytes, accept: s
     if served.signature is None:
         return await _called(served, request, body, accept)
     batch, form = await _question(served, request, body)
-    return await _told(served, request, await served.answer(request, batch), form, accept)
+    return await answer_batch(served, request, batch, form, accept)
 
 
 async def _question(served: Served, request: DialectRequest, body: bytes) -> tuple[Any, Form]:
@@ -92,9 +92,15 @@ async def _question(served: Served, request: DialectRequest, body: bytes) -> tup
     return batch, form
 
 
-async def _told(
-    served: Served, request: DialectRequest, output: Any, form: Form, accept: str
+async def answer_batch(
+    served: Served, request: DialectRequest, batch: Any, form: Form, accept: str
 ) -> Reply:
+    """As `answer`, for a batch that fits the signature.
+
+    Raises:
+        RequestError: see `Served.answer` and `work.write`.
+    """
+    output = await served.answer(request, batch)
     given = {"form": form, "accept": accept}
     told = await work.write(served, request.deadline, "bare", given, output)
     return as_reply(_said(served.codec, output, form, accept)) if told is None else told
@@ -158,9 +164,7 @@ async def answer_rows(served: Served, request: DialectRequest, rows: Bare, accep
     Raises:
         RequestError: as the native API.
     """
-    codec = served.codec
-    output = await served.answer(request, codec.fitted(rows.rows))
-    return await _told(served, request, output, rows.form, accept)
+    return await answer_batch(served, request, served.codec.fitted(rows.rows), rows.form, accept)
 
 
 async def answer_bytes(
@@ -171,8 +175,7 @@ async def answer_bytes(
     Raises:
         RequestError: as the native API.
     """
-    output = await served.answer(request, of_bytes(served.codec.inputs, values))
-    return await _told(served, request, output, form, "")
+    return await answer_batch(served, request, of_bytes(served.codec.inputs, values), form, "")
 
 
 def of_bytes(side: Side, values: list[bytes]) -> Any:

@@ -1,6 +1,5 @@
 """Features: rows of numbers from dense or sparse bodies."""
 
-import asyncio
 import math
 from collections.abc import Callable
 
@@ -10,11 +9,12 @@ from ...data.payload import Codec
 from ...data.rows import extent
 from ...errors import InvalidInput, PayloadTooLarge
 from ...manifests.signature import Side
+from .. import work
+from ..bodies.bare import answer_batch
 from ..dialect_request import DialectRequest
 from ..reply import Reply
 from ..served import Served
 
-_LARGE = 1 << 16  # bytes; such a body is read in a thread
 _MATRIX = 2
 _MOST = 1 << 22  # values that a body may expand to
 
@@ -29,9 +29,8 @@ async def answer(served: Served, request: DialectRequest, accept: str, read: Rea
         RequestError: as the native route does; InvalidInput for a model that takes no features.
     """
     codec, body = served.codec, request.body
-    array = read(codec, body) if len(body) < _LARGE else await asyncio.to_thread(read, codec, body)
-    payload = codec.encode(await served.answer(request, codec.fitted(array)), accept)
-    return Reply(payload.body, content_type=payload.content_type)
+    array = await work.here(body, read, codec, body)
+    return await answer_batch(served, request, codec.fitted(array), "enveloped", accept)
 
 
 def blank(codec: Codec, rows: int, size: int, absent: float) -> np.ndarray:

@@ -103,6 +103,14 @@ def to_raw(tensor: Tensor) -> bytes:
     return np.ascontiguousarray(data, DTYPES[tensor.datatype]).tobytes()
 
 
+def raw_view(tensor: Tensor) -> bytes | memoryview:
+    """As `to_raw`; numbers that are in memory in this form are not copied."""
+    dtype = DTYPES.get(tensor.datatype)
+    if dtype is None:
+        return to_raw(tensor)
+    return np.ascontiguousarray(tensor.data, dtype).reshape(-1).view(np.uint8).data
+
+
 def itemsize_of(datatype: str) -> int:
     """Bytes of one number; 0 for BYTES, and for what is no datatype."""
     if datatype == "BF16":

@@ -138,6 +138,22 @@ def test_lines_and_forms(client):
     assert client.post(SELDON.format("sums"), content=form).json()["data"]["ndarray"] == [3.0]
 
 
+WATCH = """
+import asyncio, orjson, os
+
+def watched(work):
+    def watch(*given, **more):
+        done = work(*given, **more)
+        if any(isinstance(each, bytes) and len(each) > 1 << 16 for each in (*given, done)):
+            with open(os.environ["WATCHED"], "a") as file:
+                print("aside" if asyncio._get_running_loop() is None else "loop", file=file)
+        return done
+    return watch
+
+orjson.loads, orjson.dumps = watched(orjson.loads), watched(orjson.dumps)
+"""
+
+
 class Many:
     """As much as is asked for."""
 
@@ -169,8 +185,12 @@ def talkative(tmp_path_factory, request):
     serve = {"workers": 1, "isolation": request.param, "dialects": ["native", *ALL]}
     write_bundle(home, models=("many", "words"), routes=routes, serve=serve)
     started = Servers(tmp_path_factory.mktemp("servers"))
-    running = started.start(home, env={"AIP_PREDICT_ROUTE": "/vertex"})
+    (started.directory / "sitecustomize.py").write_text(WATCH)
+    watched = started.directory / "watched"
+    watch = {"PYTHONPATH": str(started.directory), "WATCHED": str(watched)}
+    running = started.start(home, env={"AIP_PREDICT_ROUTE": "/vertex"} | watch)
     with running.client() as client:
+        client.watched = watched
         client.own = running.process.pid
         client.has_process = request.param == "process"
         yield client
@@ -225,6 +245,34 @@ def test_much_in_other_bodies(talkative):
     )
     assert packed.headers["content-encoding"] == "gzip"
     assert packed.json()["outputs"][0]["data"] == [0.5] * (1 << 15)
+
+
+def where(client, ask):
+    """The answer to a request, and whether an event loop read or wrote much JSON for it."""
+    client.watched.write_text("")
+    told = ask()
+    assert told.status_code == 200, told.text
+    return told, set(client.watched.read_text().split())
+
+
+def test_much_as_binary_data(talkative):
+    """Rows of records are taken apart in another process, too; numbers are only copied."""
+    body = v2([[0.5], [0.25]], parameters={"binary_data_output": True})
+    told, places = where(talkative, lambda: talkative.post("/v2/models/words/infer", json=body))
+    outputs = json.loads(told.content[: int(told.headers["inference-header-content-length"])])
+    sizes = {each["name"]: each["parameters"] for each in outputs["outputs"]}
+    assert sizes["text"] == {"binary_data_size": 2 * (4 + (1 << 18))}
+    assert not talkative.has_process or places == {"aside"}
+
+
+def test_much_that_is_said_to_features(talkative):
+    """As to any other rows."""
+    headers = {"content-type": "text/libsvm", "x-amzn-sagemaker-target-model": "many"}
+    told, places = where(
+        talkative, lambda: talkative.post("/invocations", content=b"0:0.5", headers=headers)
+    )
+    assert told.json() == {"predictions": [[0.5] * (1 << 15)]}
+    assert not talkative.has_process or places == {"aside"}
 
 
 def test_much_that_is_json_already(talkative):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ....data.rows import table
+from ....data.rows import bulk, table
 from ....errors import UnknownModel
 from ... import work
 from ...bodies import pictures
@@ -51,13 +51,14 @@ class DecodedInfer:
         return InferAnswer(self.model, served.version, tensors, is_null).reply(self.request)
 
     async def reply_offloaded(self, output: Any, deadline: float) -> Reply:
-        """As `reply`; large JSON is encoded by another process.
+        """As `reply`; what is large is encoded by another process, unless it is only copied.
 
         Raises:
             RequestError: as `reply`; see `work.write`.
         """
         said = None
-        if self.request.has_json and not self.request.has_places:
+        is_copied = not self.request.has_json and bulk.is_of_numbers(output)
+        if not is_copied and not self.request.has_places:
             given = {"model": self.model, "request": self.request.to_json()}
             said = await work.write(self.served, deadline, "v2", given, output)
         return self.reply(output) if said is None else said

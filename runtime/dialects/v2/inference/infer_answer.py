@@ -10,7 +10,7 @@ from ....data.regions import Place
 from ....errors import InvalidInput
 from ....printable import printable
 from ...reply import Reply
-from ...tensors.tensor import LONGEST, Tensor, to_raw
+from ...tensors.tensor import LONGEST, Tensor, raw_view, to_raw
 from . import json_data
 from .classification import classified
 from .infer_request import InferRequest, Wanted
@@ -36,7 +36,7 @@ class InferAnswer:
             PredictionFailed: for NaN in JSON.
         """
         outputs: list[dict[str, Any]] = []
-        binary: list[bytes] = []
+        binary: list[bytes | memoryview] = []
         for tensor, wanted in self._chosen(request.outputs):
             if wanted.classes:
                 tensor = classified(tensor, wanted.classes)  # noqa: PLW2901
@@ -50,9 +50,9 @@ class InferAnswer:
             document["id"] = request.id
         document["outputs"] = outputs
         head = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
-        return with_binary(head, b"".join(binary))
+        return with_binary(head, *binary)
 
-    def _described(self, tensor: Tensor, binary: list[bytes] | None) -> dict[str, Any]:
+    def _described(self, tensor: Tensor, binary: list[bytes | memoryview] | None) -> dict[str, Any]:
         said: dict[str, Any] = {
             "name": tensor.name,
             "datatype": tensor.datatype,
@@ -61,7 +61,7 @@ class InferAnswer:
         if binary is None:
             said["data"] = json_data.written(tensor, nan_as_null=self.nan_as_null)
         else:
-            binary.append(to_raw(tensor))
+            binary.append(raw_view(tensor))
             said["parameters"] = {"binary_data_size": len(binary[-1])}
         return said
 
@@ -80,11 +80,11 @@ class InferAnswer:
         return [(known[each.name], each) for each in wanted]
 
 
-def with_binary(head: bytes, blobs: bytes) -> Reply:
+def with_binary(head: bytes, *blobs: bytes | memoryview) -> Reply:
     """An answer of JSON, followed by binary data if there are any."""
-    if not blobs:
+    if not any(map(len, blobs)):
         return Reply(head)
-    return Reply(head + blobs, 200, BINARY, ((_LENGTH, b"%d" % len(head)),))
+    return Reply(b"".join((head, *blobs)), 200, BINARY, ((_LENGTH, b"%d" % len(head)),))
 
 
 def check_outputs(model: str, wanted: Sequence[Wanted], known: Any) -> None:

@@ -1,5 +1,7 @@
 """The parts of a form, and the limits of a stranger's."""
 
+import tracemalloc
+
 import pytest
 
 from modelbundle.runtime.data.codecs import multipart
@@ -67,3 +69,24 @@ def test_text_is_utf8():
     data = form(HEAD).replace(b"\r\nb\r\n", b"\r\n\xff\r\n")
     with pytest.raises(BadPayload, match="`a` is not UTF-8"):
         multipart.loads(data, KIND)[0].text()
+
+
+def test_a_large_part_is_copied_once():
+    """Bodies may be as large as the memory allows."""
+    body = form(HEAD).replace(b"\r\n\r\nb", b"\r\n\r\n" + b"b" * (1 << 22))
+    tracemalloc.start()
+    try:
+        (part,) = multipart.loads(body, KIND)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(part.body) == 1 << 22
+    assert most < 1.5 * (1 << 22)
+
+
+def test_what_stands_around_the_parts_is_left_out():
+    """A preamble, and what follows the last mark; a boundary within a line is none."""
+    (part,) = multipart.loads(b"hello\r\n" + form(HEAD) + b"bye", KIND)
+    assert part.body == b"b"
+    with pytest.raises(BadPayload, match="or it is cut"):
+        multipart.loads(b"hello" + form(HEAD)[:-3], KIND)
