@@ -192,6 +192,8 @@ def where(error: BaseException, src: Path) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     root = src.resolve()
     for frame in reversed(frames):
+        if frame.filename.startswith("<"):
+            continue  # `<frozen os>`, `<string>`: no file, wherever the server runs
         path = Path(frame.filename).resolve()
         if path.is_relative_to(root) and not _PACKAGES & set(path.relative_to(root).parts):
             return f"{path.relative_to(root)}:{frame.lineno}: "

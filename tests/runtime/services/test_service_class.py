@@ -62,6 +62,15 @@ def test_an_import_that_fails_is_one_line(project, source, message):
     assert message in fails(project, "broken_a:Fraud")
 
 
+def test_an_import_that_fails_within_pythons_own_code_is_told_with_the_authors_line(
+    project, monkeypatch
+):
+    """`<frozen os>` is no file of the project, although the server was started there."""
+    monkeypatch.chdir(project)
+    (project / "keyed_service.py").write_text('import os\n\nos.environ["NO_SUCH_KEY"]\n')
+    assert "keyed_service.py:3: " in fails(project, "keyed_service:Sample")
+
+
 def test_a_module_hidden_by_another_of_that_name_is_found_out(project):
     (project / "queue.py").write_text(GOOD)
     assert "`queue` is also the name of another module" in fails(project, "queue:Fraud")
