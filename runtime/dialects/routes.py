@@ -54,7 +54,10 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
         "/api/v1.0/metadata",
         "/api/v1.0/metadata/{model}",
         "/api/v1.0/predictions",
+        "/aggregate",
         "/health/ping",
+        "/route",
+        "/transform",
     ),
     "sagemaker": (
         "/endpoints/{endpoint}/invocations",

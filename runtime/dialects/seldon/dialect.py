@@ -21,6 +21,7 @@ from ..dialect import GET, POST, Rule
 from ..dialect_request import DialectRequest
 from ..reply import Reply, error_headers
 from ..served import Served
+from . import component
 from .answer import called, described, graph, told
 from .feedback import Feedback
 from .form import body_of, value_in, value_of
@@ -33,6 +34,7 @@ _ONE = rf"{_API}/metadata/(?P<asked>[^/]+)"
 _NAME = "/api/v1.0"
 _STATUS = f"{_NAME}/health/status"
 _SERVER_ERROR = 500
+_EITHER = GET | POST  # as Seldon's wrapper has it: a message may stand in the query
 
 
 class Seldon:
@@ -47,8 +49,13 @@ class Seldon:
     def rules(self) -> Sequence[Rule]:
         """What it answers."""
         return [
-            Rule(POST, f"{_API}/predictions|/predict", self._predict, f"{_NAME}/predictions"),
-            Rule(POST, f"{_API}/feedback|/send-feedback", self._feedback, f"{_NAME}/feedback"),
+            Rule(POST, f"{_API}/predictions", self._predict, f"{_NAME}/predictions"),
+            Rule(POST, f"{_API}/feedback", self._feedback, f"{_NAME}/feedback"),
+            Rule(_EITHER, "/predict", self._predict, f"{_NAME}/predictions"),
+            Rule(_EITHER, "/send-feedback", self._feedback, f"{_NAME}/feedback"),
+            Rule(_EITHER, "/transform-(?P<side>input|output)", self._transform, "/transform"),
+            Rule(_EITHER, "/route", self._route, "/route"),
+            Rule(_EITHER, "/aggregate", self._aggregate, "/aggregate"),
             Rule(GET, f"{_API}/health/status|/health/status", self._health, _STATUS),
             Rule(GET, f"{_API}/health/ping|/health/ping", self._ping, "/health/ping"),
             Rule(GET, f"{_API}/metadata", self._graph, f"{_NAME}/metadata"),
@@ -111,6 +118,19 @@ class Seldon:
         feedback = Feedback.of(value_of(request))
         feedback.note(self._catalog, served)
         return Reply.json({"meta": {"puid": feedback.puid}})
+
+    # --- as a component that is no model ---
+
+    async def _transform(self, request: DialectRequest) -> Reply:
+        name = f"transform_{request.parts['side']}"
+        value = value_of(request)
+        return Reply.json(await component.transformed(self._catalog, request, name, value))
+
+    async def _route(self, request: DialectRequest) -> Reply:
+        return Reply.json(await component.routed(self._catalog, request, value_of(request)))
+
+    async def _aggregate(self, request: DialectRequest) -> Reply:
+        return Reply.json(await component.aggregated(self._catalog, request, value_of(request)))
 
     # --- what there is ---
 
