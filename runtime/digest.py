@@ -1,6 +1,7 @@
 """SHA-256 digests of bytes and files, written `sha256:<64 hex>` as OCI does."""
 
 import hashlib
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -20,10 +21,15 @@ def of_bytes(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
+def at_once(path: str, flags: int) -> int:
+    """An opener for `open`: a pipe in the place of a file is empty, and not waited for."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def of_file(path: Path, advance: Callable[[int], None] = lambda _: None) -> str:
     """Digest of a file, read once in chunks; `advance` is told of every chunk's bytes."""
     running = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
+    with open(path, "rb", buffering=0, opener=at_once) as file:
         while chunk := file.read(CHUNK):
             running.update(chunk)
             advance(len(chunk))

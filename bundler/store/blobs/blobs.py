@@ -46,7 +46,7 @@ class Blobs:
         """
         path = self.path(digest)
         for _ in range(_PATIENCE):
-            if path.exists():
+            if path.is_file():
                 break
             time.sleep(0.05)
         else:
@@ -57,7 +57,7 @@ class Blobs:
 
     def read(self, digest: str) -> bytes:
         """The bytes of a small blob, compared with its digest; raises Damaged if they differ."""
-        data = self.use(digest, Path.read_bytes)
+        data = self.use(digest, disk.read_whole)
         if digests.of_bytes(data) != digest:
             raise _changed(self.path(digest), digest, digests.of_bytes(data))
         return data
@@ -127,7 +127,7 @@ class Blobs:
     def has_bytes(self, digest: str, data: bytes) -> bool:
         """Whether the blob exists with exactly these bytes."""
         try:
-            return self.path(digest).read_bytes() == data
+            return disk.read_whole(self.path(digest)) == data
         except FileNotFoundError:
             return False
 

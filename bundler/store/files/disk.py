@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ....runtime.digest import at_once
 from ...errors import StoreError
 
 FILE_MODE = 0o644
@@ -65,7 +66,7 @@ def unless_forbidden() -> Iterator[None]:
 
 
 @contextmanager
-def named(path: Path) -> Iterator[None]:
+def named(path: Path | str) -> Iterator[None]:
     """Add `path` to errors of calls on descriptors, which have none."""
     try:
         yield
@@ -144,11 +145,19 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
 
 def read(path: Path | str, limit: int = 1 << 16) -> bytes:
     """The bytes of a small file, in three system calls, as a listing reads ten thousand files."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a pipe is not waited for
+    descriptor = os.open(path, flags)
     try:
-        return os.read(descriptor, limit)
+        with named(path):
+            return os.read(descriptor, limit)
     finally:
         os.close(descriptor)
+
+
+def read_whole(path: Path) -> bytes:
+    """All bytes of a file; a pipe in its place is empty, and not waited for."""
+    with open(path, "rb", buffering=0, opener=at_once) as file:
+        return file.read() or b""
 
 
 def is_shared(directory: Path) -> bool:

@@ -59,7 +59,7 @@ class Layout:
         for name, data in _FIXED:
             path = self._root / name
             with suppress(FileNotFoundError):
-                if path.read_bytes() == data:
+                if disk.read_whole(path) == data:
                     continue
             with self._workspace.file(data) as temporary:
                 temporary.replace(path)

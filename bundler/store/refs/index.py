@@ -11,6 +11,7 @@ from typing import Any
 
 from ...tag import KINDS
 from .. import oci
+from ..files import disk
 from ..files.counter import Counter
 from ..files.workspace import Workspace
 from ..item import Item
@@ -76,7 +77,7 @@ class Index:
     def _before(self) -> tuple[bytes, dict[str, Any]]:
         """The current entries of the index; empty if it cannot be read."""
         try:
-            data = self._path.read_bytes()
+            data = disk.read_whole(self._path)
             return data, oci.read_index(data)
         except (OSError, ValueError):
             return b"", {}

@@ -11,7 +11,7 @@ from ...errors import Damaged
 from ...tag import KINDS
 from .. import oci
 from ..blobs.blobs import Blobs
-from ..files import workspace
+from ..files import disk, workspace
 from ..item import Item
 from ..referrers import Referrers
 from ..refs.refs import Refs
@@ -69,7 +69,7 @@ class Reach:
         """The bytes of a manifest, even if it is in the trash of a collection, perhaps our own."""
         for path in self._places(digest):
             with suppress(OSError):
-                data = path.read_bytes()
+                data = disk.read_whole(path)
                 if digests.of_bytes(data) == digest:
                     return data
         return self.blobs.read(digest)

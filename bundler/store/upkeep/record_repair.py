@@ -12,6 +12,7 @@ from ....runtime.manifests.model_manifest import ModelManifest
 from ...tag import KINDS, Kind
 from .. import oci
 from ..blobs.blobs import Blobs
+from ..files import disk
 from ..files.counter import Counter
 from ..files.layout import Layout
 from ..item import Item
@@ -38,7 +39,7 @@ class RecordRepair:
         self.layout.mend()
         self.trust.mend()
         try:
-            data = (self.refs.directory.parent / "index.json").read_bytes()
+            data = disk.read_whole(self.refs.directory.parent / "index.json")
         except OSError:
             return
         if not oci.is_sound_index(data):

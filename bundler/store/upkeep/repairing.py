@@ -90,7 +90,7 @@ class Repair:
         return found
 
     def _is_bad(self, digest: str) -> bool:
-        return self.blobs.marks.has(digest) or not self.blobs.path(digest).exists()
+        return self.blobs.marks.has(digest) or not self.blobs.path(digest).is_file()
 
     def _compose_manifests(self, items: Iterable[Item]) -> None:
         """Rebuild damaged manifests from model.json or bundle.json, without a copy."""

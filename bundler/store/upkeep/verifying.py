@@ -163,7 +163,7 @@ class Verification:
 
     def _check_file(self, path: Path, is_sound: Callable[[bytes], bool]) -> None:
         try:
-            if not is_sound(path.read_bytes()):
+            if not is_sound(disk.read_whole(path)):
                 self._damage(STORE, path, "It is not as it was written.")
         except FileNotFoundError:
             pass  # written by the next change

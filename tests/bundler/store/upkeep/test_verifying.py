@@ -1,6 +1,9 @@
 """Verification: one flipped bit anywhere is found, named, and harms nothing else."""
 
+import os
 import random
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -219,3 +222,22 @@ def test_progress_is_counted_in_bytes(store, save):
     watcher = Watcher()
     store.verify(progress=watcher)
     assert sum(seen) == watcher.total > 5000
+
+
+PIPES = ["layout.json", "oci-layout", "index.json", "refs/models/a/*", "blobs/sha256/*", "trust/*"]
+
+
+@pytest.mark.parametrize("pattern", PIPES)
+def test_a_pipe_in_the_place_of_a_file_is_damage_and_nobody_waits_for_it(full, pattern):
+    """In another process, which a time limit ends: nothing else would."""
+    for path in full.root.glob(pattern):
+        path.unlink()
+        os.mkfifo(path)
+    looking = "import sys; from pathlib import Path; from modelbundle.bundler.store import Store\n"
+    looking += "store = Store(Path(sys.argv[1])); store.items('model')\n"
+    looking += "print(len(store.verify()), len(store.repair().mended))"
+    line = [sys.executable, "-c", looking, full.root]
+    done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=60)
+    found, mended = map(int, done.stdout.split())
+    assert found > 0
+    assert mended > 0 or pattern.startswith("blobs")
