@@ -15,7 +15,8 @@ from ..dialect_request import DialectRequest
 from ..reply import Reply
 from ..served import Served
 from . import metadata
-from .generate import EVENTS, Generate
+from .generate import Generate
+from .infer_stream import InferStream
 from .inference.infer import Infer
 from .openapi import document
 from .repository import Repository
@@ -51,14 +52,19 @@ class V2:
 
     def rules(self) -> Sequence[Rule]:
         """The rules of the dialect, the most frequent first."""
-        repository, generate = Repository(self._catalog), Generate(self._catalog)
-        infer = self._infer
+        repository, infer = Repository(self._catalog), self._infer
+        stream = InferStream(self._catalog, infer, Generate(self._catalog))
         one = f"{_REPOSITORY}/models/(?P<model>[^/]+)"
         return [
             Rule(POST, f"{_MODEL}/infer", infer.answer, f"{_NAME}/infer", infer),
-            Rule(POST, f"{_MODEL}/infer_stream", self._infer_stream, f"{_NAME}/infer_stream"),
-            Rule(POST, f"{_MODEL}/generate", generate.whole, f"{_NAME}/generate"),
-            Rule(POST, f"{_MODEL}/generate_stream", generate.streamed, f"{_NAME}/generate_stream"),
+            Rule(POST, f"{_MODEL}/infer_stream", stream.answer, f"{_NAME}/infer_stream"),
+            Rule(POST, f"{_MODEL}/generate", stream.generate, f"{_NAME}/generate"),
+            Rule(
+                POST,
+                f"{_MODEL}/generate_stream",
+                stream.generate_stream,
+                f"{_NAME}/generate_stream",
+            ),
             Rule(GET, "/v2/health/live", self._live, "/v2/health/live"),
             Rule(GET, "/v2/health/ready", self._ready, "/v2/health/ready"),
             Rule(GET, "/v2", self._server, "/v2"),
@@ -152,11 +158,3 @@ class V2:
 
     def _find(self, request: DialectRequest) -> Served:
         return self._catalog.find(request.parts["model"], request.parts.get("version"))
-
-    # --- predictions ---
-
-    async def _infer_stream(self, request: DialectRequest) -> Reply:
-        """One event: an answer that is complete."""
-        reply = await self._infer.answer(request)
-        assert isinstance(reply.body, bytes)
-        return Reply(b"data: " + reply.body + b"\n\n", 200, EVENTS)

@@ -24,8 +24,7 @@ from ...dialects.tensors.api_tensors import ask
 from ...dialects.tensors.batch import to_batch
 from ...dialects.tensors.output import from_output
 from ...dialects.tensors.tensor import Tensor
-from ...dialects.v2.inference.classification import classified
-from ...dialects.v2.inference.infer_answer import check_outputs
+from ...dialects.v2 import api_stream
 from ...dialects.v2.inference.infer_request import Wanted, heed
 from ...dialects.v2.metadata import config, extensions, metadata
 from ...dialects.v2.statistics import statistics
@@ -38,7 +37,6 @@ from ..refusal import Refusal
 from ..tensors import open_inference as tensors
 from ..tensors import raw_contents
 from ..tensors.parameters import values
-from . import api_stream
 
 _SERVICE = "/inference.GRPCInferenceService"
 _WANTS_END = "triton_enable_empty_final_response"

@@ -202,6 +202,51 @@ def test_an_error_after_the_first_event_is_an_event(client):
         assert client.post("/v2/models/shout/generate", json=document).status_code == 400
 
 
+def streamed(client, path, *texts):
+    """Sends texts as MLServer's clients do, and gives the events."""
+    tensor = {"name": "prompt", "shape": [len(texts)], "datatype": "BYTES", "data": list(texts)}
+    answer = client.post(f"/v2/models/{path}", json={"id": "7", "inputs": [tensor]})
+    events = [json.loads(each[6:]) for each in answer.text.split("\n\n") if each]
+    return answer, events
+
+
+@pytest.mark.parametrize("path", ["infer_stream", "generate_stream"])
+def test_tensors_are_answered_by_events_of_tensors(client, path):
+    """As MLServer does; an error before the first event has a status of its own."""
+    answer, events = streamed(client, f"words/{path}", "a b")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert [each["outputs"][0]["data"] for each in events] == [["a "], ["b "]]
+    assert {(each["model_name"], each["id"]) for each in events} == {("words", "7")}
+    _, events = streamed(client, f"echo/{path}", "a b")
+    assert events[0]["outputs"] == [
+        {"name": "TEXT", "datatype": "BYTES", "shape": [1], "data": ["a b"]}
+    ]
+    _, events = streamed(client, f"words/{path}", "a stop b")
+    assert events[1] == {"error": "The model failed on this input."}
+    early = client.post(
+        f"/v2/models/words/{path}",
+        json={"inputs": [{"name": "prompt", "shape": [1], "datatype": "BYTES", "data": ["stop"]}]},
+    )
+    assert early.status_code == 500
+
+
+@pytest.mark.parametrize("path", ["infer_stream", "generate_stream", "generate"])
+def test_tensors_for_what_does_not_stream_are_one_answer(client, path):
+    """Whole, or as the only event."""
+    tensor = {"name": "text", "shape": [1], "datatype": "BYTES", "data": ["ab"]}
+    answer = client.post(f"/v2/models/shout/{path}", json={"inputs": [tensor]})
+    said = answer.text if path == "generate" else answer.text[6:]
+    assert json.loads(said)["outputs"][0]["data"] == ["AB"]
+
+
+def test_a_parameter_called_inputs_is_no_tensor(client):
+    """What has no shape and datatype is a value of `generate`."""
+    for inputs in ([], ["a"], [{"name": "text"}], "a", {"text": "a"}):
+        document = {"text_input": "ab", "inputs": inputs}
+        answer = client.post("/v2/models/shout/generate", json=document)
+        assert (answer.status_code, "outputs" in answer.json()) in {(200, False), (400, False)}
+
+
 def test_nobody_brings_models_to_a_class(client):
     answer = client.post("/v2/repository/models/stranger/load", json={})
     assert answer.status_code == 501

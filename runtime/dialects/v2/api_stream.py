@@ -4,14 +4,14 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from ...dialects.dialect_request import DialectRequest
-from ...dialects.served import Served
-from ...dialects.tensors.api_tensors import body_of
-from ...dialects.tensors.output import from_output
-from ...dialects.tensors.tensor import Tensor
-from ...dialects.v2.generate import EVENTS, items_in
 from ...manifests.signature import Signature
 from ...models.operation import Stream
+from ..dialect_request import DialectRequest
+from ..served import Served
+from ..tensors.api_tensors import body_of
+from ..tensors.output import from_output
+from ..tensors.tensor import Tensor
+from .generate import EVENTS, items_in
 
 TEXT = "text_output"
 _FREE = Signature()
