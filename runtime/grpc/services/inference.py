@@ -25,6 +25,8 @@ from ...dialects.tensors.batch import to_batch
 from ...dialects.tensors.output import from_output
 from ...dialects.tensors.tensor import Tensor
 from ...dialects.v2 import api_stream
+from ...dialects.v2.inference.classification import classified
+from ...dialects.v2.inference.infer_answer import check_outputs
 from ...dialects.v2.inference.infer_request import Wanted, heed
 from ...dialects.v2.metadata import config, extensions, metadata
 from ...dialects.v2.statistics import statistics
