@@ -9,9 +9,11 @@ from ....runtime.manifests.route import Route
 from ...errors import ResolveError
 from ...requirements.declared import python_range, requirement_files
 from ...requirements.index import Index
+from ...requirements.lock import author_pin
 from ...requirements.lock.lock import SCHEMA
+from ...requirements.marker import environment
 from ...requirements.requirements import DIALECTS, Requirement, Requirements, normalize
-from ...requirements.target import Target
+from ...requirements.target import MACHINES, Target
 from ..chosen_model import ChosenModel
 
 if TYPE_CHECKING:
@@ -61,8 +63,9 @@ class LockInputs:
             answers,
             bundlefile.serve.formats or (),
         )
+        on = [environment(python, MACHINES[name]) for name in bundlefile.platforms]
         return cls(
-            requirements=replace(gathered, given=written.given),
+            requirements=replace(gathered, given=author_pin.meant(written.given, on)),
             target=Target(
                 python=python,
                 platform=bundlefile.platforms[0],

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...errors import ResolveError
+from .. import marker as markers
 from ..lock.author_pin import AuthorPin
 from ..requirements import Requirement, normalize
 from . import uv_table
@@ -20,7 +21,6 @@ _KINDS = {
 _SELECTED = re.compile(
     r"""(['"])(?P<name>[A-Za-z0-9._-]+)\1\s+(?P<not>not\s+)?in\s+(?P<set>extras|dependency_groups)"""
 )
-_TRUE, _FALSE = "python_version >= '0'", "python_version < '0'"
 
 
 def from_uv(
@@ -83,7 +83,10 @@ def _wanted(edge: Mapping[str, Any], graph: Graph, source: str) -> Requirement:
 def _versions(
     packages: Sequence[Mapping[str, Any]], source: str, graph: Graph
 ) -> tuple[list[Requirement], dict[str, AuthorPin]]:
-    """Each version as a limit, where there are forks with the markers of each; and its files."""
+    """Each version as a limit, where there are forks with the markers of each; and its files.
+
+    Of several versions that are all for extras or groups which nobody chose, none binds.
+    """
     entries: dict[str, list[Mapping[str, Any]]] = {}
     for package in packages:
         entries.setdefault(normalize(package["name"]), []).append(package)
@@ -93,13 +96,21 @@ def _versions(
         found = [p for p in every if p.get("version") in reached] or every
         kinds = {kind for package in found for kind in package.get("source", {})}
         foreign = next((_KINDS[kind] for kind in sorted(kinds & set(_KINDS))), "")
-        files = {str(p["version"]): _digests(p) for p in found if "version" in p}
-        given[name] = AuthorPin(source, files, foreign)
-        for package in found if not foreign else ():
-            forks = _forks(package, found, reached, graph)
-            if "version" in package and forks is not None:
-                text = f"{name}=={package['version']}" + (f" ; {forks}" if forks else "")
-                limits.append(Requirement(text, source))
+        files: dict[str, frozenset[str]] = {}
+        for package in found:  # one version may come from two indexes
+            if "version" in package:
+                version = str(package["version"])
+                files[version] = files.get(version, frozenset()) | _digests(package)
+        if len(files) > 1 and not (reached or foreign):
+            continue
+        forks = [(str(p["version"]), _forks(p, found, reached, graph)) for p in found
+                 if "version" in p and not foreign]  # fmt: skip
+        meant = tuple(fork or "" for _, fork in forks) or ("",)
+        given[name] = AuthorPin(source, files, foreign, meant)
+        limits += [
+            Requirement(f"{name}=={version}" + (f" ; {fork}" if fork else ""), source)
+            for version, fork in forks if fork is not None
+        ]  # fmt: skip
     return limits, given
 
 
@@ -148,19 +159,19 @@ def from_pylock(
         "dependency_groups": {normalize(n) for n in groups or data.get("default-groups", ())},
     }
     packages = list(data.get("packages", ()))
-    wanted = []
+    wanted: list[Requirement] = []
+    given: dict[str, AuthorPin] = {}
     for package in packages:
         pin = f"=={package['version']}" if "version" in package else ""
         marker = _SELECTED.sub(lambda m: _choice(m, selected), str(package.get("marker", "")))
         text = f"{package['name']}{pin}" + (f" ; {marker}" if marker else "")
         wanted.append(Requirement(text, source))
-    given: dict[str, AuthorPin] = {}
-    for package in packages:
         name = normalize(package["name"])
-        before = given.get(name, AuthorPin(source)).files
+        before = given.get(name, AuthorPin(source, markers=()))
         foreign = next((_KINDS[kind] for kind in _KINDS if kind in package), "")
         files = {str(package["version"]): _digests(package)} if "version" in package else {}
-        given[name] = AuthorPin(source, {**before, **files}, foreign)
+        meant = (*before.markers, marker)
+        given[name] = AuthorPin(source, {**before.files, **files}, foreign, meant)
     places = {normalize(p["name"]): p["index"] for p in packages if "://" in str(p.get("index"))}
     python = str(data.get("requires-python") or "")
     bindings = bound(places, source, indexes)
@@ -172,13 +183,13 @@ def from_pylock(
 def _choice(found: re.Match[str], selected: Mapping[str, set[str]]) -> str:
     """Markers on extras and groups are decided here; uv is left those on the environment."""
     is_in = normalize(found["name"]) in selected[found["set"]]
-    return _TRUE if is_in != bool(found["not"]) else _FALSE
+    return markers.TRUE if is_in != bool(found["not"]) else markers.FALSE
 
 
 def _check_direct(written: DeclaredRequirements) -> None:
     for item in written.wanted:
         given = written.given.get(item.name)
-        if given is not None and given.foreign and _FALSE not in item.text:
+        if given is not None and given.foreign and markers.FALSE not in item.text:
             raise ResolveError(
                 f"`{item.name}` of `{given.origin}` comes from {given.foreign}, which a bundle "
                 "cannot install.",

@@ -87,7 +87,9 @@ class _Reader:
         text = _HASH.sub("", line).strip()
         if not values:
             return text
-        digests = {v.removeprefix("sha256:").lower() for v in values if v.startswith("sha256:")}
+        digests = frozenset(
+            v.removeprefix("sha256:").lower() for v in values if v.startswith("sha256:")
+        )
         if not (pin := _PIN.fullmatch(text)):
             raise ResolveError(
                 f"{place}: {shown(text)!r} has a hash, and no version that it is of.",
@@ -99,9 +101,10 @@ class _Reader:
                 hint="Add that hash: `pip hash FILE` prints it.",
             )
         name, origin = normalize(pin[1]), place.rpartition(":")[0]
-        files = self.given[name].files if name in self.given else {}
-        known = digests | files.get(pin[2], frozenset())
-        self.given[name] = AuthorPin(origin, {**files, pin[2]: frozenset(known)})
+        before = self.given.get(name, AuthorPin(origin, markers=()))
+        files = {**before.files, pin[2]: digests | before.files.get(pin[2], frozenset())}
+        markers = (*before.markers, text.partition(";")[2].strip())
+        self.given[name] = AuthorPin(origin, files, markers=markers)
         return text
 
 

@@ -5,14 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...errors import ResolveError
+from .. import marker as markers
 from ..requirements import normalize
 
 Package = Mapping[str, Any]
 Edge = Mapping[str, Any]
 
 _EXTRA = re.compile(r"""extra\s*(?P<sign>==|!=)\s*(?P<quote>['"])(?P<name>[^'"]*)(?P=quote)""")
-_TOKEN = re.compile(r"""'[^']*'|"[^"]*"|[()]|[^\s()'"]+""")
-_TRUE, _FALSE = "python_version >= '0'", "python_version < '0'"
 
 
 class Graph:
@@ -60,7 +59,7 @@ class Graph:
         while waiting:
             edge = waiting.pop()
             marker = self.marker(edge)
-            if _value(marker) is False:
+            if markers.holds(marker) is False:
                 continue
             for package in self._targets(edge):
                 self._note(package, marker)
@@ -75,10 +74,12 @@ class Graph:
 
     def decided(self, marker: str) -> str:
         """`marker` with its extras and groups decided, so that it speaks of environments alone."""
-        return _EXTRA.sub(
-            lambda m: _TRUE if (m["name"] in self._active) == (m["sign"] == "==") else _FALSE,
-            marker,
-        )
+
+        def value(found: re.Match[str]) -> str:
+            is_so = (found["name"] in self._active) == (found["sign"] == "==")
+            return markers.TRUE if is_so else markers.FALSE
+
+        return _EXTRA.sub(value, marker)
 
     def _targets(self, edge: Edge) -> Iterator[Package]:
         for package in self._packages.get(normalize(edge["name"]), ()):
@@ -100,37 +101,3 @@ def _edges(package: Package, extra: str) -> Sequence[Edge]:
     tables = package.get("optional-dependencies", {})
     return [edge for name, found in tables.items() if normalize(name) == normalize(extra)
             for edge in found]  # fmt: skip
-
-
-def _value(marker: str) -> bool | None:
-    """Whether a decided `marker` holds; None where that is up to the environment."""
-    tokens = _TOKEN.findall(marker)
-    return _either(tokens) if tokens else True
-
-
-def _either(tokens: list[str]) -> bool | None:
-    values = [_both(tokens)]
-    while tokens and tokens[0] == "or":
-        tokens.pop(0)
-        values.append(_both(tokens))
-    return True if True in values else None if None in values else False
-
-
-def _both(tokens: list[str]) -> bool | None:
-    values = [_one(tokens)]
-    while tokens and tokens[0] == "and":
-        tokens.pop(0)
-        values.append(_one(tokens))
-    return False if False in values else None if None in values else True
-
-
-def _one(tokens: list[str]) -> bool | None:
-    if tokens and tokens[0] == "(":
-        tokens.pop(0)
-        value = _either(tokens)
-        del tokens[:1]
-        return value
-    size = 4 if tokens[1:3] == ["not", "in"] else 3
-    said = " ".join(tokens[:size])
-    del tokens[:size]
-    return {_TRUE: True, _FALSE: False}.get(said)

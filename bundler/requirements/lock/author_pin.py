@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import ResolveError
+from ..marker import holds
 from .package import Package
 
 _GPU = re.compile(r"nvidia-.*|triton|cuda-(toolkit|bindings|pathfinder|python)")
@@ -19,11 +20,27 @@ class AuthorPin:
     files    version -> sha256 (hex) of its files; several versions for several environments,
              no digest where the file names none
     foreign  its source if that is no index: "a repository"
+    markers  it is meant where one of them holds; "" holds everywhere
     """
 
     origin: str
     files: Mapping[str, frozenset[str]] = field(default_factory=dict)
     foreign: str = ""
+    markers: tuple[str, ...] = ("",)
+
+
+def meant(
+    given: Mapping[str, AuthorPin], environments: Sequence[Mapping[str, str]]
+) -> dict[str, AuthorPin]:
+    """Those pins that the author's lock has for one of the `environments`.
+
+    What it names for another Python only, a package of our own may need here in any version.
+    """
+    return {
+        name: pin
+        for name, pin in given.items()
+        if any(holds(text, known) is not False for text in pin.markers for known in environments)
+    }
 
 
 def check(given: Mapping[str, AuthorPin], packages: Iterable[Package], accelerator: str) -> None:

@@ -106,3 +106,33 @@ def test_a_given_lock_that_changes_is_another_input(own):
     (written.root / "uv.lock").write_text(re.sub(r"(?m)^sdist = .*/anyio-.*\n", "", text))
     lock(written)
     assert json.loads((written.root / "bundle.lock").read_text())["variants"] != data["variants"]
+
+
+BACKPORT = f"""
+[project]
+name = "flowers"
+version = "1"
+requires-python = ">=3.10"
+dependencies = ["anyio", "typing-extensions<4.10; python_version < '3.11'"]
+[project.optional-dependencies]
+old = ["click==8.0.4"]
+new = ["click==8.1.3"]
+[tool.uv]
+conflicts = [[{{extra = "old"}}, {{extra = "new"}}]]
+exclude-newer = "{OLD}"
+"""
+
+
+@pytest.mark.parametrize("name", ["uv.lock", "pylock.toml", "requirements.txt"])
+def test_what_a_lock_pins_for_another_python_or_another_extra_binds_nothing(own, name):
+    """The server needs newer ones than the old Python and the extras that nobody asked for."""
+    written = own(name)
+    (written.root / "pyproject.toml").write_text(BACKPORT)
+    uv.run(["lock"], cwd=written.root)
+    if name != "uv.lock":
+        uv.run(["export", "--frozen", "--no-emit-project", "-o", name], cwd=written.root)
+    found = locked_files(lock(written))
+    assert found["anyio"][0].startswith("4.6")
+    if name != "uv.lock":
+        assert found["typing-extensions"][0] > "4.10"
+    assert found["click"][0] > "8.1.3"
