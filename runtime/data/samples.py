@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from ..errors import InvalidBundle
 SCHEMA = 1
 RTOL = 1e-4  # relative: another CPU or thread count sums in another order
 ATOL = 1e-6
+MOST_SHOWN = 64 << 10  # bytes of JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,13 @@ class Samples:
             return cls(data["method"], inputs, outputs, tolerance["rtol"], tolerance["atol"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise InvalidBundle(f"The samples `{path.name}` cannot be read: {error}.") from error
+
+    @property
+    def shown(self) -> Self:
+        """The first of them, as an example in a document; one at least, however long it is."""
+        sizes = accumulate(len(json.dumps(each)) for each in self.inputs)
+        kept = max(1, sum(size <= MOST_SHOWN for size in sizes))
+        return replace(self, inputs=self.inputs[:kept], outputs=self.outputs[:kept])
 
     def loosened(self, tolerance: tuple[float, float] | None) -> Self:
         """The same samples under a wider tolerance: relative, and a share of the largest output.

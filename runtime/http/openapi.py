@@ -14,6 +14,7 @@ from ..manifests.bundle_manifest import BundleManifest
 from ..manifests.model_manifest import ModelManifest
 from ..manifests.route import Route
 from ..manifests.signature import Side, Signature
+from .shared_schemas import share
 
 VERSION = "3.1.0"
 
@@ -22,6 +23,11 @@ Json = dict[str, Any]
 EXTENSION = "x-modelbundle"
 """Extensions for what JSON Schema cannot express: dtypes, shapes, layouts."""
 
+_ERROR: Json = {
+    "type": "object",
+    "properties": {"error": {"type": "string"}},
+    "required": ["error"],
+}
 _ERRORS = {
     "400": "The body is not what its content type says.",
     "406": "No content type that `Accept` names is given here.",
@@ -54,19 +60,12 @@ def document(
     }
     for dialect in spoken:
         paths = dialect.document() | paths
+    paths, shared = share(paths)
     return {
         "openapi": VERSION,
         "info": _info(manifest),
         "paths": paths | _health(),
-        "components": {
-            "schemas": {
-                "Error": {
-                    "type": "object",
-                    "properties": {"error": {"type": "string"}},
-                    "required": ["error"],
-                }
-            }
-        },
+        "components": {"schemas": {"Error": _ERROR} | shared},
     }
 
 
@@ -113,7 +112,7 @@ _EACH_A_ROW = frozenset({"str", "bytes", "image"})  # parts of a form, whatever 
 def _model_request(signature: Signature, samples: Samples | None, formats: Collection[str]) -> Json:
     body: Json = {"schema": envelope("instances", signature.inputs)}
     if samples:
-        body["example"] = {"instances": list(samples.inputs)}
+        body["example"] = {"instances": list(samples.shown.inputs)}
     content = {kind: _content(kind, body) for kind in media_of(signature.inputs, formats)}
     if CSV in content:
         content[CSV] = {"schema": csv_schema(signature.inputs)}
@@ -125,7 +124,7 @@ def _model_request(signature: Signature, samples: Samples | None, formats: Colle
 def _model_answers(signature: Signature, samples: Samples | None, formats: Collection[str]) -> Json:
     body = _media(envelope("predictions", signature.outputs))
     if samples:
-        body["example"] = {"predictions": list(samples.outputs)}
+        body["example"] = {"predictions": list(samples.shown.outputs)}
     is_array = signature.outputs.layout == "array"
     kinds = (JSON, *((NPY,) if is_array else ()), NPZ, CSV, *of_formats(formats, is_answer=True))
     return {kind: _content(kind, body) for kind in kinds}

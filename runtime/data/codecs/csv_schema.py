@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
 
 from ...manifests.signature import Field, Side
@@ -39,17 +40,21 @@ def csv_schema(side: Side) -> dict[str, Any]:
     RFC 4180, in the regular expressions of ECMA-262. It promises less than the server takes: no
     white space around numbers, and only numbers that fit whatever their digits are.
     """
-    cells = [_cell(field) for field in side.fields]
+    cells = [cell for field in side.fields if (cell := _cell(field)) is not None]
     width = _width(side)
-    if width is None or None in cells:
+    if width is None or len(cells) < len(side.fields):
         return {"type": "string", "minLength": 1}
     if side.layout == "array":
-        line = cells[0] if width == 1 else f"{cells[0]}(,{cells[0]}){{{width - 1}}}"
+        line = _repeated(cells[0], width)
         names = ""
     else:
-        line = ",".join(str(cell) for cell in cells)
+        line = ",".join(_repeated(cell, len([*run])) for cell, run in groupby(cells))
         names = rf"({','.join(map(_name, side.fields))}\r?\n)?"
     return {"type": "string", "pattern": rf"^{names}{line}(\r?\n{line})*(\r?\n)?$"}
+
+
+def _repeated(cell: str, times: int) -> str:
+    return cell if times == 1 else f"{cell}(,{cell}){{{times - 1}}}"
 
 
 def of_instances(schema: Mapping[str, Any]) -> Side | None:

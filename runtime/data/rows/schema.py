@@ -85,9 +85,10 @@ def row(side: Side) -> Json:
     if side.layout in {"objects", "array"} or not side.fields:
         return named
     values = [_value(field, _given) for field in side.fields]
-    listed = {
+    alike = all(value == values[0] for value in values)
+    listed: Json = {
         "type": "array",
-        "prefixItems": values,
+        **({"items": values[0]} if alike else {"prefixItems": values}),
         "minItems": len(values),
         "maxItems": len(values),
         "description": "The same values in the order of the fields.",

@@ -71,7 +71,7 @@ def _predict(catalog: Catalog, served: Served) -> Json:
     posted = operation(name, what, said, asked(catalog, served))
     if served.samples is not None:
         content = posted["requestBody"]["content"]["application/json"]
-        content["example"] = {"instances": list(served.samples.inputs)}
+        content["example"] = {"instances": list(served.samples.shown.inputs)}
     return posted
 
 

@@ -1,5 +1,6 @@
 """OpenAPI: the paths of the protocol, for the models of a catalog."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 
 from ...data.rows import table
 from ...data.rows.schema import scalar
+from ...data.samples import MOST_SHOWN
 from ...errors import RequestError
 from ...manifests.signature import OBJECTS, Field
 from ..catalog import Catalog
@@ -148,9 +150,24 @@ def _inputs(served: Served, specs: list[Spec]) -> Json:
     told = [
         _asked(spec, field, is_only=is_only) for spec, field in zip(specs, side.fields, strict=True)
     ]
-    items = told[0] if len(told) == 1 else {"anyOf": told}
+    kinds = told if is_only else _alike(told)
+    items = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
     least = max(1, sum(not spec.is_optional for spec in specs))
     return {"type": "array", "items": items, "minItems": least, "maxItems": len(told)}
+
+
+def _alike(told: list[Json]) -> list[Json]:
+    """Those that differ in nothing but their names, as one."""
+    kinds: dict[str, list[str]] = {}
+    for each in told:
+        rest = {key: part for key, part in each["properties"].items() if key != "name"}
+        kinds.setdefault(json.dumps(rest), []).append(each["properties"]["name"]["const"])
+    return [
+        _object(
+            name={"const": names[0]} if len(names) == 1 else {"enum": names}, **json.loads(rest)
+        )
+        for rest, names in kinds.items()
+    ]
 
 
 def _asked(spec: Spec, field: Field, *, is_only: bool) -> Json:
@@ -216,7 +233,8 @@ def _example(served: Served, inputs: list[Spec]) -> Json | None:
         return None
     arrays = batch if isinstance(batch, dict) else {inputs[0].name: batch}
     tensors = [_spelled(spec, arrays[spec.name]) for spec in inputs]
-    return {"inputs": tensors} if all(tensors) else None
+    is_short = len(json.dumps(tensors)) < MOST_SHOWN
+    return {"inputs": tensors} if is_short and all(tensors) else None
 
 
 def _spelled(spec: Spec, array: np.ndarray) -> Json | None:

@@ -72,3 +72,11 @@ def test_the_largest_difference_is_that_of_numbers_wherever_they_stand():
     got = [{"y": [1.5, 2.0], "n": 4}, {"y": [-2.5, "z"], "n": None}]
     assert samples.largest_difference(got) == 2.5
     assert samples.largest_difference(samples.outputs) == 0.0
+
+
+def test_as_many_are_shown_as_a_page_has_room_for_and_one_at_least():
+    wide = [[0.25] * 9000] * 3
+    few = Samples("predict", [[1.0], [2.0]], [1.0, 2.0])
+    assert few.shown == few
+    assert Samples("predict", wide, [1.0, 2.0, 3.0]).shown == Samples("predict", wide[:1], [1.0])
+    assert len(Samples("predict", [[0.25] * 4000] * 3, [1.0, 2.0, 3.0]).shown.outputs) == 2
