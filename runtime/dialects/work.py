@@ -34,6 +34,9 @@ _MODULES = {
     "bare": "bodies.bare",
     "lines": "bodies.json_lines",
     "pictures": "bodies.pictures",
+    "infer": ".grpc.tensors.infer_outputs",
+    "predict": ".grpc.tensors.predict_outputs",
+    "seldon message": ".grpc.tensors.seldon_message",
     "seldon": "seldon.dialect",
 }
 

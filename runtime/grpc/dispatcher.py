@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 WINDOW = 64  # messages of one stream that are answered at once
 
 Answer = Callable[[Any, DialectRequest], Awaitable[Any]]
-"""Answers a parsed message; None if the call has ended."""
+"""Answers a parsed message, with another or its bytes; None if the call has ended."""
 
 Parse = Callable[[bytes], Any]
 """From bytes to a message."""
@@ -178,6 +178,8 @@ class Dispatcher:
             response = await answer(message, dialect_request)
         finally:
             call.learn(dialect_request)
+        if isinstance(response, bytes):
+            return response
         return b"" if response is None else bytes(response.SerializeToString())
 
     # --- streams ---

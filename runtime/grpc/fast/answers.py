@@ -1,21 +1,25 @@
 """FastInferAnswers: encodes the output of a batch as the answer of each call."""
 
+import asyncio
+import logging
 from typing import Any
 
 import numpy as np
 
 from ... import protobuf
-from ...data.rows import table
+from ...data.rows import bulk, table
 from ...data.rows.predictions import is_numeric
 from ...dialects.served import Served
 from ...dialects.tensors.output import from_output
 from ...dialects.tensors.tensor import DTYPES, Tensor, to_raw
-from ...dialects.v2.inference.infer_answer import check_outputs
 from ...dialects.v2.inference.infer_request import Wanted
 from ...models.runner import Queue
 from ..dispatcher import Dispatcher
+from ..tensors import infer_outputs
 from .infer_forms import Form
 from .infer_request import PATH, FastInferRequest
+
+log = logging.getLogger(__name__)
 
 _RAW = b"\x32"  # the tag of raw_output_contents: field 6, with a length
 _MOST = 256  # heads that are kept
@@ -30,21 +34,46 @@ class FastInferAnswers:
         self._dispatcher = dispatcher
         self._response = response
         self._heads: dict[tuple[Any, ...], bytes] = {}
+        self._writing: set[asyncio.Task[None]] = set()
 
     def answer(self, requests: list[FastInferRequest], output: Any, bounds: list[int]) -> None:
         """Encode rows `bounds[i]:bounds[i + 1]` of `output` as the answer to request i."""
         try:
             told = self._told(requests, output, bounds)
-        except Exception:  # noqa: BLE001 - each is tried by itself, and then it is in the log
+        except Exception:  # each is tried by itself, and then it is in the log
+            log.debug("Answers of %s are written one by one.", PATH, exc_info=True)
             told = None
         if told is None:
             for request, start, stop in zip(requests, bounds, bounds[1:], strict=False):
-                request.succeed(table.slice(output, start, stop))
+                self._succeed(request, table.slice(output, start, stop))
             return
         for request, said in zip(requests, told, strict=True):
             request.tell(said)
             request.is_told = True
         self._dispatcher.ended(requests, PATH, 200)
+
+    def _succeed(self, request: FastInferRequest, output: Any) -> None:
+        """Answer one call; in a task if another process writes the answer."""
+        if not bulk.is_large(output) or bulk.is_of_numbers(output):
+            request.succeed(output)
+            return
+        task = asyncio.get_running_loop().create_task(request.succeed_later(output))
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+
+    async def aside(self, request: FastInferRequest, output: Any) -> bytes:
+        """As `alone`; another process writes a large answer.
+
+        Raises:
+            RequestError: as `alone`; see `work.write`.
+        """
+        form, served = request.form, self._served
+        head = self._response(model_name=form.model, model_version=served.version)
+        wanted = [Wanted(name) for name in form.outputs]
+        said = await infer_outputs.offloaded(
+            served, request.deadline, head, wanted, output, is_raw=True
+        )
+        return self.alone(request, output) if said is None else said
 
     def alone(self, request: FastInferRequest, output: Any) -> bytes:
         """The answer to one call, whatever it is made of.
@@ -54,11 +83,8 @@ class FastInferAnswers:
         """
         form, served = request.form, self._served
         assert served.signature is not None
-        outputs = from_output(served.signature, output)
-        if form.outputs:
-            there = {each.name: each for each in outputs}
-            check_outputs(served.name, [Wanted(name) for name in form.outputs], there)
-            outputs = [there[name] for name in form.outputs]
+        wanted = [Wanted(name) for name in form.outputs]
+        outputs = infer_outputs.chosen(served.name, wanted, from_output(served.signature, output))
         response = self._response(model_name=form.model, model_version=served.version)
         for each in outputs:
             response.outputs.add(name=each.name, datatype=each.datatype, shape=each.shape)

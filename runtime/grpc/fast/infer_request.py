@@ -61,13 +61,26 @@ class FastInferRequest(FutureRequest):
             return
         try:
             self.tell(self.group.alone(self, output))
-        except RequestError as error:
-            self.future.set_exception(error)
-        except Exception as error:
-            log.exception("%s failed.", self.path)
+        except Exception as error:  # noqa: BLE001 - it is in the log, and the client is answered
+            self._failed(error)
+
+    async def succeed_later(self, output: Any) -> None:
+        """As `succeed`, for a large answer, which another process writes."""
+        if self.future.done():
+            return
+        try:
+            self.tell(await self.group.aside(self, output))
+        except Exception as error:  # noqa: BLE001 - it is in the log, and the client is answered
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        if not isinstance(error, RequestError):
+            log.error("%s failed.", self.path, exc_info=error)
             failure = PredictionFailed()
             failure.__cause__ = error
-            self.future.set_exception(failure)
+            error = failure
+        if not self.future.done():
+            self.future.set_exception(error)
 
     def tell(self, said: bytes) -> None:
         """Hand over the bytes of the answer."""

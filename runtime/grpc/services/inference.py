@@ -25,8 +25,6 @@ from ...dialects.tensors.batch import to_batch
 from ...dialects.tensors.output import from_output
 from ...dialects.tensors.tensor import Tensor
 from ...dialects.v2 import api_stream
-from ...dialects.v2.inference.classification import classified
-from ...dialects.v2.inference.infer_answer import check_outputs
 from ...dialects.v2.inference.infer_request import Wanted, heed
 from ...dialects.v2.metadata import config, extensions, metadata
 from ...dialects.v2.statistics import statistics
@@ -36,8 +34,8 @@ from ..background_thread import LARGE, MANY, BackgroundThread
 from ..dispatcher import Dispatcher, Say
 from ..messages.pool import pool
 from ..refusal import Refusal
+from ..tensors import infer_outputs, raw_contents
 from ..tensors import open_inference as tensors
-from ..tensors import raw_contents
 from ..tensors.parameters import values
 
 _SERVICE = "/inference.GRPCInferenceService"
@@ -131,50 +129,66 @@ class Inference:
         return await self._whole(request, self._served(request, dialect_request), dialect_request)
 
     async def _whole(self, request: Any, served: Served, dialect_request: DialectRequest) -> Any:
-        places = _places(request.outputs, served)
-        outputs = await self._answered(request, served, dialect_request)
-        if request.outputs:
-            outputs = _chosen(served.name, request.outputs, outputs)
-        is_long = not request.raw_input_contents and tensors.count(outputs) > MANY
-        work = partial(self._written, request, served, outputs, places)
-        return await self._background.run(work, is_long=is_long)
+        """The response to a request, or the bytes of a large one."""
+        places, wanted = _places(request.outputs, served), list(map(_wanted, request.outputs))
+        response, is_raw = self._begun(request, served), _is_raw(request, served)
+        names = [each.name for each in wanted]
+        if served.signature is None or method_outputs.are_named(served, names):
+            outputs = await self._told_by(request, served, dialect_request, names)
+        else:
+            batch = await self._batch(request, served, dialect_request)
+            output = await served.answer(dialect_request, batch)
+            if not places:
+                said = await infer_outputs.offloaded(
+                    served, dialect_request.deadline, response, wanted, output, is_raw=is_raw
+                )
+                if said is not None:
+                    return said
+            outputs = from_output(served.signature, output)
+        chosen = infer_outputs.chosen(served.name, wanted, outputs)
+        is_long = not request.raw_input_contents and tensors.count(chosen) > MANY
+        work = partial(tensors.write, response, chosen, places, is_raw=is_raw)
+        await self._background.run(work, is_long=is_long)
+        return response
 
-    async def _answered(
-        self, request: Any, served: Served, dialect_request: DialectRequest
+    async def _told_by(
+        self, request: Any, served: Served, dialect_request: DialectRequest, names: list[str]
     ) -> list[Tensor]:
-        """What a model, or an author's class, says to the tensors of a request."""
-        is_long = len(dialect_request.body) >= LARGE and tensors.is_long(request)
-        signature = served.signature
-        if signature is None:
+        """What an author's class says to a request, or the methods of these names."""
+        if served.signature is None:
             work = partial(tensors.read, request, Memory(served))
-            return await ask(
-                served, dialect_request, await self._background.run(work, is_long=is_long)
-            )
-        batch = None
+            is_long = _is_long(request, dialect_request)
+            given = await self._background.run(work, is_long=is_long)
+            return await ask(served, dialect_request, given)
+        batch = await self._batch(request, served, dialect_request)
+        version = request.model_version
+        return await method_outputs.ask(
+            self._catalog, served, dialect_request, batch, names, version
+        )
+
+    async def _batch(self, request: Any, served: Served, dialect_request: DialectRequest) -> Any:
+        """The tensors of a request as a model takes them."""
+        signature, is_long = served.signature, _is_long(request, dialect_request)
+        assert signature is not None
         if _may_be_pictures(request, served):
             work = partial(tensors.read, request, Memory(served))
             (given,) = await self._background.run(work, is_long=is_long)
             batch = await pictures.read(served, dialect_request.deadline, given.data)
-        if batch is None:
-            work = partial(_batch, signature.inputs, request, served)
-            batch = await self._background.run(work, is_long=is_long)
-        wanted = [each.name for each in request.outputs]
-        if method_outputs.are_named(served, wanted):
-            version = request.model_version
-            return await method_outputs.ask(
-                self._catalog, served, dialect_request, batch, wanted, version
-            )
-        return from_output(signature, await served.answer(dialect_request, batch))
+            if batch is not None:
+                return batch
+        reading = partial(_batch, signature.inputs, request, served)
+        return await self._background.run(reading, is_long=is_long)
 
-    def _written(
-        self, request: Any, served: Served, outputs: Sequence[Tensor], places: Mapping[str, Place]
-    ) -> Any:
-        """The response to a request, in the form in which that came."""
-        response = self._response(
+    def _begun(self, request: Any, served: Served) -> Any:
+        """The response to a request, without outputs."""
+        return self._response(
             model_name=request.model_name, model_version=served.version, id=request.id
         )
-        is_raw = served.settings.grpc.raw_output or tensors.is_raw(request)
-        tensors.write(response, outputs, places, is_raw=is_raw)
+
+    def _written(self, request: Any, served: Served, outputs: Sequence[Tensor]) -> Any:
+        """The response to a request, in the form in which that came."""
+        response = self._begun(request, served)
+        tensors.write(response, outputs, is_raw=_is_raw(request, served))
         return response
 
     def _served(self, request: Any, dialect_request: DialectRequest) -> Served:
@@ -198,14 +212,16 @@ class Inference:
         given = tensors.read(request, Memory(served))
         async with aclosing(api_stream.ask(served, dialect_request, given)) as parts:
             async for part in parts:
-                response = self._written(request, served, part, {})
+                response = self._written(request, served, part)
                 await say(self._part(response, is_last=False))
         if not values(request.parameters).get(_WANTS_END):
             return None
-        return self._part(self._written(request, served, [], {}), is_last=True)
+        return self._part(self._written(request, served, []), is_last=True)
 
     def _part(self, response: Any, *, is_last: bool) -> Any:
         """An answer on a stream, and whether there will be another to the same question."""
+        if isinstance(response, bytes):
+            response = self._response.FromString(response)
         response.parameters["triton_final_response"].bool_param = is_last
         return self._messages["inference.ModelStreamInferResponse"](infer_response=response)
 
@@ -216,6 +232,16 @@ class Inference:
             said.infer_response.id = request.id
             said.infer_response.model_name = request.model_name
         return said
+
+
+def _is_long(request: Any, dialect_request: DialectRequest) -> bool:
+    """Whether its values are so many that a thread reads them."""
+    return len(dialect_request.body) >= LARGE and tensors.is_long(request)
+
+
+def _is_raw(request: Any, served: Served) -> bool:
+    """Whether the values of the answer are raw."""
+    return served.settings.grpc.raw_output or tensors.is_raw(request)
 
 
 def _may_be_pictures(request: Any, served: Served) -> bool:
@@ -236,15 +262,9 @@ def _places(asked: Any, served: Served) -> dict[str, Place]:
     return {name: place for name, place in found.items() if place is not None}
 
 
-def _chosen(model: str, asked: Any, outputs: list[Tensor]) -> list[Tensor]:
-    """The outputs that were asked for, in that order, and as classes where that was asked for."""
-    there = {each.name: each for each in outputs}
-    wanted = [Wanted(each.name, None, _classes(each)) for each in asked]
-    check_outputs(model, wanted, there)
-    return [
-        classified(there[each.name], each.classes) if each.classes else there[each.name]
-        for each in wanted
-    ]
+def _wanted(asked: Any) -> Wanted:
+    """An output that was asked for, perhaps as classes."""
+    return Wanted(asked.name, None, _classes(asked))
 
 
 def _classes(asked: Any) -> int:

@@ -13,20 +13,17 @@ from google.protobuf import json_format
 from ...dialects.catalog import Catalog
 from ...dialects.dialect_request import DialectRequest
 from ...dialects.tensors.batch import to_batch
-from ...dialects.tensors.output import from_output
 from ...dialects.v1 import signature_def, status
 from ...errors import InvalidInput, NotSupported
 from ...manifests.signature import Side
-from ...printable import printable
 from ..background_thread import LARGE, BackgroundThread
 from ..dispatcher import Dispatcher
 from ..messages.pool import pool
 from ..model_spec import ModelSpecs
-from ..tensors import tensor_proto
+from ..tensors import predict_outputs, tensor_proto
 
 _PREDICTION = "/tensorflow.serving.PredictionService"
 _MODEL = "/tensorflow.serving.ModelService"
-_SHOWN = 64  # characters of a name that an error repeats
 _UNKNOWN = 2  # of the codes that a version's status has
 _SIGNATURE_DEF = "signature_def"
 
@@ -59,14 +56,11 @@ class Prediction:
         )
         work = partial(_batch, served.signature.inputs, request)
         batch = await self._background.run(work, is_long=is_long)
-        outputs = from_output(served.signature, await served.answer(dialect_request, batch))
+        output = await served.answer(dialect_request, batch)
         response = self._messages["tensorflow.serving.PredictResponse"]()
         self._specs.write(response.model_spec, spec, served)
-        wanted = _wanted(list(request.output_filter), [each.name for each in outputs])
-        for tensor in outputs:
-            if tensor.name in wanted:
-                tensor_proto.write(response.outputs[tensor.name], tensor)
-        return response
+        asked, deadline = list(request.output_filter), dialect_request.deadline
+        return await predict_outputs.written(served, deadline, response, asked, output)
 
     async def _metadata(self, request: Any, _: DialectRequest) -> Any:
         if list(request.metadata_field) != [_SIGNATURE_DEF]:
@@ -107,13 +101,3 @@ def _batch(side: Side, request: Any) -> Any:
 
 def _name_of(item: tuple[str, Any]) -> str:
     return item[0]
-
-
-def _wanted(asked: list[str], there: list[str]) -> set[str]:
-    """Names of the requested outputs; all if none were named."""
-    for name in asked:
-        if name not in there:
-            known = ", ".join(f"`{each}`" for each in there)
-            shown = printable(name[:_SHOWN])
-            raise InvalidInput(f"output_filter: there is no output {shown!r}; there is {known}.")
-    return set(asked or there)

@@ -5,14 +5,13 @@ Protocol"; the fields are listed in our own words.
 """
 
 import asyncio
-import base64
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import grpc
 import numpy as np
 
-from ...data.codecs import instances
 from ...dialects.bodies import pictures
 from ...dialects.catalog import Catalog
 from ...dialects.dialect_request import DialectRequest
@@ -25,7 +24,7 @@ from ...errors import InvalidInput, NotSupported, PayloadTooLarge, UnknownModel
 from ...models.operation import Stream
 from ..dispatcher import Answer, Dispatcher, Parse
 from ..messages.pool import pool
-from ..tensors import extent, packed, struct, tensor_proto
+from ..tensors import extent, packed, seldon_message, struct, tensor_proto
 
 _PACKAGE = "seldon.protos"
 _JSON: extent.Fields = {2: {2: None}, 3: {3: None}, 6: None}  # meta.tags, data.ndarray, jsonData
@@ -63,15 +62,17 @@ class Seldon:
         served = self._found(dialect_request)
         is_large = len(dialect_request.body) >= _LARGE
         do = asyncio.to_thread if is_large else _at_once
+        is_tf = request.data.WhichOneof("data_oneof") == "tftensor"
         if served.signature is None:
             answer = await _called(served, dialect_request, await do(_message, request))
-        else:
-            asked = await _asked(served, dialect_request, request)
-            message, batch = await do(_read, served, request) if asked is None else asked
-            output = await served.answer(dialect_request, batch)
-            answer = await do(told, served, message, output)
-        is_tf = request.data.WhichOneof("data_oneof") == "tftensor"
-        return await do(self._written, answer, is_tf)
+            return await do(partial(seldon_message.of, answer, is_tf=is_tf))
+        asked = await _asked(served, dialect_request, request)
+        message, batch = await do(_read, served, request) if asked is None else asked
+        output = await served.answer(dialect_request, batch)
+        said = await seldon_message.offloaded(
+            served, dialect_request.deadline, message, output, is_tf=is_tf
+        )
+        return await do(_told, served, message, output, is_tf) if said is None else said
 
     async def _feedback(self, request: Any, dialect_request: DialectRequest) -> Any:
         said = {"reward": request.reward, "truth": _truth(request)}
@@ -79,7 +80,7 @@ class Seldon:
             said[name] = {"meta": {"puid": getattr(request, name).meta.puid}}
         feedback = Feedback.of(said)
         feedback.note(self._catalog, self._found(dialect_request))
-        return self._written({"meta": {"puid": feedback.puid}})
+        return seldon_message.of({"meta": {"puid": feedback.puid}})
 
     async def _named(self, request: Any, dialect_request: DialectRequest) -> Any:
         served = self._catalog.find(request.name) if request.name else self._found(dialect_request)
@@ -103,19 +104,6 @@ class Seldon:
 
     def _made(self, name: str, values: Mapping[str, Any]) -> Any:
         return self._messages[f"{_PACKAGE}.{name}"](**values)
-
-    def _written(self, answer: Mapping[str, Any], is_tf: bool = False) -> Any:
-        said = self._messages[f"{_PACKAGE}.SeldonMessage"]()
-        _write_meta(said.meta, answer["meta"])
-        if "strData" in answer:
-            said.strData = answer["strData"]
-        elif "binData" in answer:
-            said.binData = base64.b64decode(answer["binData"])
-        elif "jsonData" in answer:
-            struct.write(said.jsonData, _plain(answer["jsonData"]))
-        elif "data" in answer:
-            _write_data(said.data, answer["data"], is_tf=is_tf)
-        return said
 
 
 async def _called(
@@ -153,6 +141,10 @@ async def _asked(
     message = _message(request)
     batch = await pictures.read(served, dialect_request.deadline, message.values())
     return None if batch is None else (message, batch)
+
+
+def _told(served: Served, message: Message, output: Any, is_tf: bool) -> Any:
+    return seldon_message.of(told(served, message, output), is_tf=is_tf)
 
 
 def _read(served: Served, request: Any) -> tuple[Message, Any]:
@@ -221,33 +213,7 @@ def _truth(request: Any) -> Any:
     kind = request.truth.WhichOneof("data_oneof") if request.HasField("truth") else None
     if kind == "data":
         data = _data(request.truth.data)
-        return {"data": _plain(data)}
+        return {"data": seldon_message.plain(data)}
     if kind == "jsonData":
         return {"jsonData": struct.read(request.truth.jsonData)}
     return {"strData": request.truth.strData} if kind == "strData" else None
-
-
-def _plain(value: Any) -> Any:
-    return instances.exact(instances.written(value))
-
-
-def _write_meta(said: Any, meta: Mapping[str, Any]) -> None:
-    said.puid = meta.get("puid", "")
-    for name, value in meta.get("tags", {}).items():
-        struct.write(said.tags[name], value)
-    said.routing.update(meta.get("routing", {}))
-    said.requestPath.update(meta.get("requestPath", {}))
-
-
-def _write_data(said: Any, data: Mapping[str, Any], *, is_tf: bool) -> None:
-    said.names.extend(data["names"])
-    if "ndarray" in data:
-        said.ndarray.SetInParent()
-        struct.write_list(said.ndarray, _plain(data["ndarray"]))
-        return
-    shape, values = data["tensor"]["shape"], data["tensor"]["values"]
-    if is_tf:
-        tensor_proto.write(said.tftensor, Tensor("tftensor", "FP64", tuple(shape), values))
-        return
-    said.tensor.shape.extend(shape)
-    packed.write(said.tensor, "values", values)

@@ -1,0 +1,82 @@
+"""SeldonMessage: an answer of Seldon's protocol as a message; another process writes large ones."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from ...data.codecs import instances
+from ...dialects import work
+from ...dialects.catalog import Catalog
+from ...dialects.reply import Reply
+from ...dialects.seldon.answer import told
+from ...dialects.seldon.message import Message
+from ...dialects.served import Served
+from ...dialects.tensors.tensor import Tensor
+from ..messages.pool import pool
+from . import packed, struct, tensor_proto
+
+
+def of(answer: Mapping[str, Any], *, is_tf: bool = False) -> Any:
+    """The message that says `answer`, which REST would say as JSON; `is_tf`: with a TensorProto."""
+    said = pool()["seldon.protos.SeldonMessage"]()
+    _write_meta(said.meta, answer["meta"])
+    if "strData" in answer:
+        said.strData = answer["strData"]
+    elif "binData" in answer:
+        said.binData = base64.b64decode(answer["binData"])
+    elif "jsonData" in answer:
+        struct.write(said.jsonData, plain(answer["jsonData"]))
+    elif "data" in answer:
+        _write_data(said.data, answer["data"], is_tf=is_tf)
+    return said
+
+
+async def offloaded(
+    served: Served, deadline: float, asked: Message, output: Any, *, is_tf: bool
+) -> bytes | None:
+    """The bytes of the answer to `asked`; None for a small one, or if there is no process.
+
+    `deadline` is on the monotonic clock.
+
+    Raises:
+        RequestError: as `told`; see `work.write`.
+    """
+    given = {"message": asked.to_json(), "is_tf": is_tf}
+    reply = await work.write(served, deadline, "seldon message", given, output)
+    if reply is None:
+        return None
+    assert isinstance(reply.body, bytes)
+    return reply.body
+
+
+def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
+    """Write the whole answer."""
+    answer = told(work.of(catalog, given), Message.from_json(given["message"]), output)
+    return Reply(of(answer, is_tf=given["is_tf"]).SerializeToString())
+
+
+def plain(value: Any) -> Any:
+    """What is JSON partly encoded, or of NumPy's, as Python's own types."""
+    return instances.exact(instances.written(value))
+
+
+def _write_meta(said: Any, meta: Mapping[str, Any]) -> None:
+    said.puid = meta.get("puid", "")
+    for name, value in meta.get("tags", {}).items():
+        struct.write(said.tags[name], value)
+    said.routing.update(meta.get("routing", {}))
+    said.requestPath.update(meta.get("requestPath", {}))
+
+
+def _write_data(said: Any, data: Mapping[str, Any], *, is_tf: bool) -> None:
+    said.names.extend(data["names"])
+    if "ndarray" in data:
+        said.ndarray.SetInParent()
+        struct.write_list(said.ndarray, plain(data["ndarray"]))
+        return
+    shape, values = data["tensor"]["shape"], data["tensor"]["values"]
+    if is_tf:
+        tensor_proto.write(said.tftensor, Tensor("tftensor", "FP64", tuple(shape), values))
+        return
+    said.tensor.shape.extend(shape)
+    packed.write(said.tensor, "values", values)
