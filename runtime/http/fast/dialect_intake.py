@@ -1,5 +1,6 @@
 """DialectIntake: predictions of dialects on the fast path."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,6 +20,8 @@ from .requests.fast_request import FastRequest
 from .requests.queued_reply import OK
 from .requests.request_tracker import RequestTracker
 from .requests.route_responder import RouteResponder
+
+log = logging.getLogger(__name__)
 
 _MOST_GROUPS = 8  # methods of a path's model, of which requests name one or another
 
@@ -185,7 +188,8 @@ class DialectResponder(RouteResponder):
     ) -> Sequence[Reply] | None:
         try:
             return self._codec.encode([each.decoded for each in requests], output, bounds)
-        except Exception:  # noqa: BLE001 - each is tried by itself, and then it is in the log
+        except Exception:  # each is tried by itself, and then it is in the log
+            log.debug("Answers of %s are encoded one by one.", self.route, exc_info=True)
             return None
 
     def _encode(self, request: FastRequest, output: Any) -> Reply:

@@ -1,5 +1,6 @@
 """NativeIntake: decodes requests of a native route that arrive in one turn as one batch."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -17,6 +18,8 @@ from .intake import Intake
 from .requests.fast_request import FastRequest
 from .requests.native_responder import NativeResponder
 from .requests.request_tracker import RequestTracker
+
+log = logging.getLogger(__name__)
 
 _PLAIN = frozenset({"", media.JSON, media.NPY, media.CSV})  # others may import a library
 _ANY_JSON = frozenset({"", "*/*", media.JSON})
@@ -116,7 +119,8 @@ class NativeIntake(Intake):
         codec = self.codec
         try:
             batch = gather(shared.parts)
-        except Exception:  # noqa: BLE001 - each is decoded alone, and the wrong one is refused
+        except Exception:  # each is decoded alone, and the wrong one is refused
+            log.debug("Bodies for %s are decoded one by one.", self.path, exc_info=True)
             for request in shared.requests:
                 self._take_alone(request)
             return

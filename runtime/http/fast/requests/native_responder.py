@@ -1,5 +1,6 @@
 """NativeResponder: encodes the output of a batch once, and writes to each client its part."""
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from .route_responder import RouteResponder
 
 if TYPE_CHECKING:
     from .fast_request import FastRequest
+
+log = logging.getLogger(__name__)
 
 
 class NativeResponder(RouteResponder):
@@ -56,7 +59,8 @@ class NativeResponder(RouteResponder):
     def _encoded(self, output: Any) -> EncodedRows | None:
         try:
             return encoded_rows(output, nan_as_null=self._codec.nan_as_null)
-        except Exception:  # noqa: BLE001 - each row is tried by itself, and then it is in the log
+        except Exception:  # each row is tried by itself, and then it is in the log
+            log.debug("Answers of %s are encoded one by one.", self.route, exc_info=True)
             return None
 
     def _answer_each(

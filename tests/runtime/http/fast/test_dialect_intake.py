@@ -14,7 +14,7 @@ from modelbundle.runtime.dialects.v2.inference import infer_request
 from modelbundle.runtime.http.access_log import AccessLog
 from modelbundle.runtime.manifests.signature import Field, Side
 
-from ...conftest import make_sums, write_bundle, write_model
+from ...conftest import make_sums, wait_until, write_bundle, write_model
 from ..ways import Way, hearing
 from .corpus import Corpus, Moody, post
 
@@ -357,3 +357,15 @@ def test_many_texts_are_read_beside_the_loop(tmp_path, monkeypatch):
     assert said.count(b"HTTP/1.1 200") == said.count(b"[9000") == 2
     assert len(threads) == 2
     assert threading.get_ident() not in threads
+
+
+def test_what_is_not_done_together_is_in_the_log(servers, tmp_path):
+    """A defect there would be slow, and seen by nobody."""
+    serve = {"workers": 1, "log": "debug", "dialects": ["native", "v2"]}
+    running = servers.start(make_sums(tmp_path, **serve))
+    assert running.post([["x", 1]]).status_code == 422
+    wait_until(lambda: "Bodies for /predict are decoded one by one." in running.log())
+    with running.client() as client:
+        data = {"name": "input", "datatype": "FP64", "shape": [1, 2], "data": [-4, 1]}
+        assert client.post("/v2/models/sums/infer", json={"inputs": [data]}).status_code == 500
+    wait_until(lambda: "/infer are encoded one by one." in running.log())
