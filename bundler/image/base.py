@@ -69,9 +69,14 @@ def opened(reference: str, platform: str, *, plain_http: bool = False) -> Iterat
         place.close()
 
 
+def is_directory(reference: str) -> bool:
+    """Whether a reference names an OCI layout on this machine."""
+    return reference.startswith(_DIRECTORIES)
+
+
 def place_of(reference: str, *, plain_http: bool) -> Registry | Directory:
     """Where a reference leads: an OCI layout on this machine, else a registry."""
-    if reference.startswith(_DIRECTORIES):
+    if is_directory(reference):
         known = parse(reference)
         if isinstance(known, DirectoryReference):
             return Directory(known)

@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from ...runtime.manifests.bundle_manifest import BundleManifest
-from ..errors import BuildError, EngineUnavailable, InvalidDestination
+from ..errors import BuildError, EngineUnavailable, ImageFailed, InvalidDestination
 from ..layers.compressed_layer import compress
 from ..layers.layer_memo import LayerMemo
 from ..layers.layer_plan import LayerPlan, Target
@@ -103,8 +103,9 @@ class Engineless:
             self._store.staging() as work,
         ):
             image_config.check_base(base.config, self._settings, self._platform)
+            image_config.check_libc(base.config, base.reference)
             self._say_base(base)
-            if self._loader is not None and self._options.base is None:
+            if self._loader is not None:
                 image_loader.check_python(self._loader, base, self._settings)
             assembly = self._assembled(drafted, base, work)
             made = self._delivered(assembly, base, work)
@@ -114,17 +115,35 @@ class Engineless:
     @contextmanager
     def _base(self) -> Iterator[Base]:
         reference = self._options.base or self._settings.base
-        if self._loader is not None and self._options.base is None:
-            yield image_loader.base_of(self._loader, reference, self._platform, self._progress)
+        if found := self._engines(reference):
+            yield found
             return
         with bases.opened(reference, self._platform, plain_http=self._options.plain_http) as base:
             yield base
+
+    def _engines(self, reference: str) -> Base | None:
+        """The base image in the engine; None if another one is wanted that it cannot have."""
+        loader, chosen = self._loader, self._options.base
+        if loader is None or (chosen and (bases.is_directory(chosen) or not loader.takes_parts)):
+            return None
+        try:
+            return image_loader.base_of(loader, reference, self._platform, self._progress)
+        except ImageFailed:
+            if chosen is None:
+                raise
+        return None  # the engine may not reach a registry that this tool reaches
 
     def _say_base(self, base: Base) -> None:
         locked = self._settings.base.partition("@")[2]
         if locked and base.digest != locked:
             self._progress.step(
-                f"The base image {base.reference} is {base.digest}, not the locked {locked}"
+                f"The base image {base.reference} is {base.digest or 'the one of the engine'}, "
+                f"not the locked {locked}"
+            )
+        if self._loader is None and image_config.python_of(base.config, self._settings) == "":
+            self._progress.warning(
+                f"`{base.reference}` does not say which Python it has, and no image is started "
+                "here. Start it once before you rely on it."
             )
 
     def _assembled(self, drafted: LayerPlan, base: Base, work: Path) -> Assembly:

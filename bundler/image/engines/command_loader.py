@@ -30,6 +30,8 @@ _ASKED = 64  # images of bundles, the newest ones
 class CommandLoader:
     """See `ImageLoader`."""
 
+    takes_parts = True
+
     def __init__(self, engine: CommandEngine) -> None:
         self._engine = engine
         self._base: frozenset[str] = frozenset()

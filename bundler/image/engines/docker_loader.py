@@ -30,6 +30,7 @@ class DockerLoader:
         self._engine = engine
         self._base: tuple[str, ...] = ()
         self.name = engine.name
+        self.takes_parts = engine.name == "Docker"  # Podman's service takes whole images alone
 
     def about(self, reference: str) -> Mapping[str, Any] | None:
         """See `ImageLoader`."""

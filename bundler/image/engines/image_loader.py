@@ -28,9 +28,13 @@ class LoadRefused(ImageFailed):
 
 
 class ImageLoader(Protocol):
-    """What an engine must be able to do for it."""
+    """What an engine must be able to do for it.
+
+    takes_parts  whether it takes an image without the layers that it has
+    """
 
     name: str
+    takes_parts: bool
 
     def about(self, reference: str) -> Mapping[str, Any] | None:
         """The OCI configuration of an image; None if the engine does not have the image."""
@@ -129,16 +133,18 @@ def check_python(loader: ImageLoader, base: Base, settings: ImageSettings) -> No
         BuildError: if the packages are locked for another version, or it ignores the user site.
         LoadRefused: if it cannot run.
     """
-    variables = (base.config.get("config") or {}).get("Env") or []
-    if not settings.brings_python or any(one.startswith("PYTHON_VERSION=") for one in variables):
+    is_there = any(isinstance(layer.content, _EngineLayer) for layer in base.layers)
+    if not is_there or image_config.python_of(base.config, settings) != "":
         return
+    hint = f"Name one with Python {settings.python}: `--base`, or `image.base` in the bundlefile."
     try:
         output = loader.python(base.reference) or ""
     except ImageFailed as error:
-        raise LoadRefused(str(error)) from error
+        raise LoadRefused(str(error), hint=hint) from error
     version, _, takes_site = output.strip().partition(" ")
     if not version:
-        raise LoadRefused(f"`{base.reference}` has no `python3` that runs.")
+        raise LoadRefused(f"`{base.reference}` has no `python3` that runs.", hint=hint)
+    variables = (base.config.get("config") or {}).get("Env") or []
     config = {"Env": [*variables, f"PYTHON_VERSION={version}"]}
     if takes_site != "True":
         config["Env"].append("VIRTUAL_ENV=")

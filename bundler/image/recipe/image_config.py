@@ -4,6 +4,7 @@ What an engine writes from a Containerfile is written here without one: the same
 user, health check and entry point. There is no clock in it: every time is the one of the layers.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from .instruction import quote
 
 _SECOND = 1_000_000_000  # nanoseconds
 _INHERITED = ("StopSignal", "Volumes")
+_ALPINE = re.compile(r"alpine-minirootfs|\bapk\s(?:.*\s)?add\b")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -127,22 +129,46 @@ def check_base(base: Mapping[str, Any], settings: ImageSettings, platform: str) 
     check_python(base, settings)
 
 
+def check_libc(base: Mapping[str, Any], reference: str) -> None:
+    """Whether the wheels of a lock run on a base image, as far as its name and its history say.
+
+    Raises:
+        BuildError: for Alpine Linux.
+    """
+    steps = [str(step.get("created_by", "")) for step in base.get("history") or ()]
+    if "alpine" in reference.rpartition("/")[2] or any(map(_ALPINE.search, steps)):
+        raise BuildError(
+            f"The base image `{reference}` is an Alpine Linux, whose C library is musl; the locked "
+            "wheels are built for glibc.",
+            hint="Name one of Debian, e.g. `python:3.11-slim`.",
+        )
+
+
+def python_of(base: Mapping[str, Any], settings: ImageSettings) -> str | None:
+    """The Python version that a base image states, "" if it states none; None if it needs none."""
+    return _variables(base).get("PYTHON_VERSION", "") if settings.brings_python else None
+
+
+def _variables(base: Mapping[str, Any]) -> dict[str, str]:
+    given = (base.get("config") or {}).get("Env") or []
+    return dict(entry.split("=", 1) for entry in given if "=" in entry)
+
+
 def check_python(base: Mapping[str, Any], settings: ImageSettings) -> None:
     """Whether the Python of a base image is one for a bundle, as far as its variables say.
 
     Raises:
         BuildError: saying what does not fit.
     """
-    given = (base.get("config") or {}).get("Env") or []
-    variables: dict[str, str] = dict(entry.split("=", 1) for entry in given if "=" in entry)
+    variables = _variables(base)
     if {"VIRTUAL_ENV", "PYTHONNOUSERSITE"} & variables.keys():
         raise BuildError(
             "The Python of the base image is that of a virtual environment, which takes no user "
             "site; the bundle's packages lie in one.",
             hint="Name another base with `--base`, or under `image.base` in the bundlefile.",
         )
-    python = variables.get("PYTHON_VERSION", "")
-    if settings.brings_python and python and not f"{python}.".startswith(f"{settings.python}."):
+    python = python_of(base, settings)
+    if python and not f"{python}.".startswith(f"{settings.python}."):
         raise BuildError(
             f"The bundle is locked for Python {settings.python}; the base image has {python}.",
             hint="Name another base with `--base`, or under `image.base` in the bundlefile.",

@@ -96,7 +96,7 @@ def base(tmp_path):
     return write_base(tmp_path / "base")
 
 
-def write_base(folder, *, architecture="amd64", env=ENV, kind=".tar+gzip"):
+def write_base(folder, *, architecture="amd64", env=ENV, kind=".tar+gzip", step="made by hand"):
     """Write an OCI layout by hand."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as archive:
@@ -113,7 +113,7 @@ def write_base(folder, *, architecture="amd64", env=ENV, kind=".tar+gzip"):
             "Labels": {"vendor": "nobody", "note": "two\nlines"},
         },
         "rootfs": {"type": "layers", "diff_ids": [digest.of_bytes(plain.getvalue())]},
-        "history": [{"created_by": "made by hand"}],
+        "history": [{"created_by": step}],
     }
     about = _put(folder, json.dumps(config).encode(), "application/vnd.oci.image.config.v1+json")
     layer = _put(folder, packed, f"application/vnd.oci.image.layer.v1{kind}")

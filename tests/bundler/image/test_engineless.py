@@ -11,6 +11,7 @@ import sys
 import tarfile
 import urllib.request
 import uuid
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,8 +29,10 @@ from modelbundle.bundler.errors import (
 from modelbundle.bundler.image import explanation
 from modelbundle.bundler.image.image import containerize
 from modelbundle.bundler.image.image_options import ImageOptions
+from modelbundle.bundler.image.recipe import image_config
 
-from .conftest import write_base
+from ..recorded_progress import RecordedProgress
+from .conftest import ENV, write_base
 
 
 def make(small, item, base, output, **means):
@@ -186,12 +189,38 @@ def test_what_a_containerfile_has_to_run_needs_an_engine_and_says_why(small, bas
         ({"env": ["PYTHON_VERSION=3.12.1"]}, "the base image has 3.12.1"),
         ({"env": ["VIRTUAL_ENV=/venv"]}, "takes no user site"),
         ({"kind": "-foreign.tar"}, "may not be passed on"),
+        ({"step": "ADD alpine-minirootfs-3.22.1-x86_64.tar.gz / # buildkit"}, "an Alpine Linux"),
+        ({"step": "RUN /bin/sh -c apk add --no-cache ca-certificates"}, "an Alpine Linux"),
+        ({"step": "RUN /bin/sh -c set -eux; apk -U --no-cache add tzdata"}, "an Alpine Linux"),
     ],
 )
 def test_a_base_that_does_not_fit_is_refused(small, tmp_path, given, said):
     base = write_base(tmp_path / "odd", **given)
     with pytest.raises(BuildError, match=said):
         make(small, small.build(), base, f"oci:{tmp_path / 'out'}")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_alpine"),
+    [
+        ("python:3.11-alpine", True),
+        ("quay.io/x/alpine:3", True),
+        ("alpine-labs/python:3", False),
+        ("oci:/home/alpine/base", False),
+    ],
+)
+def test_alpine_is_known_by_its_name(name, is_alpine):
+    with pytest.raises(BuildError, match="musl") if is_alpine else nullcontext():
+        image_config.check_libc({}, name)
+
+
+@pytest.mark.parametrize("version", [[], ["PYTHON_VERSION=3.11.2"]])
+def test_a_base_that_does_not_say_its_python_is_not_taken_for_tried(small, tmp_path, version):
+    base, steps = write_base(tmp_path / "base", env=[*ENV, *version]), RecordedProgress()
+    means = ImageOptions(engine="none", base=base, output=f"oci:{tmp_path / 'out'}")
+    containerize(small.build(), small.store, means, progress=steps)
+    told = [step for step in steps.warnings if "does not say which Python it has" in step]
+    assert bool(told) is not bool(version)
 
 
 def test_an_image_that_no_engine_keeps_has_to_go_somewhere(small):

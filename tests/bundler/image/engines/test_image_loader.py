@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from modelbundle.bundler.errors import BuildError, ImageFailed
+from modelbundle.bundler.errors import BuildError, ImageFailed, RegistryError
 from modelbundle.bundler.image.engineless import Engineless
 from modelbundle.bundler.image.engines import image_loader
 from modelbundle.bundler.image.engines.command_build import is_installed
@@ -38,8 +38,8 @@ class Memory:
 
     name = "Memory"
 
-    def __init__(self, config, *, refuses_parts=False, python="3.11.7 True"):
-        self.config = config
+    def __init__(self, config, *, refuses_parts=False, python="3.11.7 True", takes_parts=True):
+        self.config, self.takes_parts = config, takes_parts
         self.refuses_parts = refuses_parts
         self.said = python
         self.layers, self.tried = [], []
@@ -131,6 +131,17 @@ def test_a_base_that_does_not_say_its_python_is_asked(small, base):
         give(small, item, Memory(config, python="3.11.2 False\n"))
     with pytest.raises(ImageFailed, match="has no `python3` that runs"):
         give(small, item, Memory(config, python=None))
+
+
+def test_a_chosen_base_is_the_engines_own_and_is_asked_for_its_python_too(small, base):
+    item, config = small.build(), config_of(base)[0]
+    made = give(small, item, Memory(config), "nobody.invalid/own:1")
+    assert made.id == give(small, item, Memory(config)).id
+    with pytest.raises(ImageFailed, match="has no `python3` that runs") as caught:
+        give(small, item, Memory(config, python=None), "nobody.invalid/own:1")
+    assert "--base" in caught.value.hint
+    with pytest.raises(RegistryError, match=r"nobody\.invalid"):  # of one that takes all or nothing
+        give(small, item, Memory(config, takes_parts=False), "nobody.invalid/own:1")
 
 
 def test_a_base_for_another_platform_is_pulled_or_refused(small, tmp_path):
