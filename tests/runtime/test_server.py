@@ -2,9 +2,11 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -83,3 +85,29 @@ def test_a_restart_that_is_asked_for_before_anybody_can_obey_follows_the_start(s
             if "The new processes serve" in line:
                 server.terminate()
         assert server.wait(60) == 0, said
+
+
+FIRST = """
+import runpy, sys, time, types
+
+slow = types.ModuleType("modelbundle.runtime.server")
+slow.main = lambda: print("importing", flush=True) or time.sleep(600)
+sys.modules[slow.__name__] = slow
+runpy.run_module("modelbundle.runtime", run_name="__main__")
+"""
+
+
+@pytest.mark.skipif(
+    subprocess.run(["unshare", "-Urpf", "true"], capture_output=True, check=False).returncode != 0,
+    reason="no namespace of processes can be made here",
+)
+def test_the_first_process_of_a_container_stops_at_sigterm_before_it_serves():
+    command = ["unshare", "-Urpf", "--kill-child", sys.executable, "-c", FIRST]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as outer:
+        assert outer.stdout.readline() == "importing\n"
+        children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()
+        os.kill(int(children[0]), signal.SIGTERM)
+        try:
+            assert outer.wait(20) == 0
+        finally:
+            outer.kill()
