@@ -14,6 +14,7 @@ BundleError (runtime.errors)   exit 1
 ├── InvalidKey                 exit 2: a file that should hold a key or a certificate does not
 ├── Damaged                    exit 6: stored bytes differ from their digest
 ├── InvalidArchive             exit 6: an archive is not one of ours, or not as it was written
+│   └── NotAnArchive           exit 1: it is something else
 ├── InvalidDestination         exit 2: nobody can tell what is to be written there
 ├── MissingLibrary             an optional library is not installed; the hint installs it
 ├── StoreError                 the disk or the permissions say no; names the path
@@ -170,6 +171,12 @@ class InvalidArchive(BundleError):
     """An archive is not one of ours, or not as it was written; nothing of it was taken."""
 
     exit_code = 6
+
+
+class NotAnArchive(InvalidArchive):
+    """Something else was named where an archive is to be: nothing is damaged."""
+
+    exit_code = 1
 
 
 class InvalidDestination(BundleError):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ..errors import Damaged, InvalidArchive, InvalidTag
+from ..errors import Damaged, InvalidArchive, InvalidTag, NotAnArchive
 from ..progress import NullProgress, Progress
 from ..store import Blob, Item, Store, default_version
 from ..store.blobs.delivery import Delivery
@@ -59,7 +59,7 @@ def import_item(
     with opening.opened(source) as archive:
         announced, found = inventory_of(archive)
         if kind not in {None, found.kind}:
-            raise InvalidArchive(f"{archive.where} holds a {found.kind}, not a {kind}.")
+            raise NotAnArchive(f"{archive.where} holds a {found.kind}, not a {kind}.")
         tag = _tag(rename, announced, found)
         with store.delivery() as delivery:
             delivery.check_free(found.kind, *tag, found.config_blob.digest)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BundleError
-from ..errors import InvalidArchive
+from ..errors import NotAnArchive
 from ..untrusted.quotation import quoted
 from .contents.layout import MARKER
 from .layout_directory import LayoutDirectory
@@ -36,7 +36,7 @@ def opened(source: str) -> Iterator[Source]:
     """A tar (compressed or not), a layout directory, a URL or stdin, ready to be read.
 
     Raises:
-        InvalidArchive: when it is none.
+        NotAnArchive: when it is none.
     """
     if source == STDIN:
         yield _of_descriptor(Descriptor(sys.stdin.fileno(), Path("/dev/stdin")), "The stream")
@@ -45,7 +45,7 @@ def opened(source: str) -> Iterator[Source]:
             yield _of_stream(file, quoted(shown(source)))
     elif Path(source).is_dir():
         if not (Path(source) / MARKER).exists():
-            raise InvalidArchive(
+            raise NotAnArchive(
                 f"`{source[-200:]}` is a directory without an `oci-layout`.", hint=_OTHER_TOOLS
             )
         yield LayoutDirectory(Path(source))
@@ -112,10 +112,10 @@ class _Whole:
 
 
 def _is_compressed(beginning: bytes, where: str) -> bool:
-    """Whether it is zstd; raises InvalidArchive for what we do not read."""
+    """Whether it is zstd; raises NotAnArchive for what we do not read."""
     for magic, command in _OTHERS.items():
         if beginning.startswith(magic):
             ours = f"Try `{command} FILE | bundle import -`. " if command else ""
             hint = f"{ours}{_OTHER_TOOLS}"
-            raise InvalidArchive(f"{where} is neither a tar nor a zstd file.", hint=hint)
+            raise NotAnArchive(f"{where} is neither a tar nor a zstd file.", hint=hint)
     return beginning.startswith(MAGIC)
