@@ -17,7 +17,7 @@ from ...runtime.pickles.scanning import scan
 from ..errors import InvalidSource, SampleMismatch, UnsupportedModel
 from ..progress import NullProgress, Progress
 from ..store import Item, Store
-from ..store.files.disk import store_errors
+from ..store.files import disk
 from ..tag import check_name
 from . import absent_code, model_source, opening, rehearsal, save_options
 from .draft import Draft
@@ -171,7 +171,7 @@ def save_file(
     save_options.check(name, given)
     store = store or Store.default()
     with ExitStack() as stack:
-        with store_errors("read the model"):
+        with disk.store_errors("read the model"):
             source = model_source.recognize(path, lambda: stack.enter_context(store.staging()))
         return _save_found(name, str(path), source, given, (store, progress))
 
@@ -181,7 +181,7 @@ def _save_fetched(
 ) -> Item:
     save_options.check(name, given)
     store, progress = aids
-    with store.staging() as directory, store_errors("fetch the model"):
+    with store.staging() as directory, disk.store_errors("fetch the model"):
         source = model_source.fetch(address, directory, progress)
         return _save_found(name, address, source, given, aids)
 
@@ -200,7 +200,7 @@ def _save_found(
     options = {**source.options, **given.options}
     saved = Saved(source.format, tuple(source.files), source.executes_code, options)
     with store.staging() as directory:
-        with store_errors("lay out its files"):
+        with disk.store_errors("lay out its files"):
             source.lay_out(directory)
         recordings = _recordings_of_file(source, directory, saved, (given, progress))
         _warn_of(_odd_count(recordings), progress)
@@ -341,11 +341,13 @@ def _prepared(framework: Framework, model: Any) -> Any:
 
 def _written(framework: Framework, model: Any, directory: Path, given: SaveOptions) -> Saved:
     try:
-        with store_errors("write the model"):
+        with disk.store_errors("write the model"), disk.named(directory):
             return framework.save(model, directory, given.options)
     except BundleError:
         raise
     except Exception as error:
+        with disk.store_errors("write the model"):
+            disk.check_takes(directory, str(error))
         absent = str(getattr(error, "name", "")).partition(".")[0]
         if isinstance(error, ImportError) and absent in framework.extra.split():
             raise MissingFramework(absent, framework.extra) from error

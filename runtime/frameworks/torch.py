@@ -22,8 +22,10 @@ from .pytorch import files as torch_files
 from .pytorch import operators as torch_operators
 from .pytorch import program as torch_program
 from .pytorch import recipe as torch_recipe
+from .pytorch import room as torch_room
 from .pytorch import source_code as torch_code
 from .pytorch import weights as torch_weights
+from .pytorch import wrapper as torch_wrapper
 from .pytorch.arguments import names_of_exported
 from .pytorch.caller import Caller, evaluating, is_channels_last, is_exported
 from .pytorch.compile import Compiler
@@ -72,12 +74,13 @@ class Torch:
         import torch
 
         if isinstance(model, torch.jit.ScriptModule):
+            torch_room.check(model.state_dict().values(), directory)
             with _keeping_quiet():
                 torch.jit.save(model, directory / "model.pt")  # the name is part of the bytes
             return Saved("torchscript", ("model.pt",), executes_code=True)
         if isinstance(model, torch.export.ExportedProgram):
             return _save_exported(model, directory)
-        model = getattr(model, "_orig_mod", model)  # torch.compile's wrapper
+        model = torch_wrapper.within(model)
         recipe = torch_recipe.describe(model, options.get("init"))
         if recipe is None or not _has_plain_weights(model):
             return _save_skeleton(model, directory, torch_recipe.obstacle(model))
@@ -128,14 +131,14 @@ class Torch:
         return _assemble(directory, options, state).to(device).eval()
 
     def prepare(self, model: Any) -> Any:
-        """An exported program's module, or what a compiled one was made of; any other is one.
+        """An exported program's module, or the one within a wrapper; any other is one.
 
         Raises:
             InvalidModel: when it has no weights yet.
         """
         if hasattr(model, "graph_module"):
             return model.module()
-        model = getattr(model, "_orig_mod", model)
+        model = torch_wrapper.within(model)
         torch_weights.check(model)
         return model
 
@@ -283,6 +286,7 @@ def _save_exported(program: Any, directory: Path) -> Saved:
     operators = torch_operators.of(program)
     try:
         code = gather(sorted(set(operators.values()))).written(directory)
+        torch_room.check((*program.state_dict.values(), *program.constants.values()), directory)
         torch.export.save(program, directory / "model.pt2")
     except CannotTravel as error:
         raise InvalidModel(f"The operators of the program cannot be saved: {error}.") from error

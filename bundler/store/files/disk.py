@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ BLOB_MODE = 0o444
 _UNASKED = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EACCES}  # SMB, 9p, a drop box
 _FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 _CLOSED = (*_FORBIDDEN, errno.ENOSPC, errno.EDQUOT)
+_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}
+_NUMBER = re.compile(r"\(os error (\d+)\)")
+_PROBE = 1 << 16  # bytes; what failed has left less room, and is still there
 _HINTS = {
     errno.ENOSPC: "Free some space; `bundle gc` removes what nothing refers to.",
     errno.EDQUOT: "Your quota is used up; `bundle gc` removes what nothing refers to.",
@@ -183,6 +187,24 @@ def make_directories(path: Path, *, durable: bool = False) -> None:
         make_directories(path.parent, durable=durable)
         if make_directory(path) and durable:
             settle_directory(path.parent)
+
+
+def check_takes(directory: Path, said: str) -> None:
+    """Find the disk's part in what a library failed to write.
+
+    Libraries in other languages tell it in words of their own, or not at all.
+
+    said   what the library said; those in Rust name the number of the error
+
+    Raises:
+        OSError: when it was the disk, or when that takes nothing now.
+    """
+    found = _NUMBER.search(said)
+    if found and int(found[1]) in _OF_THE_DISK:
+        raise OSError(int(found[1]), os.strerror(int(found[1])), str(directory))
+    with named(directory), tempfile.TemporaryFile(dir=directory, buffering=0) as probe:
+        write_all(probe.fileno(), bytes(_PROBE))
+        os.fsync(probe.fileno())
 
 
 def age(path: Path) -> float:
