@@ -113,14 +113,15 @@ class Refs:
 
     def has(self, item: Item) -> bool:
         """Whether the item has a ref; True if the refs of its name cannot be listed."""
-        return item.version == UNKNOWN or self._path(item.kind, item.name, item.version).exists()
+        path = self._path(item.kind, item.name, item.version)
+        return item.version == UNKNOWN or _is_there(path)
 
     def is_there(self, name: str) -> bool:
         """Whether this entry of `index.json` has a ref, readable or not; True if unknown."""
         kind, _, tag = name.partition("/")
         entry = tag.replace("@", "/@").replace(":", "/").lower()
         try:
-            return (self.directory / kind / entry).exists()
+            return _is_there(self.directory / kind / entry)
         except OSError:
             return True
 
@@ -262,6 +263,15 @@ def _read_item(kind: Kind, name: str, entry: str, path: str) -> Item | None:
     except (OSError, ValueError) as error:
         reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
     return _damaged(kind, name, entry, f"The ref is damaged: {reason}.")
+
+
+def _is_there(path: Path) -> bool:
+    """Whether the name is taken, by a link that leads nowhere, too; raises OSError if unknown."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def _damaged(kind: Kind, name: str, version: str, why: str) -> Item:

@@ -72,7 +72,7 @@ class RecordRepair:
             manifest=digest,
             manifest_size=len(manifest),
             size=config.size + sum(entry.size for entry in files),
-            created=path.stat().st_mtime,
+            created=path.lstat().st_mtime,
             framework=framework,
             executes_code=executes_code,
             sequence=self.counter.next() if is_latest else 0,

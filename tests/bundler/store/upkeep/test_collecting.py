@@ -333,3 +333,17 @@ def test_writers_readers_and_collections_at_once_lose_nothing(store, save):
     for item in collector.items("model"):
         assert collector.verify([item]) == []
         collector.directory(item)
+
+
+def test_a_ref_that_is_a_link_to_nowhere_is_damaged_and_not_deleted(store, save):
+    """What it leads to may be a disk that is not mounted now."""
+    save("iris", version="1")
+    ref = store.root / "refs/models/iris/1"
+    ref.unlink()
+    ref.symlink_to("/nowhere/1")
+    before = blobs(store)
+    with pytest.raises(Damaged, match="iris:1"):
+        store.gc()
+    assert blobs(store) == before
+    assert store.repair().left == []
+    assert store.find("iris:1")
