@@ -90,7 +90,7 @@ class Compiler:
         """
         count = max(1, min(_WORKERS, os.cpu_count() or 1, len(jobs) // 50))
         parts = [jobs[number::count] for number in range(count)]
-        with ExitStack() as stack, disk.store_errors("compile the packages"):
+        with ExitStack() as stack, disk.store_errors("compile the packages"), disk.named(work):
             running = []
             for part in filter(None, parts):
                 process = stack.enter_context(self._start(part, work))

@@ -1,5 +1,6 @@
 """Bytecode: what the interpreter that compiles is refused is said in a line."""
 
+import resource
 import sys
 from pathlib import Path
 
@@ -20,6 +21,16 @@ def test_what_cannot_be_written_is_told_with_its_reason(compiler, tmp_path):
     jobs = [(tmp_path / "one.py", "one.py", tmp_path / "file" / "one.pyc")]
     with pytest.raises(StoreError, match=r"compile the packages: `.*one\.pyc`: .* \(EEXIST\)\.$"):
         compiler.run(jobs, tmp_path)
+
+
+def test_a_list_of_sources_that_cannot_be_written_is_told_with_its_folder(compiler, tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(StoreError, match=f"`{tmp_path}`: File too large"):
+            compiler.run([(tmp_path / "a.py", "a.py", tmp_path / "a.pyc")], tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_an_interpreter_that_fails_says_its_last_line(compiler, tmp_path):
