@@ -38,7 +38,7 @@ def read(codec: Codec, body: bytes) -> np.ndarray:
     if width != wanted:
         raise InvalidInput(f"instances: the model has {wanted} features, got {width}.")
     array = features.blank(codec, rows, len(body), 0.0)
-    row, column = _places(arrays, rows)
+    row, column = _places(arrays, rows, width)
     data = arrays["data"]
     if not data.ndim == row.ndim == column.ndim == 1 or not len(data) == len(row) == len(column):
         raise BadPayload("The sparse matrix lacks a row or a column for some values.")
@@ -55,22 +55,31 @@ def _shape(said: np.ndarray) -> tuple[int, int]:
     return sizes[0], sizes[1]
 
 
-def _places(arrays: Mapping[str, np.ndarray], rows: int) -> tuple[np.ndarray, np.ndarray]:
+def _places(
+    arrays: Mapping[str, np.ndarray], rows: int, width: int
+) -> tuple[np.ndarray, np.ndarray]:
     """The row and the column of each value."""
     said = arrays["format"].tobytes().rstrip(b"\0")
     if said == b"coo":
         return _whole(arrays, "row"), _whole(arrays, "col")
-    if said != b"csr":
-        shown = said[:8].decode("latin-1")
-        raise BadPayload(f"Send the sparse matrix as `csr` or `coo`, not as `{shown}`.")
+    if said == b"csr":
+        return _runs(arrays, rows), _whole(arrays, "indices")
+    if said == b"csc":
+        return _whole(arrays, "indices"), _runs(arrays, width)
+    shown = said[:8].decode("latin-1")
+    raise BadPayload(f"Send the sparse matrix as `csr`, `csc` or `coo`, not as `{shown}`.")
+
+
+def _runs(arrays: Mapping[str, np.ndarray], count: int) -> np.ndarray:
+    """The row (`csr`) or column (`csc`) of each value: those of one stand together, in order."""
     starts = _whole(arrays, "indptr")
     # Compared, not subtracted: differences of huge numbers wrap around, and counts of places that
     # add up to few because of that would be written beyond them.
-    if len(starts) != rows + 1 or starts[0] != 0 or (starts[1:] < starts[:-1]).any():
-        raise BadPayload("The sparse matrix does not say where its rows begin.")
+    if len(starts) != count + 1 or starts[0] != 0 or (starts[1:] < starts[:-1]).any():
+        raise BadPayload("The sparse matrix does not say where its rows or columns begin.")
     if starts[-1] != arrays["data"].size:
-        raise BadPayload("The number of values of the sparse matrix does not match its rows.")
-    return np.repeat(np.arange(rows), np.diff(starts)), _whole(arrays, "indices")
+        raise BadPayload("The sparse matrix has another number of values than its rows or columns.")
+    return np.repeat(np.arange(count), np.diff(starts))
 
 
 def _whole(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
