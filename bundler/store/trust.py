@@ -72,7 +72,7 @@ class Trust:
         for path in sorted(self._directory.glob("*")):
             try:
                 record.load(path)
-            except ValueError:
+            except (OSError, ValueError):  # it may be on a sector that fails, too
                 data = record.encode({"digest": f"sha256:{path.name}", "reason": "was lost"})
                 with self._workspace.file(data) as temporary:
                     temporary.replace(path)

@@ -58,7 +58,7 @@ class Layout:
         """Rewrite fixed files that are damaged."""
         for name, data in _FIXED:
             path = self._root / name
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # what cannot be read is replaced
                 if disk.read_whole(path) == data:
                     continue
             with self._workspace.file(data) as temporary:

@@ -278,3 +278,21 @@ def test_a_damaged_index_is_written_anew(store, save, two_versions, data):
 
     assert store.verify() == []
     assert b"iris@production" in (store.root / "index.json").read_bytes()
+
+
+@pytest.mark.parametrize("pattern", ["oci-layout", "trust/*"])
+def test_a_record_that_the_system_cannot_read_is_replaced_and_keeps_nothing_else_from_it(
+    store, save, tmp_path, pattern
+):
+    """A loop of links is refused by the system, as a file on sectors that fail is."""
+    item = save()
+    store.trust.grant(item.digest, "test")
+    blob = store.blob(store.files(item)[0].digest)
+    copies = backup(tmp_path / "copy", [blob.read_bytes()])
+    spoil(blob)
+    (record,) = store.root.glob(pattern)
+    record.unlink()
+    record.symlink_to(record.name)
+    assert len(store.repair(copies=[copies]).mended) == 2
+    assert store.verify() == []
+    assert store.trust.is_trusted(item.digest)
