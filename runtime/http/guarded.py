@@ -89,10 +89,14 @@ class Guarded(ABC):
                 raise
             await self._refuse(exchange, error, send)
         except asyncio.CancelledError:
-            if not exchange.is_gone:
-                exchange.status = exchange.status or Overloaded.status  # drained for too long
+            if exchange.status and not exchange.is_gone:
                 raise
-            _forgive(exchange)
+            _go_on()
+            if exchange.is_gone:
+                exchange.status = ClientGone.status
+            else:  # drained for too long
+                error = Overloaded("The server is shutting down.", retry_after=1)
+                await self._refuse(exchange, error, send)
         except Exception:
             log.exception("%s failed.", exchange.route or exchange.path, extra=named(exchange))
             if exchange.status:  # too late for another answer: the connection is closed
@@ -129,9 +133,8 @@ def _watch(scope: Scope, exchange: Exchange) -> None:
     register(leave)
 
 
-def _forgive(exchange: Exchange) -> None:
-    """End the task normally after our own cancellation."""
-    exchange.status = ClientGone.status
+def _go_on() -> None:
+    """Have the task end normally after our own cancellation."""
     task = asyncio.current_task()
     if task is not None:
         task.uncancel()
