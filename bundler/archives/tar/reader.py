@@ -7,7 +7,7 @@ and the padding between members and after the last must be zeros.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ...errors import InvalidArchive, NotAnArchive
+from ...errors import InvalidArchive
 from ...store.files.hashing import Read
 from ..contents import layout
 from ..source import refused, take
@@ -70,7 +70,7 @@ class TarReader:
             return TarHeader.decode(block)
         except ValueError as error:
             if self.position == BLOCK:  # what stands there is no name at all
-                raise NotAnArchive(
+                raise InvalidArchive(
                     f"{self.where} is not an archive of a model or a bundle.",
                     hint="`bundle export TAG` writes one; `bundle save NAME FILE` takes a "
                     "model's own file.",

@@ -75,7 +75,7 @@ def test_a_damaged_archive_names_the_member(bundle, archive):
         ("missing.tar", 1, "There is no"),
         (".", 1, "oci-layout"),
         ("text.tar", 6, "cut off"),
-        ("train.py", 1, "`train.py` is not an archive of a model or a bundle."),
+        ("train.py", 6, "`train.py` is not an archive of a model or a bundle."),
         ("text.tar.gz", 1, "gzip -dc"),
         ("/dev/null", 6, "cut off"),
         ("nonsense://x", 1, "nonsense"),
