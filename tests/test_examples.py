@@ -17,12 +17,7 @@ from pathlib import Path
 import pytest
 
 BIN = Path(sys.executable).parent
-NEEDS = {
-    "sklearn_digits": "sklearn",
-    "xgboost_dataframe": "xgboost",
-    "torch_images": "torch",
-    "two_models": "sklearn",
-}
+EXAMPLES = ("sklearn_digits", "xgboost_dataframe", "torch_images", "two_models")
 HARDENED = {
     "read_only": True,
     "cap_drop": ["ALL"],
@@ -142,10 +137,9 @@ def asked(request):
         return answer.read().decode()
 
 
-@pytest.fixture(scope="module", params=NEEDS)
+@pytest.fixture(scope="module", params=EXAMPLES)
 def typed(request, tmp_path_factory, checkout, index):
     """A terminal after all commands of a README, and each command with what it shows and said."""
-    pytest.importorskip(NEEDS[request.param])
     project = tmp_path_factory.mktemp("example") / request.param
     shutil.copytree(checkout / "examples" / request.param, project)
     told = story((project / "README.md").read_text(encoding="utf-8"))
@@ -239,7 +233,7 @@ def is_like(got, shown, tolerance=0.02):
 def test_every_example_is_in_the_list_and_in_this_test(checkout):
     folders = {path.parent.name for path in (checkout / "examples").glob("*/README.md")}
 
-    assert folders == set(NEEDS)
+    assert folders == set(EXAMPLES)
     listed = (checkout / "examples" / "README.md").read_text(encoding="utf-8")
     assert all(f"({name})" in listed for name in folders)
 

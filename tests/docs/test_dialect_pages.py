@@ -51,7 +51,6 @@ class Reader(Terminal):
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory, checkout):
     """With the model of all pages, as docs/migrating/fastapi.md trains it."""
-    pytest.importorskip("sklearn")
     home = tmp_path_factory.mktemp("reader")
     script = home / "train.py"
     script.write_text(files((checkout / "docs/migrating/fastapi.md").read_text())["train.py"])

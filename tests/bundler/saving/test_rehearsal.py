@@ -4,6 +4,7 @@ import importlib
 import re
 import sys
 
+import lightgbm
 import numpy as np
 import pytest
 
@@ -15,8 +16,6 @@ from modelbundle.bundler.store import Store
 from modelbundle.runtime.frameworks.framework import Saved
 from modelbundle.runtime.frameworks.lightgbm import Lightgbm
 from modelbundle.runtime.frameworks.sklearn import Sklearn
-
-lightgbm = pytest.importorskip("lightgbm")
 
 
 def test_a_model_that_ends_its_library_ends_no_command(tmp_path):

@@ -559,7 +559,8 @@ def test_the_attribute_that_cannot_be_pickled_is_named():
 
 
 def test_a_library_that_writes_the_format_and_is_absent_is_named(monkeypatch):
-    torch = pytest.importorskip("torch")
+    import torch
+
     monkeypatch.setitem(sys.modules, "safetensors.torch", None)
     with pytest.raises(MissingFramework, match="needs `safetensors`, which is not") as caught:
         modelbundle.save("m", torch.nn.Linear(2, 1))

@@ -3,15 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-x509 = pytest.importorskip("cryptography.x509")
-
-from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
-from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID  # noqa: E402
-
-from modelbundle.bundler.errors import InvalidSignature  # noqa: E402
-from modelbundle.bundler.signing import Signed  # noqa: E402
+from modelbundle.bundler.errors import InvalidSignature
+from modelbundle.bundler.signing import Signed
 
 PEM = serialization.Encoding.PEM
 DAY = timedelta(days=1)

@@ -15,7 +15,6 @@ from modelbundle.bundler.signing import (
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its libraries' own deprecations
-    pytest.importorskip("model_signing")
     from model_signing import hashing
     from model_signing import signing as theirs_to_sign
     from model_signing import verifying as theirs_to_verify

@@ -4,9 +4,7 @@ import re
 import signal
 from pathlib import Path
 
-import pytest
-
-grpc = pytest.importorskip("grpc")
+import grpc
 
 READY = "/inference.GRPCInferenceService/ServerReady"
 IS_READY = b"\x08\x01"

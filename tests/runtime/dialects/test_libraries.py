@@ -93,8 +93,6 @@ class Here:
 @pytest.fixture(scope="module")
 def zoo(tmp_path_factory):
     """A server of all of them, and what each answers by itself."""
-    for name in (*MAKERS, "onnxruntime"):
-        pytest.importorskip(name)
     from sklearn.datasets import load_iris
 
     home, project = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("project")

@@ -1,15 +1,14 @@
 """Outputs that are asked for by the names of methods, over REST and gRPC."""
 
+import grpc
 import numpy as np
 import pytest
 
-grpc = pytest.importorskip("grpc")
+from modelbundle.runtime.grpc.messages.pool import pool
 
-from modelbundle.runtime.grpc.messages.pool import pool  # noqa: E402
-
-from ..conftest import free_port  # noqa: E402
-from ..grpc.conftest import Client, request  # noqa: E402
-from .zoo import zoo_server  # noqa: E402
+from ..conftest import free_port
+from ..grpc.conftest import Client, request
+from .zoo import zoo_server
 
 ROWS = [[1.0, 3.0], [3.0, 1.0]]
 BOTH = {"predict_proba": [0.25, 0.75, 0.75, 0.25], "predict": [4.0, 4.0]}

@@ -7,13 +7,12 @@ import json
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 
 from modelbundle.runtime.dialects.work import LARGE_BODY
 from modelbundle.runtime.manifests.signature import Field, Side
 
 from ..conftest import Servers, free_port, write_bundle, write_model
-
-Image = pytest.importorskip("PIL.Image")
 
 PIXELS = Side("array", (Field("pixels", "uint8", (None, 4, 4, 3)),))
 BRIGHT = Side("array", (Field("output-0", "float64", (None,)),))
@@ -219,7 +218,8 @@ def test_what_is_no_such_picture(server, value, words):
 
 def test_over_grpc(tmp_path_factory):
     """Triton's and Seldon's messages."""
-    grpc = pytest.importorskip("grpc")
+    import grpc
+
     from modelbundle.runtime.grpc.messages.pool import pool
 
     directory, port = tmp_path_factory.mktemp("pictures"), free_port()

@@ -97,9 +97,6 @@ def test_what_a_spawned_process_saves_loads_without_its_script(author, method):
 
 @pytest.mark.parametrize(("way", "place"), [*((way, "script") for way in WAYS), *MODULES])
 def test_a_pickle_within_the_pickle_has_its_classes_by_value_too(author, way, place):
-    if way in TENSORS:
-        pytest.importorskip("torch")
-
     author.runs(trained(author, way, place))
 
     assert "[2. 2. 2.]" in author.served(LOADED)

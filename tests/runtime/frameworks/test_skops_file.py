@@ -14,7 +14,7 @@ from modelbundle.runtime.pickles.policy import Policy
 
 @pytest.fixture
 def kept(tmp_path):
-    skops = pytest.importorskip("skops.io")  # takes a second, of everybody who collects tests
+    import skops.io as skops  # takes a second, of everybody who collects tests
     from sklearn.preprocessing import StandardScaler
 
     rows = np.arange(12.0).reshape(4, 3)

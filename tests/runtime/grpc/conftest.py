@@ -8,14 +8,13 @@ os.environ.setdefault(
     "GRPC_ENABLE_FORK_SUPPORT", "0"
 )  # other tests fork, and no test forks a client
 
+import grpc
 import numpy as np
 import pytest
 
-grpc = pytest.importorskip("grpc")
+from modelbundle.runtime.grpc.messages.pool import pool
 
-from modelbundle.runtime.grpc.messages.pool import pool  # noqa: E402
-
-from ..conftest import Running, Servers, free_port, make_sums  # noqa: E402
+from ..conftest import Running, Servers, free_port, make_sums
 
 SERVICE = "/inference.GRPCInferenceService"
 

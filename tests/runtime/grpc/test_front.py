@@ -219,7 +219,7 @@ def _maps(pid):
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
     """An authority, and a certificate of it for 127.0.0.1 and for a client; paths by name."""
-    x509 = pytest.importorskip("cryptography.x509")
+    from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 

@@ -1,15 +1,14 @@
 """Large answers over gRPC are written beside the event loop, by another process."""
 
+import grpc
 import numpy as np
 import pytest
 
+from modelbundle.runtime.grpc.messages.pool import pool
 from modelbundle.runtime.manifests.signature import Side
 
 from ..conftest import Servers, free_port, write_bundle, write_model
 from ..dialects.test_work import ONE, WATCH, WIDE, Many, Words
-
-grpc = pytest.importorskip("grpc")
-from modelbundle.runtime.grpc.messages.pool import pool  # noqa: E402  which needs protobuf
 
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 PREDICT = "/tensorflow.serving.PredictionService/Predict"

@@ -5,13 +5,6 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-
-from .fast.corpus import post
-from .ways import Way
-
-pytest.importorskip("opentelemetry.sdk", reason="OpenTelemetry is not installed.")
-pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="Its exporter is not.")
-
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -20,6 +13,9 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import SpanKind, StatusCode
 
 from modelbundle.runtime.telemetry.spans import Spans
+
+from .fast.corpus import post
+from .ways import Way
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 GOOD = b'{"instances": [[1, 2]]}'

@@ -73,7 +73,6 @@ def unpickles_what_is_named_later(path):
 
 
 def is_ended(path):
-    pytest.importorskip("scipy.io")
     file = made(KERNEL, closed=b"\x89", close=touches(path), seek=found("numpy", "shape"))
     return made(("scipy.io._netcdf", "netcdf_file"), fp=file, mode=text("r"), _mm_buf=b"N") + b"0N"
 
@@ -90,7 +89,6 @@ ATTACKS = [
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_star_hands_no_object_to_what_asks_it(tmp_path, attack):
-    pytest.importorskip("torch")
     canary, path = tmp_path / "canary", tmp_path / "model.pkl"
     path.write_bytes(b"\x80\x04" + attack(canary) + b".")
     with pytest.raises(NotTrusted):
@@ -130,7 +128,8 @@ def test_old_arrays_of_joblib_name_no_files(tmp_path):
 
 
 def test_a_pickle_within_one_has_what_is_named_in_full(tmp_path):
-    torch = pytest.importorskip("torch")
+    import torch
+
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(torch.ones(2)))
     named = {"torch.storage._load_from_bytes", "torch.FloatStorage"}

@@ -141,7 +141,7 @@ def hands_a_function_over(path):
 
 
 def loader(path):
-    data = pytest.importorskip("torch.utils.data")
+    from torch.utils import data
     from torch.utils.collect_env import run
 
     made = data.DataLoader([f"touch {path}"], batch_size=None, collate_fn=run)
@@ -284,7 +284,8 @@ def test_models_load_with_the_stars_of_their_libraries(tmp_path, protocol):
 
 
 def test_modules_of_torch_load_with_its_star(tmp_path):
-    torch = pytest.importorskip("torch")
+    import torch
+
     path = tmp_path / "model.pt"
     module = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.LSTM(3, 2))
     torch.save(module, path)
@@ -293,7 +294,7 @@ def test_modules_of_torch_load_with_its_star(tmp_path):
 
 
 def test_methods_and_calls_in_a_skops_file_are_held_against_the_policy(tmp_path):
-    skops = pytest.importorskip("skops.io")
+    import skops.io as skops
     from sklearn.preprocessing import FunctionTransformer
 
     from modelbundle.runtime.frameworks import skops_file
@@ -359,7 +360,8 @@ def test_a_dictionary_with_defaults_makes_empty_values_and_calls_nothing_else(tm
 
 @pytest.mark.parametrize("factory", [OrderedDict, None, np.log1p, Counter])
 def test_a_dictionary_with_defaults_of_a_skops_file_likewise(tmp_path, factory):
-    skops = pytest.importorskip("skops.io")
+    import skops.io as skops
+
     from modelbundle.runtime.frameworks import skops_file
 
     path = tmp_path / "model.skops"
@@ -372,7 +374,8 @@ def test_a_dictionary_with_defaults_of_a_skops_file_likewise(tmp_path, factory):
 
 
 def test_what_lightgbm_saves_loads_with_its_star(tmp_path):
-    lightgbm = pytest.importorskip("lightgbm")
+    import lightgbm
+
     rows, labels = np.random.default_rng(0).random((40, 3)), np.arange(40) % 2
     model = lightgbm.LGBMClassifier(n_estimators=2, verbose=-1).fit(rows, labels)
     path = tmp_path / "model.pkl"
@@ -382,15 +385,16 @@ def test_what_lightgbm_saves_loads_with_its_star(tmp_path):
 
 
 def test_dtypes_of_pandas_load_with_its_star_and_ask_nothing_but_text(tmp_path):
-    pandas = pytest.importorskip("pandas")
+    import pandas as pd
+
     path, stars = tmp_path / "a.pkl", Policy("allow-listed", frozenset({"pandas.*", "sklearn.*"}))
     dtypes = [
-        pandas.StringDtype("python"),
-        pandas.StringDtype("python", na_value=np.nan),
-        pandas.PeriodDtype("M"),
-        pandas.CategoricalDtype(["a", "b"]).ordered,
-        pandas.DatetimeTZDtype(tz="UTC").unit,
-        pandas.Int64Dtype(),
+        pd.StringDtype("python"),
+        pd.StringDtype("python", na_value=np.nan),
+        pd.PeriodDtype("M"),
+        pd.CategoricalDtype(["a", "b"]).ordered,
+        pd.DatetimeTZDtype(tz="UTC").unit,
+        pd.Int64Dtype(),
     ]
     path.write_bytes(pickle.dumps(dtypes))
     assert stars.load(path) == dtypes
@@ -405,9 +409,10 @@ def test_dtypes_of_pandas_load_with_its_star_and_ask_nothing_but_text(tmp_path):
 
 
 def test_all_that_has_to_be_listed_is_named_at_once(tmp_path):
-    pandas = pytest.importorskip("pandas")
+    import pandas as pd
+
     path = tmp_path / "a.pkl"
-    frame = pandas.DataFrame({"a": [1.0], "b": ["x"]})
+    frame = pd.DataFrame({"a": [1.0], "b": ["x"]})
     path.write_bytes(pickle.dumps(frame))
     with pytest.raises(NotTrusted, match="which the policy does not allow") as caught:
         Policy("allow-listed").load(path)
@@ -417,7 +422,7 @@ def test_all_that_has_to_be_listed_is_named_at_once(tmp_path):
         Policy("allow-listed", frozenset({"pandas.*", "pyarrow.*"})).load(path)
     further = set(re.findall(r"`([\w.]+)`", caught.value.hint)) - {"security.allow_globals"}
     stars = frozenset({"pandas.*", "pyarrow.*"}) | further
-    pandas.testing.assert_frame_equal(Policy("allow-listed", stars).load(path), frame)
+    pd.testing.assert_frame_equal(Policy("allow-listed", stars).load(path), frame)
 
 
 @pytest.mark.parametrize("fails", ["raise ValueError('no')", "import sys; sys.exit(0)"])
@@ -458,6 +463,4 @@ GENERATOR = "numpy.random._pickle:__generator_ctor"
     ],
 )
 def test_who_puts_objects_together_is_given_what_they_are_made_of(given, to, is_allowed):
-    for name in (given[0], to.partition(":")[0]):
-        pytest.importorskip(name.partition(".")[0])
     assert package_content.may_be_used(Use("given", *given, to)) is is_allowed

@@ -59,7 +59,8 @@ def test_joblib_files_are_followed_past_their_raw_arrays(tmp_path, fired, compre
 
 
 def test_a_torch_archive_is_opened(tmp_path):
-    torch = pytest.importorskip("torch")
+    import torch
+
     torch.save(OrderedDict(a=torch.ones(2)), tmp_path / "w.pt")
     seen = scan(tmp_path / "w.pt")
     assert (seen.complete, seen.format) == (True, "zip")

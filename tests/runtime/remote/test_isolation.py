@@ -85,7 +85,6 @@ def kinds(ways, tmp_path_factory):
 @pytest.fixture(scope="module")
 def pipeline(ways, tmp_path_factory):
     """A pipeline of scikit-learn over columns of all kinds, some of them missing."""
-    pytest.importorskip("sklearn")
     from sklearn.compose import make_column_transformer
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.impute import SimpleImputer

@@ -11,8 +11,6 @@ from modelbundle.bundler.archives.streams import compression
 from modelbundle.bundler.archives.streams.compression import Compressor, Decompressor
 from modelbundle.bundler.errors import InvalidArchive
 
-zstandard = pytest.importorskip("zstandard")
-
 RAW, LAST = 0 << 1, 1
 
 

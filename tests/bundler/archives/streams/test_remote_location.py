@@ -3,14 +3,13 @@
 import errno
 import os
 
+import fsspec
 import pytest
 
 from modelbundle.bundler.archives import export_item, import_item
 from modelbundle.bundler.archives.streams.remote_location import is_remote
 from modelbundle.bundler.errors import StoreError
 from modelbundle.runtime.errors import BundleError
-
-fsspec = pytest.importorskip("fsspec")
 
 
 @pytest.fixture
@@ -24,8 +23,6 @@ def memory():
 
 @pytest.mark.parametrize("suffix", [".tar", ".tar.zst"])
 def test_a_url_takes_and_gives(suffix, here, there, model, memory):
-    if suffix == ".tar.zst":
-        pytest.importorskip("zstandard")
     url = f"memory://models/iris{suffix}"
     export_item(here, model, url)
     assert memory.exists(f"/models/iris{suffix}")

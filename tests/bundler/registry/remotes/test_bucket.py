@@ -3,6 +3,7 @@
 import json
 import uuid
 
+import fsspec
 import pytest
 
 from modelbundle.bundler.errors import Damaged, RegistryError
@@ -11,8 +12,6 @@ from modelbundle.bundler.registry.pushing import push
 from modelbundle.bundler.registry.reference import parse
 from modelbundle.bundler.registry.remotes.bucket import Bucket
 from modelbundle.runtime import canonical
-
-fsspec = pytest.importorskip("fsspec")
 
 
 @pytest.fixture
@@ -76,7 +75,6 @@ def test_a_damaged_blob_of_ours_does_not_spread(add_model, own_store, bucket, pu
 
 
 def test_a_scheme_without_its_library_says_what_to_install(add_model, own_store):
-    pytest.importorskip("fsspec")
     if _has("s3fs"):
         pytest.skip("s3fs is installed")
     with pytest.raises(RegistryError, match="cannot be used") as caught:

@@ -113,7 +113,8 @@ def test_rows_that_depend_on_each_other_are_told():
 
 
 def test_a_network_that_takes_steps_first_is_told_of_the_axis():
-    torch = pytest.importorskip("torch")
+    import torch
+
     rows = np.random.default_rng(0).random((5, 4, 3), "float32")
     network = torch.nn.Sequential(torch.nn.LSTM(3, 2), first())
     told = RecordedProgress()

@@ -91,7 +91,9 @@ def test_of_several_labels_at_once_each_place_is_one():
 
 
 def test_xgboost_and_lightgbm_tell_theirs():
-    lightgbm, xgboost = pytest.importorskip("lightgbm"), pytest.importorskip("xgboost")
+    import lightgbm
+    import xgboost
+
     light = lightgbm.LGBMClassifier(n_estimators=2, min_child_samples=2, verbose=-1)
     light.fit(ROWS, TEXTS)
     assert classes(light, "predict") == classes(light, "predict_proba") == tuple(light.classes_)
@@ -122,7 +124,8 @@ def test_the_same_model_has_the_same_identity():
 
 
 def test_somebody_who_knows_names_the_numbers_of_a_network():
-    torch = pytest.importorskip("torch")
+    import torch
+
     rows = torch.ones(2, 4)
     item = modelbundle.save("net", torch.nn.Linear(4, 3), sample=rows, classes=["a", "b", "c"])
     found = ModelManifest.read(Store.default().directory(item))
@@ -157,7 +160,8 @@ def test_names_come_from_a_file(tmp_path, monkeypatch, text):
 
 def graph_of(model, **options):
     """A classifier as skl2onnx writes it."""
-    skl2onnx = pytest.importorskip("skl2onnx")
+    import skl2onnx
+
     options = {"zipmap": False} | options
     return skl2onnx.to_onnx(model, ROWS[:1].astype(np.float32), options={id(model): options})
 

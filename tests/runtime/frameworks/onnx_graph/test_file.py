@@ -1,15 +1,14 @@
 """ONNX files: what they would read beside themselves is found wherever in the graph it stands."""
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from modelbundle.runtime.errors import InvalidModel
 from modelbundle.runtime.frameworks.onnx import Onnx
 from modelbundle.runtime.frameworks.onnx_graph import file as onnx_file
 from modelbundle.runtime.pickles.policy import Policy
-
-onnx = pytest.importorskip("onnx")
-from onnx import TensorProto, helper  # noqa: E402
 
 
 def outside(location):

@@ -1,6 +1,7 @@
 """bfloat16 in ONNX: graphs have it, numpy has not."""
 
 import numpy as np
+import onnx
 import pytest
 
 import modelbundle
@@ -10,7 +11,6 @@ from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import NoDevice
 from modelbundle.runtime.models.model import LoadedModel
 
-onnx = pytest.importorskip("onnx")
 helper, kinds = onnx.helper, onnx.TensorProto
 
 
@@ -60,7 +60,8 @@ def test_what_numpy_has_no_numbers_for_is_refused_by_name():
 
 
 def test_a_gpu_is_no_silent_fall_back_to_the_cpu():
-    onnxruntime = pytest.importorskip("onnxruntime")
+    import onnxruntime
+
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime may use a GPU")
     item = modelbundle.save(

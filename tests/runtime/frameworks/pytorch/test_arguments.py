@@ -5,18 +5,16 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
+import torch
 
 import modelbundle
 from modelbundle.bundler.saving.save_options import SaveOptions
 from modelbundle.bundler.saving.saving import save_object
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.data.rows import table
+from modelbundle.runtime.frameworks.pytorch import recipe as torch_recipe
+from modelbundle.runtime.frameworks.pytorch.arguments import handing
 from modelbundle.runtime.models.model import LoadedModel
-
-torch = pytest.importorskip("torch")
-
-from modelbundle.runtime.frameworks.pytorch import recipe as torch_recipe  # noqa: E402
-from modelbundle.runtime.frameworks.pytorch.arguments import handing  # noqa: E402
 
 BOTH = {"x": np.ones((2, 2), "float32"), "y": np.full((2, 2), 3, "float32")}
 

@@ -6,15 +6,13 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 import modelbundle
 from modelbundle.bundler.store import Store
+from modelbundle.runtime.frameworks.pytorch.caller import is_channels_last
 from modelbundle.runtime.frameworks.torch import Torch
 from modelbundle.runtime.models.model import LoadedModel
-
-torch = pytest.importorskip("torch")
-
-from modelbundle.runtime.frameworks.pytorch.caller import is_channels_last  # noqa: E402
 
 
 def make_net():

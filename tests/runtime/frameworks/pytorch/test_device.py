@@ -1,13 +1,12 @@
 """Whether torch can compute where it is asked to."""
 
 import pytest
+import torch
 
 import modelbundle
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.errors import NoDevice
 from modelbundle.runtime.models.model import LoadedModel
-
-torch = pytest.importorskip("torch")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this torch can use a GPU")

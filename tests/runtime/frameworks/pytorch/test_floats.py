@@ -2,15 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 
 import modelbundle
 from modelbundle.bundler.store import Store
+from modelbundle.runtime.frameworks.pytorch.lane import to_arrays
 from modelbundle.runtime.frameworks.torch import Torch
 from modelbundle.runtime.models.model import LoadedModel
-
-torch = pytest.importorskip("torch")
-
-from modelbundle.runtime.frameworks.pytorch.lane import to_arrays  # noqa: E402
 
 ROWS = np.random.default_rng(0).random((3, 4), "float32")
 

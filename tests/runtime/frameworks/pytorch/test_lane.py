@@ -4,12 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import torch
 
 from modelbundle.runtime.errors import InvalidInput
-
-torch = pytest.importorskip("torch")
-
-from modelbundle.runtime.frameworks.pytorch.lane import DeviceLane, as_tensor, to_arrays  # noqa: E402
+from modelbundle.runtime.frameworks.pytorch.lane import DeviceLane, as_tensor, to_arrays
 
 HAS_GPU = torch.cuda.is_available()
 DEVICES = [

@@ -7,8 +7,6 @@ from textwrap import dedent
 
 import pytest
 
-pytest.importorskip("torch")
-
 from modelbundle.runtime.errors import InvalidModel
 from modelbundle.runtime.frameworks.pytorch import operators
 

@@ -5,13 +5,13 @@ import os
 import zipfile
 
 import pytest
+import torch
 
 from modelbundle.runtime.errors import NotTrusted
 from modelbundle.runtime.frameworks.pytorch import program as torch_program
 from modelbundle.runtime.frameworks.torch import Torch
 from modelbundle.runtime.pickles.policy import Policy
 
-torch = pytest.importorskip("torch")
 STARS = Policy("allow-listed", frozenset({"torch.*"}))
 
 

@@ -1,9 +1,6 @@
 """Our `.proto` files are read as protoc reads them."""
 
 import pytest
-
-pytest.importorskip("google.protobuf")
-
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
 from modelbundle.runtime.grpc.messages import PROTOS

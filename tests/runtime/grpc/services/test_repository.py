@@ -2,11 +2,9 @@
 
 import pytest
 
-grpc = pytest.importorskip("grpc")
+from modelbundle.runtime.grpc.messages.pool import pool
 
-from modelbundle.runtime.grpc.messages.pool import pool  # noqa: E402
-
-from ..conftest import Client  # noqa: E402
+from ..conftest import Client
 
 LOAD = "RepositoryModelLoad"
 

@@ -5,11 +5,9 @@ from multiprocessing import shared_memory
 import numpy as np
 import pytest
 
-grpc = pytest.importorskip("grpc")
+from modelbundle.runtime.grpc.messages.pool import pool
 
-from modelbundle.runtime.grpc.messages.pool import pool  # noqa: E402
-
-from ..conftest import Client, answers, request  # noqa: E402
+from ..conftest import Client, answers, request
 
 STREAM = "/inference.GRPCInferenceService/ModelStreamInfer"
 

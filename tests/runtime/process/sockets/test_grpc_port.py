@@ -9,8 +9,6 @@ from modelbundle.runtime.manifests.settings import GrpcSettings, ServeSettings
 from modelbundle.runtime.process.sockets import grpc_port
 from modelbundle.runtime.process.sockets.grpc_port import GrpcPort
 
-pytest.importorskip("grpc")
-
 HERE = "127.0.0.1"
 
 

@@ -323,7 +323,8 @@ def test_memory_of_a_guest_comes_back(beside, store):
 
 
 def test_a_guest_is_asked_for_and_answers_over_grpc(beside, store):
-    grpc = pytest.importorskip("grpc")
+    import grpc
+
     from modelbundle.runtime.grpc.messages.pool import pool
 
     port = free_port()

@@ -1,10 +1,8 @@
 """Records: what their schemas say is what is read."""
 
-import pytest
+import pydantic
 
 from modelbundle.runtime.services.contract.types.annotation import decoder
-
-pydantic = pytest.importorskip("pydantic")
 
 TEXT = {"type": "string"}
 
