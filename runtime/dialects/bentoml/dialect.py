@@ -17,7 +17,7 @@ from ...data import media
 from ...data.codecs import multipart
 from ...data.codecs.instances import parse, written
 from ...data.depth import check_depth
-from ...errors import InvalidInput, RequestError, UnknownModel
+from ...errors import InvalidInput, RequestError, UnknownModel, UnsupportedMediaType
 from ...models.operation import Stream
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
@@ -29,6 +29,7 @@ from .schema import called, described, is_rows, lists_of_files, only
 
 _HOME = "/bentoml"
 _LARGE = 1 << 16  # bytes; such a form is read in a thread
+_THEIR_OWN = "application/vnd.bentoml+"  # pickles, among others: nothing here unpickles
 _ENVELOPE = b'{"predictions":'
 _ACCEPTED = {"str": "text/plain", "bytes": "", "image": ""}
 
@@ -96,7 +97,10 @@ class Bentoml:
 async def _body(request: DialectRequest, lists: Collection[str]) -> bytes:
     """The parameters as JSON, from JSON or a form; `lists` are always lists."""
     said = request.headers.get(b"content-type", b"").decode("latin-1")
-    if media.essence(said) != media.MULTIPART:
+    kind = media.essence(said)
+    if kind.startswith(_THEIR_OWN):
+        raise UnsupportedMediaType(f"No decoder for `{kind[:64]}`; send JSON or a form.")
+    if kind != media.MULTIPART:
         return request.body or b"{}"
     if len(request.body) < _LARGE:
         return _of_form(request.body, said, lists)

@@ -159,6 +159,14 @@ def test_only_the_outermost_name_is_that_of_the_rows(client):
     assert client.post("/bentoml/classify", content=spaced).json() == [3.0]
 
 
+@pytest.mark.parametrize("form", ["pickle", "arrow"])
+def test_bodies_in_bentomls_own_forms_are_refused(client, form):
+    """With the status that BentoML's server has for pickles."""
+    kind = {"content-type": f"application/vnd.bentoml+{form}"}
+    answer = client.post("/bentoml/greet", content=b'{"name": "Ada"}', headers=kind)
+    assert (answer.status_code, "send JSON or a form" in answer.json()["error"]) == (415, True)
+
+
 def test_errors_say_what_is_wrong(client):
     assert client.post("/bentoml/nothing", json={}).status_code == 404
     assert client.get("/bentoml/greet").status_code == 405
