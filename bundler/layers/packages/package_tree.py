@@ -11,7 +11,7 @@ import csv
 import io
 import os
 import stat as modes
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -122,14 +122,17 @@ class PackageTree:
     def members(self) -> Mapping[str, list[Member]]:
         """The files of each distribution at their paths in the image, by normalized name.
 
+        What two of them bring with different content stays out: it would be chance which is there.
+
         Raises:
             BuildError: when a RECORD cannot be followed.
         """
         records = sorted(self.directory.glob("*.dist-info/RECORD"))
-        return {owner(record): list(self._distribution(record)) for record in records}
+        left = collisions.disputed(self.directory)
+        return {owner(record): list(self._distribution(record, left)) for record in records}
 
-    def _distribution(self, record: Path) -> Iterator[Member]:
-        rows = [row for row in _rows(record) if self._travels(row[0])]
+    def _distribution(self, record: Path, left: Collection[str]) -> Iterator[Member]:
+        rows = [row for row in _rows(record) if self._travels(row[0]) and row[0] not in left]
         own = record.relative_to(self.directory).as_posix()
         for path, content in rows:
             if path != own:

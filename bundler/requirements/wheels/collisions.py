@@ -18,7 +18,8 @@ _PACKAGE = re.compile(r"[a-z0-9-]+")  # as asker; models and the author's lines 
 _SCRIPT = re.compile(r"(?:\.\./)+")
 _JUNK = re.compile(
     r"(?:tests?|docs?|examples?|benchmarks?|scripts|tools)/.*|[^/]+\.(?:md|rst|txt|toml|cfg)"
-    r"|(?:LICENSE|COPYING|README|CHANGELOG|AUTHORS|NOTICE)[^/]*",
+    r"|(?:LICENSE|COPYING|README|CHANGELOG|AUTHORS|NOTICE)[^/]*"
+    r"|(?:setup|_?build_backend|conftest|noxfile)\.py",
     re.IGNORECASE,
 )
 """Files that wheels leave beside their packages by mistake, and that nothing imports."""
@@ -160,6 +161,16 @@ def check_environment(site_packages: Path) -> None:
                 f"{_files(weighty)}.",
                 hint=_way_out(claimants, claimants),
             )
+
+
+def disputed(site_packages: Path) -> frozenset[str]:
+    """The paths that are another file for each of two distributions.
+
+    After `check_environment` these are files that nobody imports; which one is there is chance.
+    """
+    records = sorted(site_packages.glob("*.dist-info/RECORD"))
+    clashes = find({owner(record): _installed(record) for record in records})
+    return frozenset(path for paths in clashes.values() for path in paths)
 
 
 def _installed(record: Path) -> Listing:

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+from pathlib import Path
 
 import pytest
 
@@ -98,6 +99,25 @@ def test_two_wheels_that_own_a_file_are_refused(unpack):
     files = {"one": [("same.py", "x = 1\n")], "two": [("same.py", "x = 2\n")]}
     with pytest.raises(ResolveError, match=r"both own .*same\.py"):
         unpack(files)
+
+
+def test_what_nobody_imports_and_two_wheels_bring_differently_stays_out(unpack):
+    """Which one is there is chance, and a layer must not depend on it."""
+    common = ("tests/__init__.py", "same = 1\n")
+    files = {
+        name: [(f"{name}.py", "x = 1\n"), common, ("tests/conftest.py", f"owner = '{name}'\n")]
+        for name in ("one", "two")
+    }
+    tree = unpack(files)
+    for name in files:
+        found = paths(tree, name)
+        record = found[f"{name}-1.0.dist-info/RECORD"].content.decode()
+        assert {f"{name}.py", "tests/__init__.py"} <= set(found)
+        assert "tests/conftest.py" not in found
+        assert "tests/conftest.py" not in record
+        for member in found.values():
+            if isinstance(member.content, Path) and member.digest:
+                assert digest.of_file(member.content) == member.digest
 
 
 def test_a_wheel_whose_folder_keeps_the_hyphen_of_its_name_is_known_by_it(

@@ -80,10 +80,13 @@ def test_nobody_is_told_to_leave_out_what_is_asked_for():
     assert caught.value.hint == "Ask for one of opencv-python and opencv-python-headless only."
 
 
-def test_what_nobody_imports_is_told_and_passes():
+@pytest.mark.parametrize("path", ["tests/__init__.py", "setup.py", "build_backend.py"])
+def test_what_nobody_imports_is_told_and_passes(path):
     locked = [package("one", "x"), package("two", "x")]
-    listed = {"one": {"tests/__init__.py": "sha256=1"}, "two": {"tests/__init__.py": "sha256=2"}}
-    assert "one and two bring other content for `tests/__init__.py`" in check_lock(locked, listed)
+    listed = {"one": {path: "sha256=1"}, "two": {path: "sha256=2"}}
+    assert f"one and two bring other content for `{path}`" in check_lock(locked, listed)
+    with pytest.raises(ResolveError):
+        check_lock(locked, {"one": {f"pkg/{path}": "1"}, "two": {f"pkg/{path}": "2"}})
 
 
 def record(site, name, lines):
