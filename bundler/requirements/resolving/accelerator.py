@@ -14,7 +14,9 @@ Facts = Mapping[str, Any]
 Flavor = str  # auto | none | base | runtime | cudnn-runtime | devel | cudnn-devel
 
 _LIBRARIES = re.compile(r"nvidia-(?!nccl|nvshmem|cusparselt).*")  # the libraries of CUDA itself
-_MAJOR = re.compile(r".*-cu(\d\d)$")
+_MAJOR = re.compile(r".*-cu(?:da)?(\d\d)(?:\d|x)?$")
+_GPU_NAME = re.compile(r"(?:^|-)gpu(?:-|$)")
+SHOWN = 4  # names in a sentence
 
 
 @cache
@@ -69,7 +71,7 @@ def derive(packages: Sequence[Package], python: str, flavor: Flavor, machine: st
     if cuda is None:
         base = f"python:{python}-slim"
         why = (reason, f"`{base}` has the Python of the lock and nothing else.")
-        return Accelerator("cpu", base, "slim", why=why)
+        return Accelerator("cpu", base, "slim", why=why, warnings=tuple(_unknown_gpu(packages)))
     driver, because, doubts = _driver(cuda)
     archs, told = _archs(packages, cuda, machine)
     cudnn, brought = _cudnn(packages)
@@ -152,13 +154,46 @@ def _archs(
 def _two_majors(packages: Sequence[Package]) -> list[str]:
     majors: dict[str, list[str]] = {}
     for package in packages:
-        if found := _MAJOR.match(package.name):
-            asker = f" (via {', '.join(package.via)})" if package.via else ""
-            majors.setdefault(found[1], []).append(package.name + asker)
+        expected = facts()["unbundled"].get(package.name)
+        found = _MAJOR.match(package.name)
+        if major := _major_of(package.version, expected) if expected else found and found[1]:
+            asker = f" (via {', '.join(package.via)})" if package.via and found else ""
+            version = f" {package.version}" if expected else ""
+            majors.setdefault(major, []).append(f"{package.name}{version}{asker}")
     if len(majors) < 2:  # noqa: PLR2004
         return []
-    told = "; ".join(f"CUDA {major}: {', '.join(names)}" for major, names in sorted(majors.items()))
-    return [f"The lock mixes two versions of CUDA. {told}."]
+    told = "; ".join(f"CUDA {major}: {_few(names)}" for major, names in sorted(majors.items()))
+    return [f"The lock mixes two versions of CUDA. {told}.{_fitting(packages)}"]
+
+
+def _fitting(packages: Sequence[Package]) -> str:
+    """Which versions of those that bring no libraries are for the CUDA of the others."""
+    cuda = (cuda_version(packages)[0] or "").partition(".")[0]
+    told = ""
+    for package in packages:
+        since = facts()["unbundled"].get(package.name, {})
+        if cuda in since.values() and _major_of(package.version, since) != cuda:
+            firsts = sorted(since, key=_key)
+            at = [since[first] for first in firsts].index(cuda)
+            upper = f",<{firsts[at + 1]}" if at + 1 < len(firsts) else ""
+            told += f" For CUDA {cuda} there is `{package.name}>={firsts[at]}{upper}`."
+    return told
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _unknown_gpu(packages: Sequence[Package]) -> list[str]:
+    """Warnings of packages whose names say that they use a GPU, and nothing says which CUDA."""
+    known = facts()["unbundled"]
+    return [
+        f"{package.name} {package.version} seems to be for GPUs, and it is not known for which "
+        "CUDA. Name a base image that has it, with `image.base`."
+        for package in packages
+        if _GPU_NAME.search(package.name) and package.name not in known
+    ]
 
 
 def _with_image(

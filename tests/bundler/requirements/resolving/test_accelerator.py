@@ -76,6 +76,35 @@ def test_two_versions_of_cuda_in_one_lock_are_told_with_who_brings_them():
     assert "CUDA 12: nvidia-nccl-cu12 (via x)" in found.warnings[0]
 
 
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("1.31.1", "`onnxruntime-gpu>=1.19,<1.27`"),
+        ("1.17.1", "`onnxruntime-gpu>=1.19,<1.27`"),
+        ("1.20.0", ""),
+    ],
+)
+def test_what_expects_another_cuda_than_torch_brings_is_told_with_what_fits(version, told):
+    torch = packages(torch="2.6.0", nvidia_cuda_runtime_cu12="12.4.127")
+    found = derive([*torch, *packages(onnxruntime_gpu=version)], "3.11", "auto", "x86_64")
+    text = " ".join(found.warnings)
+    assert ("mixes two versions of CUDA" in text) is bool(told)
+    assert told in text
+
+
+@pytest.mark.parametrize(
+    ("name", "cuda"), [("cupy_cuda11x", "11"), ("spconv_cu118", "11"), ("other_cuda12x", "12")]
+)
+def test_a_name_says_its_cuda_in_several_ways(name, cuda):
+    assert cuda_version(packages(**{name: "1.0"}))[0] == cuda
+
+
+def test_a_gpu_package_of_unknown_cuda_is_told_and_no_stop():
+    found = derive(packages(paddlepaddle_gpu="2.6.2"), "3.11", "auto", "x86_64")
+    assert found.kind == "cpu"
+    assert "paddlepaddle-gpu 2.6.2 seems to be for GPUs" in found.warnings[0]
+
+
 def test_a_version_that_nobody_knows_takes_its_neighbors_with_warnings():
     locked = packages(torch="3.0.0", nvidia_cuda_runtime="14.1.0", nvidia_cudnn_cu14="10.1.0.2")
     found = derive(locked, "3.13", "auto", "x86_64")
