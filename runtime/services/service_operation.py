@@ -23,7 +23,7 @@ from ..manifests.settings import ServeSettings
 from ..manifests.signature import OBJECTS
 from ..models.operation import Call, Stream
 from . import body_threads
-from .contract.answer import AnswerWriter, has_images
+from .contract.answer import AnswerWriter, has_images, is_much
 from .contract.body_reader import BodyReader
 from .contract.method import Contract
 from .contract.stream import StreamWriter
@@ -37,13 +37,16 @@ log = logging.getLogger(__name__)
 
 Parts = AsyncGenerator[bytes, None]
 
+_LARGE = 1 << 16  # bytes of a body that is read in a thread
 _FREE = frozenset({"object", "json"})  # kinds of results that may turn out to be anything
 
 
 class _ApiOperation:
     """Decoding, counting and error handling that all APIs share."""
 
-    def __init__(self, contract: Contract, settings: ServeSettings, *, rows: bool) -> None:
+    def __init__(
+        self, contract: Contract, settings: ServeSettings, *, rows: bool, is_async: bool = False
+    ) -> None:
         most = settings.max_body * INFLATION
         self._bodies = BodyReader(contract, settings.max_rows, settings.wanted_formats, most)
         self._answers = AnswerWriter(
@@ -52,6 +55,8 @@ class _ApiOperation:
         self._media = _media(contract, settings)
         self._most = settings.queue.max_rows
         self._running = 0
+        # What an async method answers may be changed on the loop, while a thread writes it.
+        self._is_async = is_async
 
     @property
     def is_idle(self) -> bool:
@@ -68,12 +73,12 @@ class _ApiOperation:
         # What reads the body and writes the answer may have to be imported.
         wanted = media.ranked(call.accept, media.ANSWERS)[:1] if call.accept else []
         await formats.prepare([media.essence(call.content_type), *wanted])
-        if self._bodies.is_slow:
+        if self._bodies.is_slow or len(call.body) >= _LARGE:
             return await self._read_aside(call)
         return self._bodies.read(call.body, call.content_type)
 
     async def _read_aside(self, call: Call) -> dict[str, Any]:
-        """Read a body in a thread: the requests of other clients do not wait for its images."""
+        """Read a body in a thread: the requests of other clients do not wait for it."""
         if self._running >= self._most:
             raise Overloaded("Too many requests are being answered.", retry_after=1)
         self._running += 1
@@ -83,13 +88,13 @@ class _ApiOperation:
             self._running -= 1
 
     async def _write(self, result: Any, accept: str, deadline: float) -> Payload:
-        """The body of an answer; with images in it, written in a thread.
+        """The body of an answer; with images in it, or with much, written in a thread.
 
         Raises:
             PredictionFailed: if it has no JSON form; DeadlineExceeded where it takes too long.
         """
         work = partial(self._answers.write, result, accept)
-        if not has_images(result):
+        if not (has_images(result) or (not self._is_async and is_much(result))):
             return work()
         self._running += 1
         try:
@@ -105,7 +110,8 @@ class MethodOperation(_ApiOperation):
     def __init__(
         self, contract: Contract, method: AsyncCall | ThreadCall, settings: ServeSettings
     ) -> None:
-        super().__init__(contract, settings, rows=False)
+        is_async = isinstance(method, AsyncCall)
+        super().__init__(contract, settings, rows=False, is_async=is_async)
         self._contract = contract
         self._method = method
 

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from ipaddress import IPv4Address, IPv6Address
+from itertools import islice
 from pathlib import PurePath
 from typing import Any
 
@@ -28,6 +29,10 @@ from .types.binary import encoded
 
 _TEXTS = (uuid.UUID, PurePath, decimal.Decimal, IPv4Address, IPv6Address)
 _TEXT = wire.TEXT + "; charset=utf-8"
+_MUCH = 1 << 17  # bytes of an answer that a thread writes
+_ITEM = 8  # bytes of a number
+_DEPTH = 4  # of an answer, as far as it is looked at
+_FIELDS = 32  # of a record, as far as they are looked at
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -91,6 +96,30 @@ def has_images(value: Any) -> bool:
     if dataclasses.is_dataclass(value):
         return any(has_images(getattr(value, each.name)) for each in _fields(value))
     return _is_image(value)
+
+
+def is_much(value: Any) -> bool:
+    """Whether an answer takes milliseconds to write, as far as its first items tell."""
+    return _weight(value, _DEPTH) >= _MUCH
+
+
+def _weight(value: Any, depth: int) -> int:  # noqa: PLR0911  # one line a kind
+    """Bytes of an answer, about; items that are lists or records are like the first of them."""
+    if isinstance(value, str | bytes | bytearray):
+        return len(value)
+    if isinstance(value, np.ndarray) or hasattr(value, "detach"):  # which a tensor has
+        return int(value.nbytes)
+    if _is_frame(value):
+        return _ITEM * int(value.size)
+    if not depth:
+        return _ITEM
+    if isinstance(value, list | tuple):
+        return len(value) * _weight(value[0], depth - 1) if value else 0
+    fields = value if isinstance(value, Mapping) else getattr(value, "__dict__", None)
+    if not isinstance(fields, Mapping) or not fields:
+        return _ITEM
+    known = [_weight(each, depth - 1) for each in islice(fields.values(), _FIELDS)]
+    return sum(known) * len(fields) // len(known)
 
 
 def _raw(value: Any, accept: str) -> Payload | None:

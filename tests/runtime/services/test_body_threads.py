@@ -1,11 +1,13 @@
-"""Images are decoded beside the event loop: a file of 2 KB can take seconds."""
+"""Images and large bodies are decoded beside the event loop: a file of 2 KB can take seconds."""
 
 import asyncio
 
+import numpy as np
 import pytest
 
 from modelbundle.runtime.errors import DeadlineExceeded, InvalidInput, Overloaded
 from modelbundle.runtime.manifests.settings import QueueSettings
+from modelbundle.runtime.services.contract.answer import is_much
 
 from .service_project import served
 
@@ -171,3 +173,82 @@ def test_an_image_that_is_written_for_long_holds_up_no_other_request(tmp_path, p
             assert body.startswith(b"\x89PNG") or b'"iVBORw0KGgo' in body
 
     asyncio.run(main())
+
+
+NOTED = """
+    PLACES = set()
+
+    def note():
+        PLACES.add(threading.current_thread().name.partition("_")[0])
+
+    @dataclass
+    class Item:
+        number: float
+
+        def __post_init__(self):
+            note()
+
+    class Answer(dict):
+        def items(self):
+            note()
+            return super().items()
+
+    @mb.service
+    class Sample:
+        @mb.api
+        def take(self, items: list[Item]) -> list[str]:
+            found, _ = sorted(PLACES), PLACES.clear()
+            return found
+
+        @mb.api
+        def say(self, count: int) -> dict:
+            return Answer(numbers=[[0.5]] * count)
+
+        @mb.api
+        async def tell(self, count: int) -> dict:
+            return Answer(numbers=[[0.5]] * count)
+
+        @mb.api
+        def places(self) -> list[str]:
+            found, _ = sorted(PLACES), PLACES.clear()
+            return found
+"""
+
+
+def test_much_is_read_and_written_beside_the_loop(tmp_path):
+    """Little is not; nor is what an async method may change while it is written."""
+
+    async def main():
+        async with served(tmp_path, NOTED, seconds=50.0) as service:
+            for count, place in [(1, "MainThread"), (1 << 13, "modelbundle-body")]:
+                items = [{"number": 0.5}] * count
+                assert await service.json("/take", {"items": items}) == [place]
+            for path, count, place in [
+                ("/say", 1, "MainThread"),
+                ("/say", 1 << 15, "modelbundle-body"),
+                ("/tell", 1 << 15, "MainThread"),
+            ]:
+                told = await service.json(path, {"count": count})
+                assert told == {"numbers": [[0.5]] * count}
+                assert await service.json("/places", {}) == [place]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("result", "much"),
+    [
+        ("x" * (1 << 17), True),
+        ("x" * 1000, False),
+        (np.zeros(1 << 14), True),
+        (np.zeros(1 << 10), False),
+        ([{"a": "text", "b": [1.0, 2.0]}] * (1 << 13), True),
+        ([{"a": "text", "b": [1.0, 2.0]}] * 100, False),
+        ({str(number): number for number in range(1 << 14)}, True),
+        ([], False),
+        (None, False),
+        ([[[[[[[1]]]]]]], False),
+    ],
+)
+def test_what_is_much(result, much):
+    assert is_much(result) == much
