@@ -95,8 +95,8 @@ class Guarded(ABC):
             if exchange.is_gone:
                 exchange.status = ClientGone.status
             else:  # drained for too long
-                error = Overloaded("The server is shutting down.", retry_after=1)
-                await self._refuse(exchange, error, send)
+                ends = Overloaded("The server is shutting down.", retry_after=1)
+                await self._refuse(exchange, ends, send)
         except Exception:
             log.exception("%s failed.", exchange.route or exchange.path, extra=named(exchange))
             if exchange.status:  # too late for another answer: the connection is closed
