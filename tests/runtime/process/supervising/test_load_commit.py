@@ -1,0 +1,287 @@
+"""A model comes in all fronts or in none, and goes with its processes, whoever fails in between."""
+
+import json
+import os
+import select
+import signal
+import time
+
+import pytest
+
+from modelbundle.runtime.process.crew.crew import Crew, FrontSlot, ModelSlot
+from modelbundle.runtime.process.supervising import supervisor
+from modelbundle.runtime.process.supervising.load_coordinator import LoadCoordinator
+from modelbundle.runtime.process.supervising.model_status import ModelStatus
+from modelbundle.runtime.remote.channel import END
+
+from ...conftest import wait_until
+from .test_supervisor import Pretended, alive
+
+REPORTS = {"prepare": "prepared", "commit": "committed", "unload": "unloaded"}
+
+
+class Front:
+    """A front as its own process sees it: it reports what it is told to do as done."""
+
+    def __init__(self, slot, begun):
+        self.index, self.generation = slot.index, slot.generation
+        self.heard, self._begun, self._next = [], begun, 0
+        self._line = slot.control.front
+        self._line.on_event = self.heard.append
+        self.answers = {}  # event -> what is done instead of the report
+
+    def ask(self, what, request_id, replicas=None):
+        self._line.send(what, model="m", request_id=request_id, replicas=replicas)
+
+    def report(self, event, how, why=""):
+        self._line.send(how, model="m", term=event["term"], why=why)
+
+    def until(self, *wanted):
+        """Obey until one of these events, which is done nothing about."""
+        deadline = time.monotonic() + 60
+        while True:
+            while self._next < len(self.heard):
+                event = self.heard[self._next]
+                self._next += 1
+                for descriptor in self._line.take(sum(event.get("channels", ()))):
+                    os.close(descriptor)
+                if event["event"] in wanted:
+                    return event
+                self._obey(event)
+            assert time.monotonic() < deadline, self.names
+            if select.select([self._line], [], [], 1)[0]:
+                assert self._line.read()
+
+    def _obey(self, event):
+        act = self.answers.get(event["event"])
+        if act is not None:
+            act(self, event)
+        elif event["event"] in REPORTS:
+            self.report(event, REPORTS[event["event"]])
+
+    def result(self, request_id):
+        """The state and the reason that a request is answered with."""
+        answer = self.until("result")
+        assert answer["request_id"] == request_id, self.heard
+        return answer["state"], answer["why"]
+
+    @property
+    def names(self):
+        """What it was told to do."""
+        steps = (*REPORTS, "abort")
+        return [each["event"] for each in self.heard if each["event"] in steps]
+
+    def models(self, term, least=0):
+        """The numbers of the model processes of a term, of all fronts, once there are so many."""
+
+        def found():
+            lines = self._begun.read_text().splitlines() if self._begun.exists() else ()
+            return [int(pid) for each, pid in map(str.split, lines) if int(each) == term]
+
+        wait_until(lambda: len(found()) >= least)
+        return found()
+
+
+class Loading(Pretended):
+    """Two fronts with a model process each; the first does what `script` says."""
+
+    def __init__(self, directory, script, state="READY", answers=None):
+        super().__init__(None, fronts=2)
+        self.statuses = {"m": ModelStatus(state)}
+        self.script, self.answers = script, answers or {}  # of the second
+        self.at_end = signal.SIG_DFL
+        self.begun, self.told = directory / "begun", directory / "told"
+
+    def coordinator(self, supervision):
+        return LoadCoordinator(self.statuses, self, supervision)
+
+    def new_crew(self, number):
+        is_there = self.statuses["m"].state == "READY"
+        models = lambda: self.slots(None, "m") if is_there else []  # noqa: E731
+        return Crew([FrontSlot(index, index, models()) for index in range(self.fronts)])
+
+    def slots(self, front, alias):
+        status = self.statuses[alias]
+        return [ModelSlot(alias, at, None, status.term) for at in range(status.replicas or 1)]
+
+    def origin(self, alias):
+        return None
+
+    def model(self, slot, on_ready):
+        with self.begun.open("a") as file:
+            file.write(f"{slot.term} {os.getpid()}\n")
+        signal.signal(END, self.at_end)
+        on_ready()
+        time.sleep(60)
+
+    def front(self, slot, on_ready):
+        front = Front(slot, self.begun)
+        on_ready()
+        if slot.index:
+            front.answers = self.answers if slot.generation == 1 else {}
+            front.until("nothing")
+        try:
+            front.models(0, len(slot.models) * 2)
+            told = self.script(front)
+        except BaseException as error:  # noqa: BLE001 - else another would begin with it
+            told = repr(error)
+        self.told.write_text(json.dumps(told))
+        os.kill(os.getppid(), signal.SIGTERM)
+        time.sleep(60)
+
+
+@pytest.fixture
+def play(tmp_path, monkeypatch):
+    """What a script returns, in a server whose second front answers in this way."""
+    monkeypatch.setattr(supervisor, "KILL_DELAY", 0.1)
+
+    def run(script, state="READY", answers=None, at_end=signal.SIG_DFL):
+        duties = Loading(tmp_path, script, state, answers)
+        duties.at_end = at_end
+        assert supervisor.Supervisor(duties, grace=1).run() == 0
+        return json.loads(duties.told.read_text())
+
+    return run
+
+
+def gone(pids):
+    wait_until(lambda: not any(alive(pid) for pid in pids))
+    return len(pids)
+
+
+def fail_once(front, event):
+    """Cannot load it at first."""
+    front.answers = {}
+    front.report(event, "failed", "no memory")
+
+
+def die(front, event):
+    os._exit(3)
+
+
+@pytest.mark.parametrize("at_end", [signal.SIG_DFL, signal.SIG_IGN])
+def test_a_load_takes_the_place_of_what_was_there_in_all_fronts(play, at_end):
+    """And of processes that do not end when they are told to."""
+
+    def script(front):
+        front.ask("load", 1)
+        told = front.result(1)
+        ended = gone(front.models(0))
+        there = [alive(pid) for pid in front.models(1, 2)]
+        return told, ended, there, front.names
+
+    told, ended, there, names = play(script, at_end=at_end)
+    assert told == ["READY", ""]
+    assert (ended, there, names) == (2, [True, True], ["prepare", "commit"])
+
+
+@pytest.mark.parametrize("fails", [fail_once, die])
+@pytest.mark.parametrize("state", ["READY", "UNAVAILABLE"])
+def test_what_one_front_cannot_load_no_front_keeps(play, state, fails):
+    """What was there goes on; processes that were started for it end, and it can be tried again."""
+
+    def script(front):
+        front.ask("load", 1, replicas=2)
+        told = front.result(1)
+        old = [alive(pid) for pid in front.models(0)]
+        front.ask("load", 2)
+        again, started = front.result(2), front.models(2, 2)
+        gone(front.models(1))
+        return told[0], old.count(True), again, len(started), front.names
+
+    told, old, again, started, names = play(script, state, {"prepare": fails})
+    assert told == "FAILED"
+    if state == "READY":
+        assert old >= 1, "that of this front, whatever became of the other"
+    assert again == ["READY", ""]
+    assert started == 2, "one for each front, as before"
+    assert names == ["prepare", "abort", "prepare", "commit"]
+
+
+def test_a_front_that_dies_while_all_switch_keeps_nobody_waiting(play):
+    def script(front):
+        front.ask("load", 1)
+        return front.result(1), gone(front.models(0)), front.names
+
+    told, ended, names = play(script, answers={"commit": die})
+    assert told == ["READY", ""]
+    assert (ended, names) == (2, ["prepare", "commit"])
+
+
+def test_a_front_that_dies_while_a_model_goes_keeps_nobody_waiting(play):
+    def script(front):
+        front.ask("unload", 1)
+        return front.result(1), gone(front.models(0)), front.names
+
+    told, ended, names = play(script, answers={"unload": die})
+    assert told[0] == "UNAVAILABLE"
+    assert (ended, names) == (2, ["unload"])
+
+
+def test_changes_come_one_after_the_other_and_who_wants_the_same_is_told_the_same(play):
+    def script(front):
+        front.answers = {"unload": lambda *_: None}
+        front.ask("unload", 1)
+        front.ask("unload", 2)
+        front.ask("load", 3)
+        event = front.until("unload")
+        front.ask("load", 4)
+        front.answers = {}
+        front.report(event, "unloaded")
+        results = [front.until("result")["request_id"] for _ in range(3)]
+        results.append(front.until("result")["request_id"])
+        return results, front.names, gone(front.models(0))
+
+    results, names, ended = play(script)
+    assert results == [1, 2, 3, 4]
+    assert names == ["unload", "prepare", "commit", "prepare", "commit"]
+    assert ended == 2
+
+
+def test_a_load_is_given_up_for_who_wants_the_model_gone(play):
+    def script(front):
+        front.ask("load", 1)
+        front.until("prepare")
+        front.ask("unload", 2)
+        return front.result(1), front.result(2), front.names, gone(front.models(1))
+
+    first, second, names, _ = play(script)
+    assert first[0] == "FAILED"
+    assert second[0] == "UNAVAILABLE"
+    assert names == ["prepare", "abort", "unload"]
+
+
+def test_a_report_of_an_earlier_term_is_no_report(play):
+    """A front that was slow reports on what was given up long ago."""
+
+    def script(front):
+        front.ask("load", 1)
+        late = front.until("prepare")
+        front.ask("unload", 2)
+        results = [front.result(1)[0], front.result(2)[0]]
+        front.ask("load", 3)
+        event = front.until("prepare")
+        front.report(late, "failed", "too late")
+        front.report(event, "prepared")
+        front.report(late, "committed")
+        return results, front.result(3), front.names
+
+    results, told, names = play(script)
+    assert results == ["FAILED", "UNAVAILABLE"]
+    assert told == ["READY", ""]
+    assert names == ["prepare", "abort", "unload", "prepare", "commit"]
+
+
+def test_who_is_being_relieved_is_refused_at_once(play, tmp_path):
+    def script(front):
+        if (tmp_path / "relieved").exists():  # it is of the second crew
+            front.until("nothing")
+        (tmp_path / "relieved").touch()
+        os.kill(os.getppid(), signal.SIGHUP)
+        front.until("leave")
+        front.ask("load", 1)
+        return front.result(1), front.names
+
+    told, names = play(script)
+    assert told == ["FAILED", "another process takes over"]
+    assert names == []
