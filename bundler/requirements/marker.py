@@ -1,4 +1,7 @@
-"""Marker: whether an environment marker (PEP 508) holds, as far as that can be told."""
+"""Marker: whether an environment marker (PEP 508) holds, as far as that can be told.
+
+The package `packaging` only knows yes and no, and wants each variable.
+"""
 
 import operator
 import re
