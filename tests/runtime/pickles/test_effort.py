@@ -90,9 +90,12 @@ def test_many_pickles_in_many_archives():
     assert not scan(repeated(zipped({"a.pt": inner}), 1000)).complete
 
 
-@pytest.mark.parametrize(("times", "is_complete"), [(1000, True), (100_001, False)])
-def test_an_archive_of_more_members_than_a_model_has(times, is_complete):
-    assert scan(repeated(zipped({"a": b"N."}), times)).complete is is_complete
+def test_an_archive_of_as_many_members_as_a_model_has():
+    assert scan(zipped({f"{number}": b"N." for number in range(1000)})).complete
+
+
+def test_an_archive_of_more_members_than_a_model_has():
+    assert not scan(repeated(zipped({"a": b"N."}), 100_001)).complete
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
