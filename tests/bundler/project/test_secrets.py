@@ -2,6 +2,7 @@
 
 import pytest
 
+from modelbundle.bundler.project import secrets
 from modelbundle.bundler.project.secrets import is_secret_name, secret_in
 
 
@@ -51,6 +52,22 @@ from modelbundle.bundler.project.secrets import is_secret_name, secret_in
         ("nvapi-" + "a1B2" * 16, "NVIDIA"),
         ("pplx-" + "a1B2" * 12, "Perplexity"),
         ("sk-or-v1-" + "a1b2" * 16, "OpenAI"),
+        ("gldt-" + "a1B2" * 5, "GitLab"),
+        ("xapp-1-A0123456789-" + "a1b2" * 8, "Slack"),
+        ("https://x.blob.core.windows.net/c?sv=2024-11-04&sig=" + "a1%2B" * 9 + "%3D", "Azure"),
+        ("https://discord.com/api/webhooks/" + "123456789" * 2 + "/" + "a1-_" * 17, "Discord"),
+        ("WANDB_API_KEY=" + "a1b2" * 10, "Weights & Biases"),
+        ("lsv2_pt_" + "a1b2" * 8 + "_" + "a1b2a1b2a1", "LangSmith"),
+        ("pcsk_a1B2a1_" + "a1B2" * 12, "Pinecone"),
+        ("glsa_" + "a1B2" * 8 + "_a1b2a1b2", "Grafana"),
+        ("sntrys_eyJ" + "a1B2" * 12, "Sentry"),
+        ("ntn_" + "a1B2" * 12, "Notion"),
+        ("lin_api_" + "a1B2" * 10, "Linear"),
+        ("token: eyJ" + "a1B2" * 9 + ".eyJ" + "a1B2" * 20 + "." + "a1B2" * 20, "JWT"),
+        ("--extra-index-url https://bot:" + "a1B2" * 5 + "@pypi.example.com/simple", "password"),
+        ('url = "https://:' + "a1B2" * 13 + '@pkgs.dev.azure.com/x"', "password"),
+        ("COHERE_API_KEY = '" + "a1B2" * 10 + "'", "API"),
+        ('"api_key": "' + "a1b2" * 8 + '"', "API"),
     ],
 )
 def test_a_secret_is_known_by_its_form(text, what):
@@ -82,6 +99,15 @@ def test_a_secret_is_known_by_its_form(text, what):
         "client-key-data: REDACTED",
         "PrivateKey = load()",
         "hvs.compute_histogram_of_values_for_rows",
+        "https://user:password@host.example.com/simple",
+        "https://{user}:{token_of_the_index_1}@host.example.com/simple",
+        "https://${USER}:${TOKEN_OF_THE_INDEX_1}@host.example.com/simple",
+        "http://127.0.0.1:8080/a/long-path-with-1-number@home",
+        "api_key = os.environ['API_KEY_OF_THE_SERVICE_1']",
+        "api_key = read_the_key_of_the_service_of_team_1()",
+        "access_token: str | None = None",
+        "secret_key=settings_of_the_application_1.secret_key",
+        "authorization: bearer eyJhbGciOi",
     ],
 )
 def test_ordinary_text_is_no_secret(text):
@@ -100,3 +126,16 @@ def test_some_variables_are_meant_for_secrets(name):
 )
 def test_other_variables_are_not(name):
     assert not is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "text", ["eyJ-", "eyJabcdefghij.eyJ", "https://a:", "api_key=1", "?sig=a", "sntrys_", "xapp-"]
+)
+def test_no_text_keeps_the_search_busy(text):
+    """Each would take minutes, if it were searched again from each place in it."""
+    secret_in(text * (1_000_000 // len(text)) + "(")
+
+
+def test_each_form_is_looked_for():
+    """One without its signs would never be."""
+    assert list(secrets._SIGNS) == list(secrets._TEXTS)

@@ -543,6 +543,10 @@ def test_an_onnx_file_follows_no_link(tmp_path):
     (tmp_path / "big.data").hardlink_to(tmp_path / "real")
     with pytest.raises(InvalidModel, match="a hard link"):
         saving.save_file("m", path)
+    (tmp_path / "big.data").unlink()
+    os.mkfifo(tmp_path / "big.data")
+    with pytest.raises(InvalidModel, match="which is a folder, a pipe or a device"):
+        saving.save_file("m", path)
 
 
 def test_the_attribute_that_cannot_be_pickled_is_named():
