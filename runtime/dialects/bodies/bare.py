@@ -125,7 +125,8 @@ async def _called(served: Served, request: DialectRequest, body: bytes, accept: 
     told = await served.call(request, b'{"instances":' + body + b"}", JSON, accept)
     if isinstance(told, Stream) or told.content_type != JSON:
         return as_reply(told)
-    return Reply(instances.written(_predictions(told)))
+    predictions = await work.here(told.body, _predictions, told)
+    return Reply(await work.here(told.body, instances.written, predictions))
 
 
 def takes_rows(served: Served) -> bool:
@@ -142,12 +143,17 @@ async def ask_rows(served: Served, request: DialectRequest, rows: list[Any]) -> 
     """
     if not takes_rows(served):
         raise NotSupported(f"`{served.name}` takes bodies of its own form, no rows.")
-    check_depth(rows)
-    body = instances.written({"instances": rows})
+    body = await work.here(request.body, _enveloping, rows)
     told = await served.call(request, body, JSON, JSON)
     if isinstance(told, Stream):
         raise NotSupported(f"`{served.name}` answers with a stream, not with predictions.")
-    return _predictions(told)
+    predictions: list[Any] = await work.here(told.body, _predictions, told)
+    return predictions
+
+
+def _enveloping(rows: list[Any]) -> bytes:
+    check_depth(rows)
+    return instances.written({"instances": rows})
 
 
 def _predictions(told: Payload) -> list[Any]:

@@ -36,7 +36,9 @@ async def answer(served: Served, request: DialectRequest, accept: str) -> Reply:
         RequestError: as the native route does; NotSupported for an API that takes no rows.
     """
     if served.signature is None:
-        return _told(await ask_rows(served, request, _rows(served.codec, request.body)), accept)
+        rows = await work.here(request.body, _rows, served.codec, request.body)
+        said = await ask_rows(served, request, rows)
+        return await work.here(request.body, _told, said, accept)
     body, is_foreign = request.body, pictures.may_be_in(served, request.body)
     read = await work.read(served, request.deadline, "lines", {}, body, is_foreign=is_foreign)
     batch = await work.here(body, _batch, served.codec, body) if read is None else read[1]

@@ -12,6 +12,7 @@ from ...data.payload import JSON
 from ...errors import NotSupported
 from ...manifests.signature import OBJECTS, Field
 from ...models.operation import Stream
+from .. import work
 from ..bodies.bare import ask_rows
 from ..catalog import Catalog
 from ..dialect_request import DialectRequest
@@ -46,17 +47,23 @@ async def called(
         RequestError: as the native route does; NotSupported for what it does not take.
     """
     if message.kind in {"ndarray", "tensor"}:
-        rows = await ask_rows(served, request, message.rows(OBJECTS))
-        return parts(message, (), rows) | {"meta": meta(served, message.meta)}
+        rows = await work.here(request.body, message.rows, OBJECTS)
+        rows = await ask_rows(served, request, rows)
+        said = await work.here(request.body, parts, message, (), rows)
+        return said | {"meta": meta(served, message.meta)}
     if message.kind != "jsonData":
         return await _of_one(served, request, message)
-    check_depth(message.content, "jsonData")
-    body = instances.written(message.content)
+    body = await work.here(request.body, _json, message)
     accept = "" if served.route.streaming else JSON  # what streams has a type of its own
     answer = await served.call(request, body, JSON, accept)
     if isinstance(answer, Stream):
         return answer
     return {"jsonData": orjson.Fragment(answer.body), "meta": meta(served, message.meta)}
+
+
+def _json(message: Message) -> bytes:
+    check_depth(message.content, "jsonData")
+    return instances.written(message.content)
 
 
 async def _of_one(
@@ -67,7 +74,8 @@ async def _of_one(
     if served.route.input.get("kind") not in kinds:
         raise NotSupported(f"`{served.name}` takes bodies of its own form: send `jsonData`.")
     accept = "" if served.route.streaming else JSON
-    answer = await served.call(request, message.body(), content_type, accept)
+    body = await work.here(request.body, message.body)
+    answer = await served.call(request, body, content_type, accept)
     if isinstance(answer, Stream):
         return answer
     value = instances.exact(answer.body)

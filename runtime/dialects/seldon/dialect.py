@@ -107,11 +107,11 @@ class Seldon:
         return Message.from_json(note), batch
 
     async def _call(self, served: Served, request: DialectRequest) -> Reply:
-        message = Message.of(value_of(request))
+        message = await work.here(request.body, _message, request)
         answer = await called(served, request, message)
         if isinstance(answer, Stream):
             return Reply(answer.parts, content_type=answer.content_type)
-        return Reply.json(answer)
+        return await work.here(request.body, Reply.json, answer)
 
     async def _feedback(self, request: DialectRequest) -> Reply:
         served = self._found(request)
@@ -163,6 +163,10 @@ class Seldon:
         if name and name != self._catalog.server_name:
             return self._catalog.find(name)
         return self._catalog.first()
+
+
+def _message(request: DialectRequest) -> Message:
+    return Message.of(value_of(request))
 
 
 def _read(codec: Codec, body: bytes, content_type: str) -> tuple[Message, Any]:

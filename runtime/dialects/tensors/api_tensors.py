@@ -13,6 +13,7 @@ from ...errors import InvalidInput, NotSupported
 from ...manifests.route import Route
 from ...manifests.signature import Signature
 from ...models.operation import Stream
+from .. import work
 from ..dialect_request import DialectRequest
 from ..served import Served
 from .batch import objects
@@ -42,11 +43,12 @@ async def ask(served: Served, request: DialectRequest, tensors: Sequence[Tensor]
             f"`{served.name}` streams its answer; ask /generate_stream or, over gRPC, "
             "ModelStreamInfer."
         )
-    body = body_of(served.route, tensors)
+    body = await work.here(request.body, body_of, served.route, tensors)
     accept = NPY if body.content_type == NPY else JSON
     answer = await served.call(request, body.body, body.content_type, accept)
     assert not isinstance(answer, Stream)
-    return _tensors(answer)
+    found: list[Tensor] = await work.here(answer.body, _tensors, answer)
+    return found
 
 
 def specs_of(route: Route) -> tuple[list[Spec], list[Spec]]:

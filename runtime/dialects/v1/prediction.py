@@ -235,8 +235,9 @@ class Prediction:
         if isinstance(answer, Stream):
             return Reply(answer.parts, content_type=answer.content_type)
         if answer.content_type == JSON:
-            is_rows = self.served.signature is not None
-            return Reply(_renamed(answer.body, key) if is_rows else _keyed(answer, key))
+            if self.served.signature is not None:
+                return Reply(_renamed(answer.body, key))
+            return Reply(await work.here(answer.body, _keyed, answer, key))
         return Reply(answer.body, content_type=answer.content_type)
 
     async def _answered(self, asked: RequestBody, form: BodyForm) -> Reply:

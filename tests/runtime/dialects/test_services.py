@@ -7,6 +7,7 @@ import pytest
 from modelbundle.bundler.building.service.service_source import read_service
 
 from ..conftest import Servers, write_bundle
+from .test_work import LINES, WATCH
 
 SOURCE = """
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ class Desk:
     def words(self, text: str) -> Iterator[str]:
         yield from text.split()
 """
-DIALECTS = ["v1", "torchserve", "seldon", "sagemaker", "vertex"]
+DIALECTS = ["v2", "v1", "torchserve", "seldon", "sagemaker", "vertex"]
 ROWS = {"instances": [[1, 2], [3, 4]]}
 
 
@@ -46,11 +47,15 @@ def client(tmp_path_factory):
     (directory / "src").mkdir()
     (directory / "src" / "desk.py").write_text(SOURCE)
     routes = read_service(directory / "src", "desk:Desk").routes
-    serve = {"workers": 1, "dialects": DIALECTS}
+    serve = {"workers": 1, "dialects": DIALECTS, "max_rows": 1 << 15}
     write_bundle(directory, models=(), service="desk:Desk", routes=routes, serve=serve)
     started = Servers(tmp_path_factory.mktemp("servers"))
-    running = started.start(directory)
+    (started.directory / "sitecustomize.py").write_text(WATCH)
+    watched = started.directory / "watched"
+    env = {"PYTHONPATH": str(started.directory), "WATCHED": str(watched)}
+    running = started.start(directory, env=env)
     with running.client() as client:
+        client.watched = watched
         yield client
     started.stop()
     assert "/runtime/dialects/" not in running.log()
@@ -64,6 +69,53 @@ def test_apis_are_models_of_v1(client):
     assert client.get("/v1/models/greet").json()["ready"] is True
     assert client.get("/v1/models/greet/metadata").status_code == 200
     assert client.post("/v1/models/greet:classify", json={"examples": []}).status_code in {400, 501}
+
+
+MUCH = [[1, 2]] * (1 << 15)
+SUMS = [3.0] * (1 << 15)
+FLAT = {"shape": [1 << 15, 2], "values": [1, 2] * (1 << 15)}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/v1/models/demo:predict", {"instances": MUCH}, {"predictions": SUMS}),
+        ("/v1/models/demo:explain", {"instances": MUCH}, {"explanations": ["because"] * (1 << 15)}),
+        ("/predictions/demo", MUCH, SUMS),
+        ("/invocations", MUCH, SUMS),
+        ("/api/v1.0/predictions", {"data": {"ndarray": MUCH}}, SUMS),
+        ("/api/v1.0/predictions", {"data": {"tensor": FLAT}}, SUMS),
+        ("/api/v1.0/predictions", {"jsonData": {"instances": MUCH}}, {"predictions": SUMS}),
+        (
+            "/v2/models/demo/infer",
+            {
+                "inputs": [
+                    {"name": "x", "datatype": "FP64", "shape": [1 << 15, 2], "data": FLAT["values"]}
+                ]
+            },
+            SUMS,
+        ),
+    ],
+)
+def test_much_is_handed_over_beside_the_loop(client, path, body, said):
+    """In the server, and in the process of the class."""
+    client.watched.write_text("")
+    told = client.post(path, json=body).json()
+    assert "loop" not in client.watched.read_text()
+    if path.startswith("/api"):
+        told = (
+            told.get("jsonData") or told["data"].get("ndarray") or told["data"]["tensor"]["values"]
+        )
+    elif path.startswith("/v2"):
+        told = told["outputs"][0]["data"]
+    assert told == said
+
+
+def test_many_lines_are_handed_over_beside_the_loop(client):
+    client.watched.write_text("")
+    told = client.post("/invocations", content=b"[1, 2]\n" * (1 << 15), headers=LINES)
+    assert told.json() == SUMS
+    assert "loop" not in client.watched.read_text()
 
 
 def test_its_api_explain_explains(client):

@@ -122,7 +122,7 @@ class Infer:
             tensors = await ask(served, dialect_request, request.tensors)
             is_null = served.settings.nan == "null"
             said = InferAnswer(dialect_request.parts["model"], served.version, tensors, is_null)
-            return said.reply(request)
+            return await work.here(dialect_request.body, said.reply, request)
         return await self._told(
             dialect_request, await self._asked(dialect_request, served, request)
         )
@@ -182,7 +182,7 @@ class Infer:
         if not _is_long(dialect_request):
             return infer_request.read(dialect_request, served)
         async with self._turn:
-            if _has_many_texts(dialect_request):
+            if _has_many_texts(dialect_request) or _json_length(dialect_request) >= work.LARGE_BODY:
                 return await asyncio.to_thread(infer_request.read, dialect_request, served)
             await asyncio.sleep(0)  # other requests are served between two large ones
             return infer_request.read(dialect_request, served)
