@@ -1,6 +1,7 @@
 """Target: platform, Python version and accelerator of a resolution."""
 
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -39,13 +40,13 @@ class Target:
         """Package -> the one index that it may come from."""
         return {name: index for index in self.indexes for name in index.packages}
 
-    def arguments(self, *, with_sources: bool) -> list[str]:
-        """What uv is told about the target; `with_sources` takes sdists of `allow_source`."""
+    def arguments(self, sourced: Collection[str] = ()) -> list[str]:
+        """What uv is told about the target; of the packages `sourced`, sdists are taken."""
         given = ["--python-version", self.python, "--python-platform", PLATFORMS[self.platform]]
         # Without an interpreter of our own uv looks for one of the target's version, or loads it.
         given += ["--python", sys.executable, "--no-python-downloads"]
         given += ["--only-binary", ":all:", "--no-header"]
-        for name in self.allow_source if with_sources else ():
+        for name in sorted(sourced):
             given += ["--no-binary", name]
         index_credentials.check(self.indexes)
         for index in self.indexes:

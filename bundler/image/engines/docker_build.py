@@ -92,7 +92,12 @@ def _push(engine: Engine, tag: str) -> Iterator[Mapping[str, Any]]:
 
 def _push_failure(tag: str, reason: str) -> ImageFailed:
     login = re.search(r"denied|unauthorized|authentication required|no basic auth", reason)
-    hint = f"Log in with `docker login {tag.partition('/')[0]}`." if login else None
+    host = tag.partition("/")[0]
+    hint = f"See what `{host}` is, then try again; with `--engine none`, this tool pushes itself."
+    if login:
+        hint = f"Log in with `docker login {host}`."
+    elif re.search(r"dial tcp|no such host|connection refused", reason):
+        hint = f"Check how `{host}` is spelled, whether it is up, and the network of the engine."
     return ImageFailed(f"`{tag}` cannot be pushed: {reason.strip()}.", hint=hint)
 
 

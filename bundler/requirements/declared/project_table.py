@@ -22,12 +22,7 @@ def read(
             come from neither an index nor a wheel.
     """
     project = _table(data, "project", source)
-    texts = project.get("dependencies")
-    if not isinstance(texts, list):
-        raise ResolveError(
-            f"`{source}` has no list `project.dependencies`.",
-            hint="A list that a build backend finds out cannot be read; name a uv.lock instead.",
-        )
+    texts = _dependencies(data, project, source)
     own = normalize(str(project.get("name", "")))
     wanted = [Requirement(str(text), f"{source} project.dependencies") for text in texts]
     optional = {normalize(str(name)): found for name, found in
@@ -51,6 +46,21 @@ def read(
     return DeclaredRequirements(
         tuple(wanted), tuple(limits), indexes=bound(places, source, indexes), python=python
     )
+
+
+def _dependencies(
+    data: Mapping[str, Any], project: Mapping[str, Any], source: str
+) -> Sequence[Any]:
+    """`project.dependencies`; a project without that key has none, one of groups alone likewise."""
+    dynamic = project.get("dynamic") or ()
+    is_static = "dependencies" not in dynamic and {"project", "dependency-groups"} & data.keys()
+    found = project.get("dependencies", [] if is_static else None)
+    if isinstance(found, list):
+        return found
+    hint = "A list that a build backend finds out cannot be read; name a uv.lock instead."
+    if "poetry" in _table(data, "tool", source):
+        hint = "Poetry's own tables are not read; `poetry export -o requirements.txt` writes them."
+    raise ResolveError(f"`{source}` has no list `project.dependencies`.", hint=hint)
 
 
 def _extras(

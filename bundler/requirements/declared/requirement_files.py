@@ -16,6 +16,7 @@ from .declared_requirements import DeclaredRequirements
 
 DEFAULT = "https://pypi.org/simple"
 _DIRECT = re.compile(r"[A-Za-z0-9._-]+\s*(?:\[[^\]]*\]\s*)?@")
+_FILE = re.compile(r"[\w.~-]*[/\\]|\S+\.(?:whl|zip|tar\.gz|tgz)\b")
 _VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 
 
@@ -92,9 +93,10 @@ def _check(requirement: Requirement) -> None:
             f"{place}: `{shown(text)}` comes from an address, and not from an index.",
             hint="Build a wheel of it and name its folder under `python.find_links`.",
         )
-    if text.startswith(("-e", "--editable", ".", "/")):
+    if text.startswith(("-e", "--editable", ".", "/")) or _FILE.match(text):
         raise ResolveError(
-            f"{place}: `{shown(text)}` is a folder of this machine, which a bundle cannot install.",
+            f"{place}: `{shown(text)}` is a folder or a file of this machine, which no bundle "
+            "can install.",
             hint="Put the code beside the service, or build a wheel and name its folder under "
             "`python.find_links`.",
         )
@@ -104,7 +106,12 @@ def _check(requirement: Requirement) -> None:
             f"{place}: the option `{option}` is not allowed in the requirements of a bundle.",
             hint="Indexes belong under `python.indexes` in the bundlefile.",
         )
-    if not requirement.name or not text.isprintable() or "${" in text:  # uv would fill it in
+    if "${" in text:  # uv would fill it in
+        raise ResolveError(
+            f"{place}: {shown(text)!r} has a variable, and a lock must not depend on one.",
+            hint="Write what it stands for.",
+        )
+    if not requirement.name or not text.isprintable():
         raise ResolveError(
             f"{place}: {shown(text)!r} is not a requirement.", hint="Write it as `name>=1.2`."
         )

@@ -1,5 +1,6 @@
 """requirements.txt: lines, what they include, their hashes, and the options that it may hold."""
 
+import codecs
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -73,6 +74,8 @@ class _Reader:
         other = path.parent / name
         if "://" in name or not name.isprintable() or not is_inside(other, self._root):
             raise ResolveError(f"{place}: only files of this project can be included.")
+        if not other.exists():
+            raise ResolveError(f"{place}: `{shown(name)}`, which it includes, is not there.")
         if depth == _DEEPEST:
             raise ResolveError(f"{place}: the files include each other {depth} deep.")
         return other
@@ -166,7 +169,10 @@ def read_file(path: Path) -> str:
         ResolveError: when it cannot be read, or is not a regular file of a usual size.
     """
     try:
-        return plain_file.read(path).decode("utf-8-sig")
+        data = plain_file.read(path)
+        # As PowerShell writes `pip freeze > requirements.txt`, and as pip reads it.
+        is_wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return data.decode("utf-16" if is_wide else "utf-8-sig")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise ResolveError(

@@ -49,7 +49,7 @@ class _Work:
         self.requirements, self.target, self.folder = requirements, target, folder
         self.wanted = {item.name for item in requirements.wanted}
         self.barred: set[str] = set()
-        self.with_sources = False
+        self.sourced: set[str] = set()  # of `allow_source`, those that have no wheel
 
     def run(self) -> list[Package]:
         """Resolve for who asks for what, then ask for the wheels of exactly that."""
@@ -99,19 +99,20 @@ class _Work:
     def _compile(self, arguments: Sequence[str], *, is_known: bool = False) -> None:
         """Run uv; what `is_known` needs no network any more, where uv keeps what it has seen."""
         offline = self.target.offline
-        try:
-            self._uv(arguments, offline=offline or is_known)
-        except ResolveError as error:
-            if is_known and not offline:
-                self._uv(arguments, offline=False)
-            elif not self.with_sources and self.target.allow_source and _lacks_wheels(error):
-                self.with_sources = True
-                self._uv(arguments, offline=offline)
-            else:
-                raise
+        while True:
+            try:
+                return self._uv(arguments, offline=offline or is_known)
+            except ResolveError as error:
+                if is_known and not offline:
+                    return self._uv(arguments, offline=False)
+                allowed = set(self.target.allow_source) - self.sourced
+                named = _names(str(error)) & allowed if _lacks_wheels(error) else set()
+                if not named:
+                    raise
+                self.sourced |= named
 
     def _uv(self, arguments: Sequence[str], *, offline: bool) -> None:
-        given = self.target.arguments(with_sources=self.with_sources)
+        given = self.target.arguments(self.sourced)
         command = ["pip", "compile", "pyproject.toml", *given, *arguments]
         command += ["--constraints", "limits.txt", "--excludes", "excludes.txt"]
         uv.run(command, cwd=self.folder, offline=offline, timeout=TIMEOUT)

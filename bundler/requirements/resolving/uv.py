@@ -149,11 +149,10 @@ def _unreachable(stderr: str) -> ResolveError:
 def reason(stderr: str) -> str:
     """The explanation alone, without uv's labels, hints and counts."""
     body = stderr.split("\nhint:", 1)[0]
-    lines = [_LABEL.sub("", line).strip() for line in body.splitlines()]
-    told = [
-        line for line in lines
-        if line and not line.startswith(_PROGRESS)
-    ]  # fmt: skip
+    # A label makes it a reason: "error: Building source distributions is disabled" is no progress.
+    said = [line.strip() for line in body.splitlines() if not line.strip().startswith(_PROGRESS)]
+    lines = [_LABEL.sub("", line).strip() for line in said]
+    told = [line for line in lines if line and not line.startswith("No solution found")]
     return second_person("\n".join(told)) or "uv failed and said nothing."
 
 
@@ -169,6 +168,11 @@ def _hint(stderr: str) -> str | None:
         return (
             "Only wheels are installed. Choose a version that has one, or allow building with "
             f"`allow_source: [{allowed}]` under `python` in the bundlefile."
+        )
+    if "Hash mismatch" in stderr:
+        return (
+            "The index now gives another file than the lock names. If its owner says why, run "
+            "`bundle lock --upgrade`; else do not use it."
         )
     if "Too many open files" in stderr:
         return _MORE_FILES

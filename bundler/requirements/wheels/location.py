@@ -71,7 +71,7 @@ class Needs:
 
     def _command(self) -> Sequence[str]:
         command = ["pip", "compile", "pyproject.toml", "--no-deps"]
-        command += self.target.arguments(with_sources=True)
+        command += self.target.arguments(self.target.allow_source)
         # Whatever index has a version: what is fetched is compared with the lock's digest.
         command += ["--index-strategy", "unsafe-best-match"]
         return [*command, "--format", "pylock.toml", "-o", "pylock.toml"]

@@ -408,3 +408,56 @@ def test_toml_that_python_does_not_read_is_a_sentence(tmp_path, name, text):
     (tmp_path / name).write_text(text)
     with pytest.raises(ResolveError, match="is not TOML"):
         requirement_files.read(name, tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-8"])
+def test_a_file_as_powershell_writes_it_is_read(tmp_path, encoding):
+    (tmp_path / "requirements.txt").write_bytes("six==1.16\r\nidna\r\n".encode(encoding))
+    assert texts(read("requirements.txt", tmp_path)[0]) == ["six==1.16", "idna"]
+
+
+def test_a_file_that_is_not_there_to_include_is_told_with_its_line(tmp_path):
+    (tmp_path / "requirements.txt").write_text("six\n-r gone.txt\n")
+    with pytest.raises(ResolveError, match=r"^requirements\.txt:2: `gone\.txt`, which it includes"):
+        read("requirements.txt", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("wheels/six-1.16-py3-none-any.whl", "a file of this machine"),
+        ("six-1.16-py3-none-any.whl", "a file of this machine"),
+        ("six-1.16.tar.gz", "a file of this machine"),
+        ("~/six", "a folder or"),
+        ("six==${VERSION}", "has a variable"),
+    ],
+)
+def test_a_file_and_a_variable_are_told_with_their_line(tmp_path, line, told):
+    (tmp_path / "requirements.txt").write_text(f"{line}\n")
+    with pytest.raises(ResolveError, match=rf"^requirements\.txt:1: .*{told}") as caught:
+        read("requirements.txt", tmp_path)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "project", ["", '[project]\nname = "x"\nversion = "1"\n', '[project]\ndynamic = ["version"]\n']
+)
+def test_a_pyproject_of_groups_alone_is_read(tmp_path, project):
+    groups = '[dependency-groups]\nserving = ["six"]\n'
+    (tmp_path / "pyproject.toml").write_text(project + groups)
+    assert texts(read("pyproject.toml", tmp_path, groups=["serving"])[0]) == ["six"]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ('[project]\ndynamic = ["dependencies"]\n', "build backend"),
+        ('[tool.poetry.dependencies]\nsix = "^1"\n', "poetry export"),
+        ("[tool.black]\n", "build backend"),
+    ],
+)
+def test_a_pyproject_whose_dependencies_stand_elsewhere_says_what_to_do(tmp_path, text, hint):
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(ResolveError, match=r"has no list `project\.dependencies`") as caught:
+        read("pyproject.toml", tmp_path)
+    assert hint in caught.value.hint

@@ -1,9 +1,11 @@
 """uv resolves for the target, and its answer is read back exactly."""
 
 import hashlib
+import io
 import os
 import subprocess
 import sys
+import tarfile
 
 import pytest
 
@@ -114,6 +116,28 @@ def test_sdists_are_refused_unless_they_are_allowed(index):
     target = Target("3.11", "linux/amd64", allow_source=("docopt",))
     (docopt,) = resolve(asking("docopt==0.6.2"), target)
     assert docopt.from_source
+
+
+def write_sdist(folder, name, version):
+    """Metadata of version 2.2 is read without building anything."""
+    about = f"Metadata-Version: 2.2\nName: {name}\nVersion: {version}\n".encode()
+    with tarfile.open(folder / f"{name}-{version}.tar.gz", "w:gz") as archive:
+        for path, data in (("PKG-INFO", about), ("pyproject.toml", b"")):
+            info = tarfile.TarInfo(f"{name}-{version}/{path}")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+
+
+def test_what_may_be_built_from_source_is_so_only_where_it_has_no_wheel(wheels, make_wheel):
+    """One package without a wheel made all of `allow_source` be taken as sources."""
+    write_sdist(wheels, "alpha", "1.0")
+    make_wheel(wheels, "beta", "1.0")
+    write_sdist(wheels, "beta", "2.0")
+    target = Target("3.11", "linux/amd64", allow_source=("alpha", "beta"))
+    found = {p.name: p for p in resolve(asking("alpha", "beta"), target)}
+    assert found["alpha"].from_source
+    assert (found["beta"].version, found["beta"].from_source) == ("1.0", False)
+    assert resolve(asking("beta>=2"), target)[0].from_source
 
 
 def test_nothing_newer_than_the_cut_off_is_taken(index):
