@@ -120,7 +120,7 @@ class Batcher:
         measured = await asyncio.gather(
             *(each.run(sample, window, seconds) for each in measurements)
         )
-        self._lanes.cost = window.cost
+        self._lanes.learn(window)
         return measured[0] if measured else []
 
     # --- requests ---

@@ -1,14 +1,18 @@
 """Measurement: learns the cost of batches before the first request."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from ...errors import BundleError, InvalidInput, RequestError
 from ..policy.window import Limits, Window
 from .executor import Executor, RowOps
 from .out_of_memory import is_out_of_memory
 from .worker import settle
+
+log = logging.getLogger(__name__)
 
 STRIDE = 8  # factor to the next batch size, if that is surely within the budget
 
@@ -31,7 +35,8 @@ class Measurement:
         rows could take longer than the latency budget, the factor is 2. Ends at the largest batch,
         after about `seconds`, or after a call that takes longer than the budget. The first call,
         in which a library initializes itself, is not counted. Returns the rows and seconds of each
-        counted call. Raises what the model raises.
+        counted call. Where more rows fail than one, they are too many: no call will get as many.
+        Raises what the model raises for one row, and whatever is no fault of the rows.
         """
         measured: list[tuple[int, float]] = []
         began, rows, stride = self._clock(), 1, STRIDE
@@ -41,10 +46,10 @@ class Measurement:
             try:
                 taken = await self._timed(rows_of(sample, rows), rows)
             except Exception as error:
-                if not is_out_of_memory(error) or rows == 1:
+                if rows == 1 or not _is_of_rows(error):
                     raise
-                window.ran_out_of_memory(rows)
                 fitted = measured[-1][0]
+                self._fewer(window, rows, error)
                 if rows <= 2 * fitted:
                     break
                 rows, stride = 2 * fitted, 2  # somewhere between
@@ -61,6 +66,14 @@ class Measurement:
     def _is_enough(self, taken: float, rows: int, window: Window) -> bool:
         return taken > self._limits.latency_budget or rows == window.limit
 
+    @staticmethod
+    def _fewer(window: Window, rows: int, error: Exception) -> None:
+        if is_out_of_memory(error):
+            window.ran_out_of_memory(rows)
+            return
+        log.warning("No call gets %d rows, for the model fails with so many: %s", rows, error)
+        window.take_at_most(rows // 2)
+
     def _repeated(self, sample: Any, rows: int) -> Any:
         have = self._ops.rows(sample)
         times = -(-rows // have)
@@ -75,6 +88,12 @@ class Measurement:
         self._executor.submit([batch], rows, partial(settle, future))
         await future
         return self._clock() - began
+
+
+def _is_of_rows(error: Exception) -> bool:
+    """Whether the model itself has failed, which fewer rows may not make it do."""
+    told = isinstance(error, (RequestError, BundleError))  # of its process, or of its answers
+    return not told or isinstance(error, InvalidInput)
 
 
 def _as_it_is(sample: Any, rows: int) -> Any:  # noqa: ARG001 - one call is one row here

@@ -1,6 +1,7 @@
 """Lanes: the queued requests of a model by lane, and the predicted time to run them."""
 
 from collections.abc import Hashable, Iterator
+from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import count
 
@@ -42,6 +43,12 @@ class Lanes:
             window = Window(self._limits, self.cost.copy())
             lane = self._by_key[key] = self._new(window)
         return lane
+
+    def learn(self, window: Window) -> None:
+        """Let new lanes begin with what was measured in this one."""
+        self.cost = window.cost
+        if self._limits.mergeable and window.most < self._limits.max_batch_size:
+            self._limits = replace(self._limits, max_batch_size=window.most)
 
     def _new(self, window: Window) -> Lane:
         return Lane(window, self.backlog)

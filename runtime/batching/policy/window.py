@@ -156,6 +156,17 @@ class Window:
             self._batches = 0
         self._refresh()
 
+    @property
+    def most(self) -> int:
+        """The most rows that a batch will ever have."""
+        return self._most
+
+    def take_at_most(self, rows: int) -> None:
+        """Give no batch more than `rows`, ever: the model fails with more."""
+        self._most = self._cap = max(1, min(self._cap, rows))
+        self._growth = Growth(self._most, self._most)
+        self._refresh()
+
     def ran_out_of_memory(self, rows: int) -> None:
         """Handle an out-of-memory error at `rows`: limit batches to half as many."""
         self._cap = max(1, min(self._cap, rows) // 2)

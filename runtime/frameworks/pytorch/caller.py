@@ -1,17 +1,21 @@
 """Caller: calls the methods of a torch module."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from ...data.rows import table
+from ...errors import InvalidInput
 from .. import keras_backend
 from ..values import index_refusal
 from . import arguments as torch_arguments
 from .compile import Compiler
 from .floats import Floats
 from .lane import DeviceLane
+
+_SIZE = re.compile(r"Guard failed: (\w+)\.size\(\)\[(\d+)\] ((?:<=|>=|==) \d+)$")
 
 
 class Caller:
@@ -40,11 +44,20 @@ class Caller:
         try:
             with torch.inference_mode():
                 return self._computed(method, batch)
-        except (IndexError, RuntimeError) as error:
-            refused = index_refusal.refusal(error, batch)
+        except (IndexError, RuntimeError, AssertionError) as error:
+            refused = index_refusal.refusal(error, batch) or self._size_refusal(error)
             if refused is None:
                 raise
             raise refused from error
+
+    def _size_refusal(self, error: Exception) -> InvalidInput | None:
+        """What a client is told where an exported program takes no such size."""
+        said = _SIZE.match(str(error)) if is_exported(self._model) else None
+        if said is None:
+            return None
+        name, axis, limit = said.groups()
+        axis_of = "rows" if axis == "0" else f"size on axis {axis}"
+        return InvalidInput(f"instances: the model takes `{name}` with {axis_of} {limit}.")
 
     def _computed(self, method: str, batch: Any) -> Any:
         is_known, dtype = self._floats.dtype(method, batch)

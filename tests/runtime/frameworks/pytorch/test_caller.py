@@ -10,7 +10,8 @@ import torch
 
 import modelbundle
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.frameworks.pytorch.caller import is_channels_last
+from modelbundle.runtime.errors import InvalidInput
+from modelbundle.runtime.frameworks.pytorch.caller import Caller, is_channels_last
 from modelbundle.runtime.frameworks.torch import Torch
 from modelbundle.runtime.models.model import LoadedModel
 
@@ -66,3 +67,19 @@ def test_the_environment_says_how_many_threads_torch_has(threads):
         check=True,
     )
     assert said.stdout.strip() == threads
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [((17, 4, 2), "rows <= 16"), ((2, 1, 2), "size on axis 1 >= 3"), ((2, 4, 3), "axis 2 == 2")],
+)
+def test_a_size_that_an_exported_program_does_not_take_is_the_clients(shape, said):
+    rows, steps = torch.export.Dim("rows", max=16), torch.export.Dim("steps", min=3, max=8)
+    sizes = ({0: rows, 1: steps},)
+    program = torch.export.export(
+        torch.nn.Linear(2, 2), (torch.ones(4, 4, 2),), dynamic_shapes=sizes
+    )
+    caller = Caller(program.module())
+    assert caller.call("predict", np.ones((16, 8, 2), "float32")).shape == (16, 8, 2)
+    with pytest.raises(InvalidInput, match=f"instances: the model takes `input` with .*{said}"):
+        caller.call("predict", np.ones(shape, "float32"))
