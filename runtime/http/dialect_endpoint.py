@@ -19,6 +19,7 @@ from .shared_state import SharedState
 
 _MOST_KNOWN = 1024  # paths that need not be looked for again
 _MOST_PARAMETERS = 64  # of a query
+_COLON = re.compile(r"%3a", re.IGNORECASE)  # before a method of V1; some clients encode it
 _SHOWN = 128  # characters of a path that an error repeats
 
 
@@ -141,7 +142,7 @@ class DialectRouter:
         return found
 
     def _sought(self, method: str, path: str) -> Found | None:
-        path = path.rstrip("/") or "/"
+        path = _COLON.sub(":", path.rstrip("/") or "/")
         allowed: dict[str, Dialect] = {}
         for pattern, dialect, rule in self._rules:
             match = pattern.fullmatch(path)

@@ -144,6 +144,12 @@ def test_the_fixed_parts_of_a_path_are_read_in_any_case(v1):
     assert v1({"instances": [[1, 2]]}, "/v1/models/SUMS:predict").status_code == 404
 
 
+def test_a_colon_may_be_encoded(v1):
+    """As some libraries of clients do, to whom it is a reserved character."""
+    for path in ("/v1/models/sums%3Apredict", "/v1/models/sums%3apredict"):
+        assert v1({"instances": [[1, 2]]}, path).json() == {"predictions": [3.0]}
+
+
 def test_versions_and_labels_stand_in_the_path(v1):
     """One of them, not both."""
     version = v1.client.get("/v1/models/sums").json()["model_version_status"][0]["version"]
