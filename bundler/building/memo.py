@@ -19,7 +19,7 @@ from ...runtime.version import __version__
 from ..errors import BuildError, NotFound
 from ..project.source_tree import SourceTree
 from ..store import drafts
-from ..store.files import record
+from ..store.files import disk, record
 from .contents.vendored_runtime import PACKAGE
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ class Memo:
         path = self._path
         draft = drafts.beside(path)
         with suppress(OSError):  # a read-only store
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_bytes(record.encode(data))
+            disk.make_directories(path.parent)
+            disk.write(draft, record.encode(data), durable=False)
             draft.replace(path)
 
     @property

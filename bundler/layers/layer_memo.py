@@ -11,7 +11,7 @@ from typing import Any
 
 from ...runtime import digest as digests
 from ..store import Blob, drafts
-from ..store.files import record
+from ..store.files import disk, record
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,6 @@ class LayerMemo:
         path = self.directory / folder / key.removeprefix("sha256:")
         temporary = drafts.beside(path)
         with suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(record.encode(data))
+            disk.make_directories(path.parent)
+            disk.write(temporary, record.encode(data), durable=False)
             temporary.replace(path)

@@ -139,7 +139,7 @@ class Compiler:
             there = {path: place for path, place in made.items() if place.exists()}
             barrier.sync(list(there.values()))
         for path, place in there.items():
-            targets[path].parent.mkdir(parents=True, exist_ok=True)
+            disk.make_directories(targets[path].parent)
             place.replace(targets[path])
 
     def _kept(self, member: Member, store: Store) -> Path:

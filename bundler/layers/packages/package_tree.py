@@ -102,7 +102,7 @@ class PackageTree:
                 yield source, f"{self.wanted.site}/{path}", target / compiler.place(path)
 
     def _place(self, target: Path, store: Store) -> None:
-        self.directory.parent.mkdir(parents=True, exist_ok=True)
+        disk.make_directories(self.directory.parent)
         layer_cache.note_lock(self.directory, self.lock)
         disk.sync_filesystem(target)  # uv and the compiler do not
         try:

@@ -85,7 +85,7 @@ class PythonTree:
             self._place(tree)
 
     def _place(self, tree: Path) -> None:
-        self.directory.parent.mkdir(parents=True, exist_ok=True)
+        disk.make_directories(self.directory.parent)
         disk.sync_filesystem(tree)  # a tree in place is complete, even after a power cut
         try:
             tree.rename(self.directory)
