@@ -285,7 +285,7 @@ def _check_methods(model: Any, found: tuple[str, ...], rows: Any, given: SaveOpt
     if not found and not given.methods and (rows is not None or given.signatures):
         raise UnsupportedModel(
             f"There is nothing to call with a sample on an object of `{kind}`.",
-            hint=advice.of_class(model) or _HINT_METHODS,
+            hint=advice.of_class(model) or advice.of_weights(model) or _HINT_METHODS,
         )
 
 

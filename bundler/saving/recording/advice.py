@@ -32,6 +32,21 @@ def of_class(model: Any) -> str | None:
     return f"`{name}` is a class, not yet a model: save an object of it, `{name}(...)`."
 
 
+def of_weights(model: Any) -> str | None:
+    """What to save instead of a `state_dict`, or of a checkpoint with one in it."""
+    parts = [model, *model.values()] if isinstance(model, Mapping) else []
+    if not any(isinstance(part, Mapping) and _are_tensors(part) for part in parts):
+        return None
+    return (
+        "It has weights alone, without the class that uses them: make the module, give it these "
+        "with `module.load_state_dict(...)`, and save the module."
+    )
+
+
+def _are_tensors(part: Mapping[Any, Any]) -> bool:
+    return bool(part) and all(type(each).__module__.startswith("torch") for each in part.values())
+
+
 def rows(error: Exception, model: Any, method: str, call: Callable[[Any], Any], batch: Any) -> str:
     """How the sample should be, or what the method should take: it may be one for a single row."""
     if "1D array" in str(error):

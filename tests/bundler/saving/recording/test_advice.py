@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.linear_model import LogisticRegression
 
 import modelbundle
@@ -147,3 +148,14 @@ def test_other_columns_than_those_of_training_are_told_by_name(sample, told):
     with pytest.raises(SampleMismatch, match="feature names") as caught:
         modelbundle.save("m", model, sample=sample)
     assert caught.value.hint == f"It was fitted on the columns `a`, `b`, in this order.{told}"
+
+
+@pytest.mark.parametrize("wrapped", [lambda weights: weights, lambda weights: {"model": weights}])
+def test_weights_alone_are_told_to_need_their_module(wrapped):
+    weights = torch.nn.Linear(2, 1).state_dict()
+    with pytest.raises(UnsupportedModel, match="nothing to call") as caught:
+        modelbundle.save("m", wrapped(weights), sample=[[1.0, 2.0]])
+    assert "`module.load_state_dict(...)`, and save the module." in caught.value.hint
+    with pytest.raises(UnsupportedModel, match="nothing to call") as caught:
+        modelbundle.save("m", {"a": 1}, sample=[[1]])
+    assert "load_state_dict" not in caught.value.hint
