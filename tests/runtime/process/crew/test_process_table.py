@@ -277,6 +277,8 @@ def test_a_fork_that_fails_leaves_no_descriptor_and_whoever_wants_it_hears_of_it
         assert table.failed == [(model, errno.ENOMEM)]
         assert (model.child, len(table)) == (None, 0)
         assert descriptors() == before
+        table.fill(model)  # its pipes get the numbers of those that were closed
+        table.wait_until(lambda: table.ready)
         table.end()
         model.close()
 

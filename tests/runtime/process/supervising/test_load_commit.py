@@ -85,9 +85,9 @@ class Front:
 class Loading(Pretended):
     """Two fronts with a model process each; the first does what `script` says."""
 
-    def __init__(self, directory, script, state="READY", answers=None):
+    def __init__(self, directory, script, statuses, answers=None):
         super().__init__(None, fronts=2)
-        self.statuses = {"m": ModelStatus(state)}
+        self.statuses = statuses
         self.script, self.answers = script, answers or {}  # of the second
         self.at_end = signal.SIG_DFL
         self.begun, self.told = directory / "begun", directory / "told"
@@ -131,12 +131,19 @@ class Loading(Pretended):
 
 
 @pytest.fixture
-def play(tmp_path, monkeypatch):
+def statuses():
+    """What the coordinator knows of the model, also once its server has ended."""
+    return {}
+
+
+@pytest.fixture
+def play(tmp_path, monkeypatch, statuses):
     """What a script returns, in a server whose second front answers in this way."""
     monkeypatch.setattr(supervisor, "KILL_DELAY", 0.1)
 
     def run(script, state="READY", answers=None, at_end=signal.SIG_DFL):
-        duties = Loading(tmp_path, script, state, answers)
+        statuses["m"] = ModelStatus(state)
+        duties = Loading(tmp_path, script, statuses, answers)
         duties.at_end = at_end
         assert supervisor.Supervisor(duties, grace=1).run() == 0
         return json.loads(duties.told.read_text())
@@ -272,7 +279,7 @@ def test_a_report_of_an_earlier_term_is_no_report(play):
     assert names == ["prepare", "abort", "unload", "prepare", "commit"]
 
 
-def test_who_is_being_relieved_is_refused_at_once(play, tmp_path):
+def test_who_is_being_relieved_is_refused_at_once_and_nothing_is_done(play, tmp_path, statuses):
     def script(front):
         if (tmp_path / "relieved").exists():  # it is of the second crew
             front.until("nothing")
@@ -285,3 +292,4 @@ def test_who_is_being_relieved_is_refused_at_once(play, tmp_path):
     told, names = play(script)
     assert told == ["FAILED", "another process takes over"]
     assert names == []
+    assert (statuses["m"].term, len(statuses["m"].asked)) == (0, 0)

@@ -270,6 +270,52 @@ def test_who_wants_a_larger_crew_while_another_takes_over_gets_it_after_that(is_
         os.close(each)
 
 
+class Counting(Pretended):
+    """Duties that count their crews."""
+
+    made = 0
+
+    def new_crew(self, number):
+        self.made += 1
+        return super().new_crew(number)
+
+
+def test_a_crew_that_does_not_leave_is_killed(monkeypatch, tmp_path):
+    monkeypatch.setattr("modelbundle.runtime.process.supervising.supervisor.IDLE_GRACE", 0.1)
+    stays = tmp_path / "stays"
+
+    def front(post, on_ready):
+        on_ready()
+        if duties.made == 1:
+            stays.write_text(str(os.getpid()))
+            os.kill(os.getppid(), signal.SIGHUP)
+        else:
+            wait_until(lambda: not alive(int(stays.read_text())))
+            os.kill(os.getppid(), signal.SIGTERM)
+        time.sleep(60)
+
+    duties = Counting(front)
+    assert Supervisor(duties, grace=0.1).run() == 0
+    assert duties.made == 2
+
+
+def test_no_crew_begins_while_the_server_ends():
+    def front(post, on_ready):
+        def go(*_):
+            os.kill(os.getppid(), signal.SIGHUP)
+            time.sleep(0.2)
+            os._exit(0)
+
+        signal.signal(signal.SIGTERM, go)
+        on_ready()
+        os.kill(os.getppid(), signal.SIGTERM)
+        time.sleep(60)
+
+    duties = Counting(front)
+    assert Supervisor(duties, grace=30).run() == 0
+    assert duties.made == 1
+
+
 def test_it_leaves_signal_handlers_as_it_found_them():
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(BundleError):
