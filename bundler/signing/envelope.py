@@ -73,11 +73,21 @@ class Envelope:
             envelope = document["dsseEnvelope"]
             if envelope["payloadType"] != PAYLOAD:
                 raise ValueError(f"it signs {envelope['payloadType']!r}")  # noqa: TRY301
-            (signature,) = envelope["signatures"]
+            signature, *others = envelope["signatures"] or [None]
+            if signature is None or others:
+                raise ValueError("it has no signature in it, or several")  # noqa: TRY301
             payload = _decoded(envelope["payload"])
             material = dict(document["verificationMaterial"])
             return cls(payload, _decoded(signature["sig"]), material)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except KeyError as error:
+            raise InvalidSignature(
+                f"This is not a signature of a model: it lacks {error}."
+            ) from error
+        except (TypeError, AttributeError) as error:
+            raise InvalidSignature(
+                "This is not a signature of a model: a part of it is of another type."
+            ) from error
+        except ValueError as error:
             raise InvalidSignature(f"This is not a signature of a model: {error}.") from error
 
     @property
@@ -115,4 +125,7 @@ def _encoded(data: bytes) -> str:
 
 
 def _decoded(text: str) -> bytes:
-    return base64.b64decode(text, validate=True)
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise ValueError("its base64 is damaged") from error

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeGuard
 
 from ...runtime.errors import BundleError
 from ..errors import InvalidKey, InvalidSignature, MissingLibrary
-from .envelope import Envelope, pae
+from .envelope import LARGEST, Envelope, pae
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -122,11 +122,21 @@ def hint(key: "EllipticCurvePublicKey") -> str:
 
 
 def content(path: Path) -> bytes:
-    """The bytes of a file that a person names; raises BundleError when it cannot be read."""
+    """The bytes of a key, certificate or signature that a person names.
+
+    Raises:
+        BundleError: when it cannot be read, or is larger than any of these (a device has no end).
+    """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
     except OSError as error:
         raise BundleError(f"`{path}` cannot be read: {error.strerror}.") from error
+    if len(data) > LARGEST:
+        raise BundleError(
+            f"`{path}` has more than {LARGEST:,} bytes: it is neither a key nor a signature."
+        )
+    return data
 
 
 def is_elliptic(key: object) -> "TypeGuard[EllipticCurvePublicKey]":

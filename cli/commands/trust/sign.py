@@ -102,8 +102,9 @@ def _signed(item: "Item", store: "Store", signer: "Signer") -> bytes:
 
 def _attached(item: "Item", store: "Store", path: Path) -> bytes:
     from ....bundler.signing import attach as attach_to
+    from ....bundler.signing.key import content
 
-    data = path.read_bytes()
+    data = content(path)
     attach_to(item, store, data)
     return data
 

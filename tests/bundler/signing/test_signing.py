@@ -4,6 +4,7 @@ import base64
 import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -11,7 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from modelbundle.bundler import signing
 from modelbundle.bundler.errors import InvalidKey, InvalidSignature
 from modelbundle.bundler.signing import Envelope, KeySigner, KeyVerifier, Signed, Statement
+from modelbundle.bundler.signing.key import content
 from modelbundle.bundler.signing.key import signature as signed_with
+from modelbundle.runtime.errors import BundleError
 
 DAY = timedelta(days=1)
 FILES = {
@@ -178,6 +181,31 @@ def test_a_file_that_is_cut_off_is_no_signature(there, make_key, refuse):
         refuse(
             there, data[:length], KeyVerifier.read(key.public), match="not a signature of a model"
         )
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda one: one["dsseEnvelope"].update(signatures=[]), "no signature in it, or several"),
+        (lambda one: one["dsseEnvelope"].update(signatures=[{}, {}]), "in it, or several"),
+        (lambda one: one["dsseEnvelope"].update(signatures=5), "is of another type"),
+        (lambda one: one["dsseEnvelope"].update(signatures=[{"sig": 5}]), "is of another type"),
+        (lambda one: one["dsseEnvelope"].update(signatures=[{"sig": "a"}]), "base64 is damaged"),
+        (lambda one: one.update(verificationMaterial=None), "is of another type"),
+        (lambda one: one.pop("verificationMaterial"), "it lacks 'verificationMaterial'"),
+    ],
+)
+def test_what_is_wrong_in_a_signature_is_told_in_words(there, make_key, refuse, change, says):
+    key = make_key()
+    document = json.loads(KeySigner.read(key.private).sign(there.statement.encode()))
+    change(document)
+    refuse(there, json.dumps(document).encode(), KeyVerifier.read(key.public), match=says)
+
+
+def test_a_device_without_an_end_is_neither_a_key_nor_a_signature():
+    """It was read until there was no memory left."""
+    with pytest.raises(BundleError, match="`/dev/zero` has more than 67,108,864 bytes"):
+        content(Path("/dev/zero"))
 
 
 def test_an_envelope_that_can_be_read_in_two_ways_is_refused(there, make_key, refuse):
