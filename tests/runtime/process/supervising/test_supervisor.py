@@ -299,6 +299,18 @@ def test_a_crew_that_does_not_leave_is_killed(monkeypatch, tmp_path):
     assert duties.made == 2
 
 
+def test_who_does_not_end_in_time_is_killed(monkeypatch):
+    monkeypatch.setattr("modelbundle.runtime.process.supervising.supervisor.KILL_AFTER", 0.1)
+
+    def front(post, on_ready):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        on_ready()
+        os.kill(os.getppid(), signal.SIGTERM)
+        time.sleep(1000)
+
+    assert Supervisor(Pretended(front), grace=0.1).run() == 0
+
+
 def test_no_crew_begins_while_the_server_ends():
     def front(post, on_ready):
         def go(*_):
