@@ -25,9 +25,8 @@ def load(framework: Framework, directory: Path, saved: Saved) -> Any:
             hint=_hint_missing(framework, error),
         ) from error
     except Exception as error:
-        raise InvalidSource(
-            f"The {framework.name} file cannot be loaded: {in_short(error)}."
-        ) from error
+        said = in_short(error).replace(f"{directory}/", "")  # a copy, which nobody knows
+        raise InvalidSource(f"The {framework.name} file cannot be loaded: {said}.") from error
 
 
 def _hint_missing(framework: Framework, error: ImportError) -> str:

@@ -55,3 +55,17 @@ def test_the_library_of_a_file_is(files, monkeypatch):
     with pytest.raises(InvalidSource) as caught:
         saving.save_file("m", files["torch"], SaveOptions(trust=True))
     assert caught.value.hint == "Install it with `pip install torch safetensors`."
+
+
+def test_what_a_library_says_of_our_copy_names_the_file_alone(tmp_path):
+    """ONNX Runtime says first where the file lies, which was a path of the store's."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    sides = [onnx.helper.make_tensor_value_info(name, 1, [None, 2]) for name in "xy"]
+    node = onnx.helper.make_node("Boom", ["x"], ["y"], domain="example")
+    graph = onnx.helper.make_graph([node], "graph", sides[:1], sides[1:])
+    sets = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("example", 1)]
+    made = onnx.helper.make_model(graph, opset_imports=sets, ir_version=8)
+    (tmp_path / "boom.onnx").write_bytes(made.SerializeToString())
+    with pytest.raises(InvalidSource, match=r"Load model from model\.onnx failed"):
+        saving.save_file("boom", tmp_path / "boom.onnx")
