@@ -293,3 +293,22 @@ def test_who_is_being_relieved_is_refused_at_once_and_nothing_is_done(play, tmp_
     assert told == ["FAILED", "another process takes over"]
     assert names == []
     assert (statuses["m"].term, len(statuses["m"].asked)) == (0, 0)
+
+
+def test_a_restart_begins_once_a_load_was_given_up(play, tmp_path):
+    """Else the new fronts would have been started for another model than the old ones commit."""
+
+    def script(front):
+        if (tmp_path / "restarted").exists():  # it is of the second crew
+            front.until("nothing")
+        (tmp_path / "restarted").touch()
+        front.ask("load", 1)
+        front.until("prepare")
+        os.kill(os.getppid(), signal.SIGHUP)
+        told = front.result(1)
+        front.until("leave")
+        return told, front.names
+
+    told, names = play(script)
+    assert told == ["FAILED", "the server was restarted meanwhile"]
+    assert names == ["prepare", "abort"]
