@@ -102,6 +102,6 @@ def _tuned(one: "Replayed") -> str:
         return ""
     relative, absolute = one.allowed
     return (
-        f" ({one.tuning}: differs by at most {one.largest:.2g}; allowed are {100 * relative:g} % or "
-        f"{absolute:.2g})"
+        f" ({one.tuning}: differs by at most {one.largest:.2g}; allowed are {100 * relative:g} % "
+        f"or {absolute:.2g})"
     )
