@@ -30,10 +30,6 @@ _HINT_JSON = (
     "what the model gives."
 )
 _HINT_FRAME = "Requests bring tables as pandas has them: take one, and convert it in the model."
-_HINT_TEXTS = (
-    "Times inside of lists and objects, and what else JSON has no type for, come as text: convert "
-    "them in the model, or in a service class."
-)
 _SCORES = ("predict_proba", "decision_function")
 _WITHOUT_CATEGORIES = frozenset({"generic", "sklearn"})  # the others keep a list in the model
 _DIGITS = (
@@ -344,11 +340,13 @@ class _Method:
             raise SampleMismatch(
                 f"`{self._method}` answers the sample, but fails on the same rows as a request "
                 f"brings them: {in_short(error.__cause__ or error)}.",
-                hint=_HINT_TEXTS,
+                hint=sample_rows.TEXTS,
             ) from error
         again = self._told(call)
         if compare(outputs, again):
             return None
+        if len(instances) == table.rows(batch):
+            sample_rows.check_alike(self._method, signature.inputs, self._tried(batch), outputs)
         return Samples(self._method, instances, rounded(outputs))
 
     def _instances(self, inputs: Side, batch: Any) -> list[Any]:

@@ -10,9 +10,15 @@ from typing import Any
 import numpy as np
 
 from ....runtime.data.rows import table
+from ....runtime.data.samples import compare
 from ....runtime.errors import PredictionFailed
+from ....runtime.manifests.signature import Side
 from ...errors import SampleMismatch
 
+TEXTS = (
+    "Times inside of lists and objects, and what else JSON has no type for, come as text: convert "
+    "them in the model, or in a service class."
+)
 _HINT_ROW = "One row is given as a list of one: `[row]`."
 _HINT_LIST = "Give the rows as a list: `list(rows)`."
 _HINT_FEW = "Give a few rows, as the model takes them."
@@ -106,6 +112,25 @@ def check_sayable(batch: Any) -> None:
             f"No request can bring rows like those of the sample: {what}",
             hint="Give numbers, text, times or what else JSON has; a service class can convert it.",
         ) from error
+
+
+def check_alike(method: str, inputs: Side, own: list[Any] | None, sent: list[Any]) -> None:
+    """Refuse a model that answers rows of any values otherwise once a request has brought them.
+
+    own    its answers to the sample as it was given; None where there are none in JSON
+    sent   those to the same rows from JSON, where dates, decimals and the like are text or numbers
+
+    Raises:
+        SampleMismatch: with the first difference.
+    """
+    is_free = not inputs.fields or any(field.dtype == "object" for field in inputs.fields)
+    differences = compare(own, sent) if is_free and own is not None else []
+    if differences:
+        raise SampleMismatch(
+            f"`{method}` answers the same rows otherwise as a request brings them: "
+            f"{differences[0]}.",
+            hint=TEXTS,
+        )
 
 
 def _check_parts(parts: Mapping[str, Any]) -> None:

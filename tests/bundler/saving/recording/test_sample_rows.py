@@ -3,6 +3,7 @@
 import datetime as dt
 from array import array
 from collections import UserList, deque
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -142,6 +143,22 @@ def test_rows_that_a_request_brings_otherwise_are_told_of():
             lambda rows: [row.year for row in rows],
             sample=[dt.datetime(2024, 1, 1)],  # noqa: DTZ001
         )
+    assert "come as text" in found.value.hint
+
+
+@pytest.mark.parametrize(
+    ("value", "answers"),
+    [(dt.date(2024, 1, 1), [1.0]), ([dt.date(2024, 1, 1)], [1.0]), (Decimal("1.10"), [1.0])],
+)
+def test_rows_that_are_answered_otherwise_from_a_request_are_told_of(value, answers):
+    """A table of dates found none of those that a request brought, and the server said nothing."""
+
+    def known(rows):
+        return [float(repr(each) == repr(value)) for each in rows["when"]]
+
+    assert known(pd.DataFrame({"when": [value]})) == answers
+    with pytest.raises(SampleMismatch, match=r"\[0\]: expected 1.0, got 0.0\.") as found:
+        modelbundle.save("m", known, sample=pd.DataFrame({"when": [value]}))
     assert "come as text" in found.value.hint
 
 
