@@ -89,13 +89,14 @@ class Loading(Pretended):
         super().__init__(None, fronts=2)
         self.statuses = statuses
         self.script, self.answers = script, answers or {}  # of the second
-        self.at_end = signal.SIG_DFL
+        self.at_end, self.begin = signal.SIG_DFL, lambda number: None
         self.begun, self.told = directory / "begun", directory / "told"
 
     def coordinator(self, supervision):
         return LoadCoordinator(self.statuses, self, supervision)
 
     def new_crew(self, number):
+        self.number = number  # each front knows that of its own crew
         is_there = self.statuses["m"].state == "READY"
         models = lambda: self.slots(None, "m") if is_there else []  # noqa: E731
         return Crew([FrontSlot(index, index, models()) for index in range(self.fronts)])
@@ -116,6 +117,7 @@ class Loading(Pretended):
 
     def front(self, slot, on_ready):
         front = Front(slot, self.begun)
+        self.begin(self.number)
         on_ready()
         if slot.index:
             front.answers = self.answers if slot.generation == 1 else {}
@@ -141,9 +143,10 @@ def play(tmp_path, monkeypatch, statuses):
     """What a script returns, in a server whose second front answers in this way."""
     monkeypatch.setattr(supervisor, "KILL_DELAY", 0.1)
 
-    def run(script, state="READY", answers=None, at_end=signal.SIG_DFL):
+    def run(script, state="READY", answers=None, at_end=signal.SIG_DFL, begin=lambda _: None):
         statuses["m"] = ModelStatus(state)
         duties = Loading(tmp_path, script, statuses, answers)
+        duties.begin = begin
         duties.at_end = at_end
         assert supervisor.Supervisor(duties, grace=1).run() == 0
         return json.loads(duties.told.read_text())
@@ -312,3 +315,29 @@ def test_a_restart_begins_once_a_load_was_given_up(play, tmp_path):
     told, names = play(script)
     assert told == ["FAILED", "the server was restarted meanwhile"]
     assert names == ["prepare", "abort"]
+
+
+def test_a_load_that_is_asked_for_while_another_crew_begins_is_for_that_crew(play, tmp_path):
+    restarts, begins, goes = (tmp_path / name for name in ("restarts", "begins", "goes"))
+
+    def begin(number):
+        if number:
+            begins.touch()
+            wait_until(goes.exists)
+
+    def script(front):
+        if restarts.exists():
+            front.until("nothing")
+        restarts.touch()
+        os.kill(os.getppid(), signal.SIGHUP)
+        wait_until(begins.exists)
+        front.ask("load", 1)
+        front.ask("prefer", 2)
+        heard = front.result(2)
+        goes.touch()
+        return heard, front.result(1), front.names, len(front.models(1, 2))
+
+    heard, told, names, started = play(script, begin=begin)
+    assert (heard, told) == (["READY", ""], ["READY", ""])
+    assert names == []
+    assert started == 2
