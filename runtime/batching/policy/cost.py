@@ -1,11 +1,15 @@
 """CostModel: seconds of a batch as a function of its rows, learned from each call."""
 
+from .shift import Shift
+
 FORGET = 0.98  # weight that the line keeps per observation: it remembers about 50 batches
 FADE = 0.995  # weight that a table entry keeps per observation: about 200 batches
 BLEND = 1 / 8  # share of a new observation in a table entry
 ENOUGH = 8.0  # weight from which a table entry is used instead of the line
 TAIL = 0.95  # quantile of the residuals that `upper` adds
 OUTLIER = 3.0  # an observation counts as at most this many times the prediction
+KEPT = 2.0  # observations that the line remembers after a shift
+NEW = 8  # observations after a shift in which sizes vary, which shows the slope
 STIFFNESS = 0.01  # pull of the slope to its last value, in squared mean batch sizes
 
 
@@ -37,10 +41,13 @@ class CostModel:
     power-of-two class of sizes was seen often and recently, its own moving average is used instead.
     `upper` adds a high quantile of the recent relative errors. One slow batch (a page fault, a
     neighbor) changes the prediction little; a model that has really become slower is followed
-    within a few dozen batches.
+    within a few dozen batches. If several batches in a row take many times as long (`Shift`), all
+    sizes are taken to be slower by as much, and are learned anew.
     """
 
-    __slots__ = ("_entries", "_spread", "_sums", "alpha", "beta", "count", "tail")
+    __slots__ = (
+        "_entries", "_shift", "_shifted", "_spread", "_sums", "alpha", "beta", "count", "tail",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.alpha = 0.0  # seconds a batch
@@ -50,6 +57,8 @@ class CostModel:
         self._spread = 0.0  # moving mean of |residual|
         self._sums = (0.0, 0.0, 0.0, 0.0, 0.0)  # of 1, b, b*b, s, b*s
         self._entries: dict[int, _Entry] = {}
+        self._shift = Shift()
+        self._shifted = -NEW  # `count` at the last shift
 
     def copy(self) -> "CostModel":
         """A model for rows of another shape, which starts with the line of this one."""
@@ -61,7 +70,10 @@ class CostModel:
     def observe(self, rows: int, seconds: float) -> None:
         """Learn that a batch of `rows` took `seconds`."""
         mean = self.mean(rows)
-        if self.count >= ENOUGH:
+        if self._known(rows) is not None and self._shift.observe(seconds, mean + self.tail):
+            self._slow_down(rows, seconds)
+            mean = seconds
+        if self.count >= ENOUGH and not self.is_new:
             seconds = min(seconds, OUTLIER * (mean + self.tail))
         if self.count:
             self._learn_tail(seconds - mean)
@@ -73,10 +85,15 @@ class CostModel:
             entry = self._entries[size_class] = _Entry(rows, seconds, self.count)
         entry.observe(rows, seconds, self.count)
 
+    @property
+    def is_new(self) -> bool:
+        """Whether all sizes have become slower just now, and smaller ones are worth a look."""
+        return self.count - self._shifted < NEW
+
     def mean(self, rows: int) -> float:
         """The mean duration of a batch of `rows` in seconds; 0 while unknown."""
-        entry = self._entries.get((rows - 1).bit_length())
-        if entry is not None and entry.weight_at(self.count) >= ENOUGH:
+        entry = self._known(rows)
+        if entry is not None:
             return max(0.0, entry.seconds + self.beta * (rows - entry.rows))
         return self.alpha + self.beta * rows
 
@@ -105,6 +122,22 @@ class CostModel:
             else:
                 high = middle - 1
         return low
+
+    def _known(self, rows: int) -> _Entry | None:
+        entry = self._entries.get((rows - 1).bit_length())
+        return entry if entry is not None and entry.weight_at(self.count) >= ENOUGH else None
+
+    def _slow_down(self, rows: int, seconds: float) -> None:
+        """Have every size take as many times as long as `rows` do, which took `seconds`."""
+        line = self.alpha + self.beta * rows
+        factor = max(1.0, seconds / line) if line > 0.0 else 1.0
+        keep = min(1.0, KEPT / self._sums[0])
+        ones, b, bb, s, bs = (keep * each for each in self._sums)
+        self._sums = ones, b, bb, s * factor, bs * factor
+        self.alpha *= factor
+        self.beta *= factor
+        self._entries.clear()
+        self._shifted = self.count
 
     def _learn_line(self, rows: int, seconds: float) -> None:
         ones, b, bb, s, bs = self._sums

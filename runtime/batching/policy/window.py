@@ -17,6 +17,7 @@ HEADROOM = 0.85  # share of the time to its deadline that a request may be predi
 REGROW = 1000  # batches after which a size that ran out of memory is tried again
 EACH = 7  # of so many batches one is learned from, where all take less than a tick; a prime, so
 # that no pattern of sizes hides the others from it
+PROBED = 4  # times fewer rows in every other batch, once all sizes are slower
 NEW = 64  # batches that are always learned from
 
 
@@ -262,6 +263,9 @@ class Window:
 
     def _refresh(self) -> None:
         allowed = max(self._limits.latency_budget, 2.0 * self.cost.upper(1))
-        self.limit = max(1, self.cost.rows_within(allowed, min(self._cap, self._growth.size)))
+        most = min(self._cap, self._growth.size)
+        if self.cost.is_new and self._batches % 2:
+            most = max(1, most // PROBED)  # whether it is the rows that take longer
+        self.limit = max(1, self.cost.rows_within(allowed, most))
         self._full = self.cost.mean(self.limit)
         self._is_quick = self.cost.count >= NEW and self._full < TICK

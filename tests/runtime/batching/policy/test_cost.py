@@ -81,6 +81,33 @@ def test_a_model_that_became_slower_is_followed_within_a_few_dozen_batches():
     assert cost.mean(8) == pytest.approx(0.1, rel=0.1)
 
 
+def test_where_batches_of_one_size_become_many_times_slower_the_others_do_as_well():
+    cost = taught([(rows, 0.001 + 0.0001 * rows) for rows in (1, 2, 4, 8, 16, 32, 64) * 20])
+    assert not cost.is_new
+    for _ in range(4):
+        cost.observe(64, 0.5)
+
+    assert cost.is_new
+    assert cost.mean(64) == pytest.approx(0.5, rel=0.1)
+    assert cost.mean(1) > 0.01, "it was 0.0011"
+
+    for rows in (8, 64) * 4:  # which shows that the rows do not matter
+        cost.observe(rows, 0.5)
+
+    assert not cost.is_new
+    assert cost.mean(1) > 0.3
+
+
+def test_a_few_slow_batches_between_others_change_no_other_size():
+    cost = taught([(rows, 0.001 + 0.0001 * rows) for rows in (1, 2, 4, 8, 16, 32, 64) * 20])
+    for _ in range(20):
+        cost.observe(64, 0.5)
+        cost.observe(32, 0.0042)
+
+    assert not cost.is_new
+    assert cost.mean(2) < 0.002
+
+
 def test_a_copy_starts_from_the_line_and_learns_for_itself():
     cost = taught((rows, 0.005 + 0.0002 * rows) for rows in [1, 2, 4, 8] * 3)
     other = cost.copy()

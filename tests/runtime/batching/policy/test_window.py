@@ -27,6 +27,24 @@ class TestSize:
         assert window(alpha=0.06, beta=0.001, latency_budget=0.05).limit == pytest.approx(62, abs=2)
         assert window(alpha=0.0, beta=0.06, latency_budget=0.05).limit == 2
 
+    def test_calls_that_all_take_longer_are_no_reason_for_small_batches(self):
+        """As on a machine that is busy otherwise: 64 rows take no longer than one."""
+        subject = window(alpha=0.0005, beta=0.000005)
+        sizes = []
+        for _ in range(100):
+            sizes.append(subject.limit)
+            subject.observe(subject.limit, 0.25)
+
+        assert sum(size < 64 for size in sizes) <= 10
+        assert sizes[30:] == [64] * 70
+
+    def test_rows_that_take_longer_are_a_reason_at_once(self):
+        subject = window(alpha=0.0005, beta=0.000005)
+        for _ in range(30):
+            subject.observe(subject.limit, 0.0005 + 0.005 * subject.limit)
+
+        assert 5 <= subject.limit <= 10, "what the budget of 50 ms allows"
+
     def test_one_row_is_always_taken(self):
         assert window(alpha=10.0, beta=10.0, latency_budget=0.0).limit >= 1
 
