@@ -92,8 +92,8 @@ def pytest_collection():
 
 
 def pytest_xdist_auto_num_workers():
-    """Two for each core: tests wait for processes and disks more than they work."""
-    return min(8, 2 * len(os.sched_getaffinity(0)))
+    """Three for each core: tests wait for processes and disks more than they work."""
+    return min(8, 3 * len(os.sched_getaffinity(0)))
 
 
 def pytest_collection_modifyitems(items):

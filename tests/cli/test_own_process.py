@@ -39,10 +39,12 @@ def test_a_fork_without_a_model_leaves_as_ever(bundle):
 
 
 STUCK = """
-import collections, itertools, os, pathlib
+import ctypes, os, pathlib
 
 pathlib.Path("begun").write_text(str(os.getpid()))
-collections.deque(itertools.repeat(0), maxlen=0)  # never returns from C
+library, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(64)
+while True:  # never returns from C, whatever signal comes
+    library.pthread_mutex_lock(mutex)
 """
 
 

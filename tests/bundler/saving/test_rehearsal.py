@@ -64,7 +64,7 @@ def test_a_model_that_never_answers_its_sample_holds_up_no_command(tmp_path, has
     example = None if has_file else [[1.0], [2.0]]
     rehearse(Lightgbm(), tmp_path, saved)  # opening it is well
     with pytest.raises(InvalidSource, match="comes to no end with it"):
-        rehearse(Lightgbm(), tmp_path, saved, seconds=10, given=given, example=example)
+        rehearse(Lightgbm(), tmp_path, saved, seconds=4, given=given, example=example)
 
 
 @pytest.fixture

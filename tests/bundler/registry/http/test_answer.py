@@ -66,7 +66,8 @@ def test_a_body_that_breaks_off_is_no_body(ask, claimed, body):
 
 def test_who_sends_too_slowly_is_left(liar):
     """What is slow is a matter of the limits, which are those of no line here."""
-    patient, greedy = replace(QUICK, window=0.0), replace(QUICK, window=0.0, slowest=1e15)
+    patient = replace(QUICK, window=0.0, slowest=0)
+    greedy = replace(QUICK, window=0.0, slowest=1e15)
     liar.twist("GET", "/", answering(200, b"12345"))
     for limits, is_slow in ((patient, False), (greedy, True)):
         wire = Wire("h", limits)
