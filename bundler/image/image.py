@@ -22,8 +22,9 @@ from .engines.engine import Engine, connect
 from .engines.image_loader import ImageLoader, LoadRefused
 from .image_options import ImageOptions
 from .made_image import MadeImage
+from .recipe import image_config
 from .recipe.containerfile import ARGUMENTS, DIGEST, VERSION
-from .recipe.image_settings import TRUST
+from .recipe.image_settings import TRUST, ImageSettings
 from .recipe.needs import engine_reasons
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def containerize(
         RegistryError: when, without an engine, a registry cannot be reached or says no.
         ResolveError: when, without an engine, packages cannot be fetched.
         InvalidTag: for a tag that no registry takes.
-        BuildError: for another platform than the bundle's, or a build argument that is ours.
+        BuildError: for another platform than the bundle's, a base image of Alpine, or a build
+            argument that is ours.
         Damaged: when a file of the bundle differs from its digest.
     """
     if rules := Policy.of(store, policy):
@@ -67,6 +69,7 @@ def containerize(
     _check_arguments(options.build_args)
     options = replace(options, tags=_checked_tags(options.tags or (default_tag(item),)))
     chosen_platform(manifest, options.platform)
+    image_config.check_libc({}, options.base or ImageSettings.of(manifest).base)
     engine = _engine(options, manifest, progress)
     if engine is None:
         if not (options.push or options.output):

@@ -558,6 +558,14 @@ def test_another_platform_than_the_bundles_is_refused(workshop, bundle):
     assert "`platforms`" not in caught.value.hint
 
 
+def test_a_base_of_alpine_is_refused_before_an_engine_is_asked(build, workshop):
+    """Its pip would refuse the wheels after minutes, whatever steps come before."""
+    base = "image: {base: python:3.11-alpine}\nsystem: {packages: [curl]}"
+    item = build("alpine", f"name: alpine\nmodels: [iris]\n{base}\n")
+    with pytest.raises(BuildError, match="Alpine Linux"):
+        containerize(item, workshop.store)
+
+
 def test_nobody_else_fills_in_whom_to_trust(workshop, bundle):
     """A build argument cannot grant what the check above refuses."""
     with pytest.raises(BuildError, match="BUNDLE_TRUST"):
