@@ -263,9 +263,10 @@ def _gathered(served: Served, listed: list[Any], *, has_tokens: bool) -> Any:
         check_depth(listed)
         if has_tokens:
             raise InvalidInput("instances: this model takes JSON as it is, which has no NaN.")
-    pixels = pictures.batch(served.codec, listed)
-    if pixels is not None:
-        return pixels
+    if pictures.are_taken(served):
+        pixels = pictures.batch(served.codec, listed)
+        if pixels is not None:
+            return pixels
     null = has_tokens or served.settings.nan == "null"
     return table.gather(side, listed, nan_as_null=null)
 
