@@ -15,7 +15,6 @@ from ..errors import PredictionFailed, RequestError
 from ..manifests.route import Route
 from ..models.operation import Call, Operation, Stream
 from ..remote import lost_device
-from ..remote.channel import END
 from ..services.headers import as_bytes
 from ..telemetry.trace_context import TraceContext, current
 from . import refusal
@@ -73,8 +72,7 @@ class ServiceProcess:
             BundleError: when it cannot be loaded.
         """
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, END):
-            loop.add_signal_handler(number, lambda: None)
+        loop.add_signal_handler(signal.SIGTERM, lambda: None)
         stream = self._channel.for_service().knock(self._generation)
         await loop.create_unix_connection(lambda: self._connection, sock=stream)
         self._operations = await host.load(self._tell_state)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...remote.channel import Channel
+from ...remote.channel import END, Channel
 from .control import ControlPair
 
 if TYPE_CHECKING:
@@ -64,6 +64,10 @@ class ProcessSlot:
         """Send a signal to its process, if it has one."""
         if self.child is not None:
             self.child.send(number)
+
+    def end(self) -> None:
+        """End its process, which has nothing left to do."""
+        self.send(signal.SIGKILL)
 
     def delay(self, child: "Child | None" = None) -> float:
         """Count a failure; the seconds to wait before the next process is started."""
@@ -194,6 +198,10 @@ class ModelSlot(ProcessSlot):
         if self.channel is not None and except_for is not self:
             self.channel.close()
             self.channel = None
+
+    def end(self) -> None:
+        """End its process after the running batch, or at once while it loads and heeds no `END`."""
+        self.send(END if self.is_ready else signal.SIGKILL)
 
     def tell(self, event: str, **more: Any) -> None:
         """Send its front an event about this process."""

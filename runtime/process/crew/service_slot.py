@@ -28,6 +28,9 @@ class ServiceSlot(ModelSlot):
         """A new channel."""
         self.calls = CallChannel.create()
 
+    def end(self) -> None:
+        """Nothing: it closes the service once its front has disconnected."""
+
     def close(self, except_for: ProcessSlot | None = None) -> None:
         """Close the channel."""
         if self.calls is not None and except_for is not self:

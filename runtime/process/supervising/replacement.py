@@ -5,7 +5,6 @@ import signal
 from functools import partial
 
 from ...errors import BundleError
-from ...remote.channel import END
 from ..crew.child import Child
 from ..crew.crew import UNFIT, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
 from ..crew.exit_report import ExitReport
@@ -39,7 +38,10 @@ class Replacement:
             front.crew.has_served and not front.crew.is_leaving and not self._supervision.is_ending
         )
         for model in front.models:
-            model.send(signal.SIGKILL if is_wanted else END)
+            if is_wanted:
+                model.send(signal.SIGKILL)
+            else:
+                model.end()
             if model.child is not None:
                 self._loop.later(KILL_DELAY, partial(model.child.send, signal.SIGKILL))
         if not is_wanted:

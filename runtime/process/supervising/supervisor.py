@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from functools import partial
 
 from ...errors import BundleError
-from ...remote.channel import END
 from ..crew.child import Child
 from ..crew.control import Event
 from ..crew.crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
@@ -244,7 +243,7 @@ class Supervisor:
     def dismiss(self, slot: ProcessSlot) -> None:
         """End the process of a slot once it has finished its work, and leave the slot empty."""
         slot.is_dismissed = True
-        slot.send(END if isinstance(slot, ModelSlot) else signal.SIGKILL)
+        slot.end()
         if slot.child is not None:
             self._loop.later(KILL_DELAY, partial(slot.child.send, signal.SIGKILL))
 

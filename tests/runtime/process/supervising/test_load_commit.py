@@ -9,7 +9,7 @@ import time
 import pytest
 
 from modelbundle.runtime.process.crew.crew import Crew, FrontSlot, ModelSlot
-from modelbundle.runtime.process.supervising import supervisor
+from modelbundle.runtime.process.supervising import replacement, supervisor
 from modelbundle.runtime.process.supervising.load_coordinator import LoadCoordinator
 from modelbundle.runtime.process.supervising.model_status import ModelStatus
 from modelbundle.runtime.remote.channel import END
@@ -90,6 +90,7 @@ class Loading(Pretended):
         self.statuses = statuses
         self.script, self.answers = script, answers or {}  # of the second
         self.at_end, self.begin = signal.SIG_DFL, lambda number: None
+        self.loads = True  # else whoever is to serve a load begins, and is never ready
         self.begun, self.told = directory / "begun", directory / "told"
 
     def coordinator(self, supervision):
@@ -111,6 +112,8 @@ class Loading(Pretended):
     def model(self, slot, on_ready):
         with self.begun.open("a") as file:
             file.write(f"{slot.term} {os.getpid()}\n")
+        if slot.term and not self.loads:
+            time.sleep(3600)
         signal.signal(END, self.at_end)
         on_ready()
         time.sleep(60)
@@ -143,11 +146,11 @@ def play(tmp_path, monkeypatch, statuses):
     """What a script returns, in a server whose second front answers in this way."""
     monkeypatch.setattr(supervisor, "KILL_DELAY", 0.1)
 
-    def run(script, state="READY", answers=None, at_end=signal.SIG_DFL, begin=lambda _: None):
+    def run(script, state="READY", answers=None, **changes):
         statuses["m"] = ModelStatus(state)
         duties = Loading(tmp_path, script, statuses, answers)
-        duties.begin = begin
-        duties.at_end = at_end
+        for name, value in changes.items():
+            setattr(duties, name, value)
         assert supervisor.Supervisor(duties, grace=1).run() == 0
         return json.loads(duties.told.read_text())
 
@@ -259,6 +262,44 @@ def test_a_load_is_given_up_for_who_wants_the_model_gone(play):
     assert first[0] == "FAILED"
     assert second[0] == "UNAVAILABLE"
     assert names == ["prepare", "abort", "unload"]
+
+
+@pytest.fixture
+def never_late(monkeypatch):
+    """Nobody is killed for being late, and a server that waits for that fails after a minute."""
+    for module in (supervisor, replacement):
+        monkeypatch.setattr(module, "KILL_DELAY", 3600)
+    monkeypatch.setattr(supervisor, "KILL_AFTER", 3600)
+
+    def fail(*_):
+        raise AssertionError("the server does not end")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_what_is_still_loading_ends_as_soon_as_nobody_wants_it(play, never_late):
+    def script(front):
+        front.ask("load", 1)
+        front.until("prepare")
+        loading = front.models(1, 2)
+        front.ask("unload", 2)
+        return front.result(1)[0], front.result(2)[0], gone(loading)
+
+    assert play(script, "UNAVAILABLE", loads=False) == ["FAILED", "UNAVAILABLE", 2]
+
+
+def test_what_is_still_loading_ends_with_its_front(play, never_late):
+    def script(front):
+        front.ask("load", 1)
+        front.until("prepare")
+        return front.models(1, 2)
+
+    loading = play(script, "UNAVAILABLE", loads=False)
+    assert not any(alive(pid) for pid in loading)
 
 
 def test_a_report_of_an_earlier_term_is_no_report(play):
