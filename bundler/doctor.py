@@ -70,10 +70,10 @@ def _python() -> Finding:
 
 def _uv() -> Finding:
     try:
-        said = uv.run(["--version"], cwd=Path.cwd(), offline=True)
+        version = uv.run(["--version"], cwd=Path.cwd(), offline=True).stdout.strip()
     except ResolveError as error:
         return Finding("uv", "error", str(error), error.hint)
-    return Finding("uv", "ok", f"{said.strip().removeprefix('uv ')} at {uv.binary()}")
+    return Finding("uv", "ok", f"{version.removeprefix('uv ')} at {uv.binary()}")
 
 
 def _store() -> Finding:

@@ -12,7 +12,8 @@ TRUE, FALSE = "python_version >= '0'", "python_version < '0'"
 
 _TOKEN = re.compile(r"""'[^']*'|"[^"]*"|[()]|[<>=!~]=?=?|[^\s()'"<>=!~]+""")
 _VERSIONS = {"python_version", "python_full_version", "implementation_version"}
-_RELEASE = re.compile(r"\d+(?:\.\d+)*")
+_RELEASE = re.compile(r"\d{1,9}(?:\.\d{1,9})*")
+_DEEPEST = 100  # brackets; uv and pip write a few
 _ORDERS: Mapping[str, Callable[..., bool]] = {
     "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le,
     ">": operator.gt, ">=": operator.ge,
@@ -42,6 +43,8 @@ def holds(text: str, known: Mapping[str, str] | None = None) -> bool | None:
     False
     """
     tokens = _TOKEN.findall(text)
+    if tokens.count("(") > _DEEPEST:
+        return None
     return _either(tokens, known or {}) if tokens else True
 
 

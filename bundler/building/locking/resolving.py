@@ -36,6 +36,7 @@ def resolve(
         author_pin.check(inputs.requirements.given, packages, inputs.accelerator)
     resolved = dict(zip(inputs.platforms, found, strict=True))
     warnings = [_checked(inputs, packages, offline=offline) for packages in found]
+    warnings += [text for packages in found for one in packages for text in one.warnings]
     lock = Lock(
         input=inputs.digest,
         python=inputs.target.python,

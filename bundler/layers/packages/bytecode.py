@@ -60,7 +60,7 @@ class Compiler:
             return cls(Path(sys.executable), str(sys.implementation.cache_tag), exact)
         try:
             asked = ["python", "find", minor, "--no-python-downloads"]
-            return cls._asked(Path(uv.run(asked, cwd=store.root, offline=True).strip()))
+            return cls._asked(Path(uv.run(asked, cwd=store.root, offline=True).stdout.strip()))
         except ResolveError:
             return None
 

@@ -39,7 +39,9 @@ def read(
     uv_table.check(tool, source, indexes)
     limits = [
         Requirement(str(text), f"{source} tool.uv.constraint-dependencies")
-        for text in tool.get("constraint-dependencies", ())
+        for text in _lines(
+            tool.get("constraint-dependencies", []), "tool.uv.constraint-dependencies", source
+        )
     ]
     places = _places(tool, {item.name for item in wanted}, source)
     python = str(project.get("requires-python") or "")
@@ -75,7 +77,7 @@ def _extras(
         seen.add(extra)
         if extra not in optional:
             raise missing("extra", extra, source, optional)
-        for text in optional[extra]:
+        for text in _lines(optional[extra], f"optional-dependencies.{extra}", source):
             item = Requirement(str(text), f"{source} optional-dependencies.{extra}")
             if item.name == own:
                 listed = item.text.partition("[")[2].partition("]")[0]
@@ -96,7 +98,7 @@ def _group(tables: Mapping[str, Any], group: str, source: str) -> Iterator[str]:
             raise ResolveError(f"The dependency group `{group}` of `{source}` includes itself.")
         if name in done:
             return
-        for entry in tables[name]:
+        for entry in _lines(tables[name], f"dependency-groups.{group}", source):
             if isinstance(entry, dict):
                 yield from lines(str(entry.get("include-group")), (*within, name))
             else:
@@ -129,6 +131,13 @@ def _places(tool: Mapping[str, Any], wanted: set[str], source: str) -> dict[str,
             )
         places[normalize(name)] = url
     return places
+
+
+def _lines(found: Any, key: str, source: str) -> Sequence[Any]:
+    """A list of requirements; of a text, each letter would be taken for a package."""
+    if not isinstance(found, list):
+        raise ResolveError(f"`{key}` in `{source}` is not a list.", hint='Write `["name>=1.2"]`.')
+    return found
 
 
 def _table(data: Mapping[str, Any], key: str, source: str) -> Mapping[str, Any]:

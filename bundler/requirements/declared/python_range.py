@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from ...errors import ResolveError
 
-_CLAUSE = re.compile(r"(===|==|!=|~=|<=|>=|<|>)\s*v?(\d+(?:\.\d+)*)(\.\*)?")
+_CLAUSE = re.compile(r"(===|==|!=|~=|<=|>=|<|>)\s*v?(\d{1,9}(?:\.\d{1,9})*)(\.\*)?")
 _PATCHES = 100  # no minor version of Python has had more
 _Version = tuple[int, ...]
 _ORDER: Mapping[str, Callable[[_Version, _Version], bool]] = {
@@ -18,9 +18,16 @@ def check(wanted: str, python: str, origin: str) -> None:
     """Compare the bundle's Python with what the file `origin` asks for.
 
     Raises:
-        ResolveError: when they exclude each other.
+        ResolveError: when they exclude each other, or the file asks for what is no range.
     """
-    if wanted and not allows(wanted, python):
+    try:
+        is_allowed = allows(wanted, python)
+    except ValueError as error:
+        raise ResolveError(
+            f"`requires-python` of `{origin}` cannot be read: {error}.",
+            hint='Write it as `requires-python = ">=3.11"`.',
+        ) from error
+    if not is_allowed:
         raise ResolveError(
             f"`{origin}` asks for Python {wanted}; the bundle is for {python}.",
             hint='Set another in the bundlefile, e.g. `python: {version: "3.12"}`.',

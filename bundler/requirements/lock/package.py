@@ -16,6 +16,7 @@ class Package:
     platforms    the platforms that need it; empty means all
     accelerators the accelerators that need it; empty means all
     urls         file name -> where it was found just now; no part of a lock
+    warnings     sentences of the resolution that chose it; no part of a lock
     """
 
     name: str
@@ -27,6 +28,7 @@ class Package:
     folder: str | None = None
     accelerators: tuple[str, ...] = ()
     urls: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    warnings: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def from_source(self) -> bool:

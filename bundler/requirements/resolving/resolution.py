@@ -18,6 +18,7 @@ from ..requirements import Requirements, normalize
 from ..target import TORCH_INDEX, Target, absolute
 from . import unreadable_line, uv
 from .annotations import PROJECT, Note, reachable, read_annotations
+from .uv_warnings import read_warnings
 
 TIMEOUT = 300.0  # seconds
 _LISTED = 6  # requirements named in a message
@@ -64,9 +65,10 @@ class _Work:
         pins = [f"{name}=={note.version}" for name, note in notes.items()]
         self._write("exact.txt", pins)
         exact = ["--constraints", "exact.txt", "--format", "pylock.toml", "-o", "pylock.toml"]
-        self._compile(exact, is_known=True)
+        warnings = read_warnings(self._compile(exact, is_known=True))
         found = tomllib.loads((self.folder / "pylock.toml").read_text("utf-8"))
-        return [self._package(entry, notes) for entry in found.get("packages", [])]
+        packages = [self._package(entry, notes) for entry in found.get("packages", [])]
+        return [replace(one, warnings=warnings.get(one.name, ())) for one in packages]
 
     def _possible(self, bound: set[str]) -> dict[str, Note]:
         """Resolve with all that is bound, without what cannot be had and perhaps nobody needs.
@@ -96,8 +98,11 @@ class _Work:
         self._compile(annotated)
         return read_annotations((self.folder / "resolved.txt").read_text("utf-8"))
 
-    def _compile(self, arguments: Sequence[str], *, is_known: bool = False) -> None:
-        """Run uv; what `is_known` needs no network any more, where uv keeps what it has seen."""
+    def _compile(self, arguments: Sequence[str], *, is_known: bool = False) -> str:
+        """Run uv; what `is_known` needs no network any more, where uv keeps what it has seen.
+
+        Returns its steps and warnings.
+        """
         offline = self.target.offline
         while True:
             try:
@@ -111,11 +116,11 @@ class _Work:
                     raise
                 self.sourced |= named
 
-    def _uv(self, arguments: Sequence[str], *, offline: bool) -> None:
+    def _uv(self, arguments: Sequence[str], *, offline: bool) -> str:
         given = self.target.arguments(self.sourced)
         command = ["pip", "compile", "pyproject.toml", *given, *arguments]
         command += ["--constraints", "limits.txt", "--excludes", "excludes.txt"]
-        uv.run(command, cwd=self.folder, offline=offline, timeout=TIMEOUT)
+        return uv.run(command, cwd=self.folder, offline=offline, timeout=TIMEOUT).stderr
 
     def _write(self, name: str, lines: Sequence[str]) -> None:
         path = self.folder / name

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import ResolveError
@@ -53,6 +54,14 @@ def binary() -> Path:
         raise ResolveError("`uv` is not installed.", hint="Run `pip install uv`.") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What uv printed: its answer, and steps and warnings."""
+
+    stdout: str
+    stderr: str
+
+
 def run(
     arguments: Sequence[str],
     *,
@@ -60,8 +69,8 @@ def run(
     offline: bool = False,
     timeout: float = TIMEOUT,
     environment: Mapping[str, str] | None = None,
-) -> str:
-    """Run `uv ARGUMENTS` in `cwd` and return what it printed.
+) -> Output:
+    """Run `uv ARGUMENTS` in `cwd`.
 
     `cwd` should hold no pyproject.toml: uv reads its settings from there upwards.
 
@@ -91,7 +100,7 @@ def run(
         raise _killed(-done.returncode)
     if done.returncode != 0:
         raise explain(done.stderr or done.stdout)
-    return done.stdout
+    return Output(done.stdout, done.stderr)
 
 
 def _limits(arguments: Sequence[str], *, offline: bool) -> Iterator[str]:

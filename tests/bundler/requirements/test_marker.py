@@ -49,6 +49,8 @@ def test_a_marker_holds_where_pip_says_so(text, python):
         ("python_version <", None),
         ("python_version >= '3.14.0rc1'", None),
         ("(", None),
+        pytest.param("(" * 5000, None, id="5000 brackets"),
+        pytest.param(f"python_version > '{'9' * 5000}'", None, id="5000 digits"),
     ],
 )
 def test_what_is_not_known_is_decided_only_by_the_rest(text, expected):

@@ -29,9 +29,10 @@ def versions(locked):
 
 def test_models_runtime_and_author_are_resolved_together(index, project, add_model):
     add_model(packages={"idna": "3.10"})
-    written = project(PLAIN + "python: {requirements: [six]}\n")
+    written = project(PLAIN + 'python: {requirements: ["six[nosuch]"]}\n')
     locked = lock(written)
     found = versions(locked)
+    assert [w for w in locked.warnings if "has no extra `nosuch`" in w]
     assert found["idna"] == "3.10"
     assert {"starlette", "uvicorn", "numpy", "six"} <= found.keys()
     assert LockFile.read(written.root / "bundle.lock").variants == {"auto": locked.lock}

@@ -46,6 +46,15 @@ def test_what_is_no_range_is_said():
         python_range.allows(">=three", "3.11")
 
 
+@pytest.mark.parametrize("wanted", [">=x", ">=3.11;", pytest.param(f">=3.{'1' * 5000}", id="long")])
+def test_a_file_that_asks_for_what_is_no_range_is_named(wanted):
+    with pytest.raises(
+        ResolveError, match=r"`requires-python` of `pyproject\.toml` cannot"
+    ) as told:
+        python_range.check(wanted, "3.11", "pyproject.toml")
+    assert len(str(told.value)) < 200
+
+
 def test_both_are_named():
     with pytest.raises(ResolveError, match=r"`uv\.lock` asks for Python >=3\.12; .* for 3\.11"):
         python_range.check(">=3.12", "3.11", "uv.lock")

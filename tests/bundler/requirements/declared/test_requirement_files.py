@@ -270,6 +270,19 @@ def test_an_extra_or_group_that_is_not_there_is_named(tmp_path, extras, groups):
     assert "It has `" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["project.optional-dependencies.gpu = 'torch'", "dependency-groups.gpu = 'torch'",
+     "tool.uv.constraint-dependencies = 'torch'"],
+)  # fmt: skip
+def test_a_text_is_not_taken_for_a_list_of_its_letters(tmp_path, text):
+    """Or the lock would hold the packages `t`, `o`, `r`, `c` and `h` of strangers."""
+    (tmp_path / "pyproject.toml").write_text(f"project.dependencies = []\n{text}\n")
+    names = {"extras": ["gpu"] * ("opt" in text), "groups": ["gpu"] * ("gro" in text)}
+    with pytest.raises(ResolveError, match=r"`\S+` in `pyproject\.toml` is not a list"):
+        requirement_files.read("pyproject.toml", tmp_path, **names)
+
+
 def test_a_group_that_includes_itself_ends(tmp_path):
     (tmp_path / "pyproject.toml").write_text(
         '[project]\ndependencies=[]\n[dependency-groups]\na=[{include-group="a"}]\n'

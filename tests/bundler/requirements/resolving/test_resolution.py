@@ -14,6 +14,7 @@ from modelbundle.bundler.requirements.lock.package import Package, merge
 from modelbundle.bundler.requirements.requirements import Requirement, Requirements
 from modelbundle.bundler.requirements.resolving.annotations import Note, read_annotations
 from modelbundle.bundler.requirements.resolving.resolution import resolve
+from modelbundle.bundler.requirements.resolving.uv_warnings import read_warnings
 from modelbundle.bundler.requirements.target import Target
 
 
@@ -45,6 +46,26 @@ def test_every_package_comes_with_its_file_its_hash_and_who_asked(wheels, make_w
     assert alpha.files == {made.name: hashlib.sha256(made.read_bytes()).hexdigest()}
     assert (alpha.via, beta.via) == (("the author",), ("alpha",))
     assert not alpha.from_source
+
+
+def test_an_extra_that_does_not_exist_is_a_warning_of_its_package(wheels, make_wheel):
+    make_wheel(wheels, "alpha", "1.0", ["beta[two]"])
+    make_wheel(wheels, "beta", "1.5")
+    alpha, beta = resolve(asking("Alpha[one]"), Target("3.11", "linux/amd64"))
+    assert alpha.warnings == ("alpha 1.0 has no extra `one`, so it brings nothing.",)
+    assert beta.warnings == ("beta 1.5 has no extra `two`, so it brings nothing.",)
+
+
+def test_a_version_that_was_withdrawn_is_a_warning_and_other_lines_are_none():
+    stderr = (
+        "Resolved 2 packages in 1ms\nwarning: The requested Python version 3.12 is not available\n"
+        'warning: `Alpha==1.0` is yanked (reason: "Broken. See https://a:b@c/")\n'
+        "warning: `beta==2` is yanked\n"
+    )
+    assert read_warnings(stderr) == {
+        "alpha": ("Alpha 1.0 was withdrawn from its index (yanked): Broken. See https://***@c/.",),
+        "beta": ("beta 2 was withdrawn from its index (yanked).",),
+    }
 
 
 def test_preferred_versions_are_kept_where_the_requirements_allow_it(wheels, make_wheel):

@@ -212,7 +212,7 @@ def test_the_environment_has_no_say_in_which_versions_are_chosen(
     (tmp_path / "wanted.in").write_text("small\n")
     monkeypatch.setenv(name, value)
     arguments = ["pip", "compile", "--no-index", "--find-links", ".", "--no-header", "wanted.in"]
-    assert uv.run(arguments, cwd=tmp_path).startswith("small==2.0")
+    assert uv.run(arguments, cwd=tmp_path).stdout.startswith("small==2.0")
 
 
 @pytest.mark.parametrize(
