@@ -15,6 +15,7 @@ from . import header as tar_header
 from .header import BLOCK, END, TarHeader
 
 _TAIL = 1 << 20  # bytes of zeros behind the end: `tar` fills up its last record
+_HINT_OTHER = "`bundle export TAG` writes one; `bundle save NAME FILE` takes a model's own file."
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,7 @@ class TarReader:
             return TarHeader.decode(block)
         except ValueError as error:
             if self.position == BLOCK:  # what stands there is no name at all
-                raise InvalidArchive(
-                    f"{self.where} is not an archive of a model or a bundle.",
-                    hint="`bundle export TAG` writes one; `bundle save NAME FILE` takes a "
-                    "model's own file.",
-                ) from error
+                raise self._other("") from error
             raise refused(self.where, tar_header.named(block), str(error)) from error
 
     def _check(self, header: TarHeader) -> None:
@@ -100,11 +97,18 @@ class TarReader:
 
     def _exactly(self, size: int, name: str = "") -> bytes:
         data = take(size, self.source)
+        if data is None and not self.position:
+            raise self._other(f": it has less than {BLOCK} bytes")
         if data is None:
             after = f" after {name}" if name else ""
             raise InvalidArchive(f"{self.where} is cut off{after}.", hint="Copy it again.")
         self.position += size
         return data
+
+    def _other(self, why: str) -> InvalidArchive:
+        return InvalidArchive(
+            f"{self.where} is not an archive of a model or a bundle{why}.", hint=_HINT_OTHER
+        )
 
     def _too_long(self) -> InvalidArchive:
         return InvalidArchive(f"{self.where} has data after the end of the archive.")

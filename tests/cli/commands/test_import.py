@@ -74,10 +74,14 @@ def test_a_damaged_archive_names_the_member(bundle, archive):
     [
         ("missing.tar", 1, "There is no"),
         (".", 1, "oci-layout"),
-        ("text.tar", 6, "cut off"),
+        (
+            "text.tar",
+            6,
+            "`text.tar` is not an archive of a model or a bundle: it has less than 512",
+        ),
         ("train.py", 6, "`train.py` is not an archive of a model or a bundle."),
         ("text.tar.gz", 1, "gzip -dc"),
-        ("/dev/null", 6, "cut off"),
+        ("/dev/null", 6, "`/dev/null` is not an archive of a model or a bundle: it has less"),
         ("nonsense://x", 1, "nonsense"),
     ],
 )
