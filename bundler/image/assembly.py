@@ -13,13 +13,15 @@ from ...runtime import digest as digests
 from ..layers.compressed_layer import CompressedLayer
 from ..layers.layer_plan import Layer
 from ..registry.remotes.content import Content
+from ..requirements.base_image import split
 from ..store import Blob, oci
-from .base import LAYER, Base
+from .base import LAYER, Base, is_directory
 from .recipe import image_config
 from .recipe.image_config import Identity
-from .recipe.image_settings import ImageSettings
+from .recipe.image_settings import VERSION_LABEL, ImageSettings
 
 _CONFIG = "application/vnd.oci.image.config.v1+json"
+_PREFIX = "org.opencontainers.image."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Assembly:
             "mediaType": oci.MANIFEST,
             "config": _descriptor(about),
             "layers": [_descriptor(part) for part in parts],
+            "annotations": _annotations(base, settings, identity),
         }
         own = tuple(layer.blob.digest for layer in layers)
         diff_ids = (*base.config["rootfs"]["diff_ids"], *own)
@@ -93,6 +96,29 @@ class Assembly:
     def size(self) -> int:
         """Bytes of all blobs."""
         return sum(part.blob.size for part in self.parts)
+
+
+def _annotations(base: Base, settings: ImageSettings, identity: Identity) -> dict[str, str]:
+    """The labels of `org.opencontainers.image`, as registries show no configuration; and the base.
+
+    There is no `created`: an image is no younger than its layers, and those have no time.
+    """
+    labels = {**settings.labels, VERSION_LABEL: identity.version}
+    found = {name: text for name, text in labels.items() if name.startswith(_PREFIX)}
+    if name := _name(base, settings):
+        found[f"{_PREFIX}base.name"] = name
+    return found | ({f"{_PREFIX}base.digest": base.digest} if base.digest else {})
+
+
+def _name(base: Base, settings: ImageSettings) -> str | None:
+    """The base image as the lock names it, wherever it was read; None for a directory's own."""
+    locked, _, digest = settings.base.partition("@")
+    is_locked = bool(digest) and base.digest == digest
+    reference = locked if is_locked else base.reference.partition("@")[0]
+    if is_directory(reference):
+        return None
+    host, repository, tag = split(reference)
+    return f"{host}/{repository}" + (f":{tag}" if reference.endswith(f":{tag}") else "")
 
 
 def _part(layer: Layer, compressed: CompressedLayer | None) -> Part:

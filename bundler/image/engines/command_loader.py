@@ -116,6 +116,7 @@ def _manifest(assembly: Assembly) -> bytes:
     kinds = [_KINDS.get(layer["mediaType"]) for layer in document["layers"]]
     if None in kinds:  # zstd, of which Docker's kind of manifest knows nothing
         return assembly.manifest
+    del document["annotations"]  # which are OCI's
     document["mediaType"] = _MANIFEST
     document["config"]["mediaType"] = _CONFIG
     for layer, kind in zip(document["layers"], kinds, strict=True):

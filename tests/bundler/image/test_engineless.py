@@ -117,6 +117,28 @@ def test_the_configuration_says_what_a_containerfile_would(small, base, tmp_path
     assert len(known["history"]) == len(known["rootfs"]["diff_ids"]) == len(image.layers)
 
 
+def test_the_manifest_says_what_it_is_and_on_which_base(small, base, tmp_path):
+    """By the name in the lock if it is that image, wherever it lies; never by a path."""
+    name = "org.opencontainers.image."
+    own = {f"{name}licenses": "MIT", f"{name}version": "9", "team": "risk"}
+    given = {"version": "1.4", "image": {"labels": own}}
+    digest = json.loads((Path(base[4:]) / "index.json").read_text())["manifests"][0]["digest"]
+    for locked, told in (
+        (f"python:3.11-slim@{digest}", {"base.name": "docker.io/library/python:3.11-slim"}),
+        (f"localhost:5000/python@{digest}", {"base.name": "localhost:5000/python"}),
+        ("python:3.11-slim", {}),
+    ):
+        item = small.build(**given, base=locked)
+        image = make(small, item, base, f"oci:{tmp_path / 'out'}")
+        assert read(tmp_path / "out", image.digest)["annotations"] == {
+            f"{name}{key}": text
+            for key, text in {
+                "title": "small", "version": item.version, "description": "Small, and complete.",
+                "licenses": "MIT", "base.digest": digest, **told,
+            }.items()
+        }  # fmt: skip
+
+
 def test_each_layers_digest_is_that_of_its_tar(small, base, tmp_path):
     image = make(small, small.build(), base, f"oci:{tmp_path / 'out'}")
     manifest = read(tmp_path / "out", image.digest)
