@@ -159,12 +159,18 @@ class Catalog:
         self._found.clear()
 
     def add_model(
-        self, plan: Plan, entry: ModelEntry, runner: Runner, operations: Mapping[str, Operation]
+        self,
+        plan: Plan,
+        entry: ModelEntry,
+        runner: Runner,
+        operations: Mapping[str, Operation],
+        offload: Offload | None,
     ) -> None:
         """Add a model of `plan` to a running server; the default version of its name stays."""
         found = models(plan, entry, self._condition, partial(_recorded, plan))
         for served in found:
             served.loaded(runner, operations.get(served.route.path))
+            served.offload = offload
         self.add(found)
 
     def prefer(self, alias: str) -> None:
@@ -212,8 +218,7 @@ class Catalog:
             served.route = known.get(served.route.path, served.route)
             runner = runners.get(served.alias) if served.signature is not None else None
             served.loaded(runner, operations.get(served.route.path))
-            if not served.is_added:  # models that are added later are not in the decoder process
-                served.offload = offload
+            served.offload = offload
 
     # --- how it is found ---
 

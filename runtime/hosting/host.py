@@ -95,10 +95,15 @@ class Host:
         self.plan = self.plan.with_model(added)
         own = [route for route in self.plan.routes if route.model == added.alias]
         self.routes = (*self.routes, *own)
-        return {route.path: self._operation(route) for route in own}
+        operations = {route.path: self._operation(route) for route in own}
+        self.decoder.learn(self.plan)
+        return operations
 
     def remove_model(self, alias: str) -> None:
         """Remove a model that was added."""
+        for route in self.plan.routes:
+            if route.model == alias:
+                del self._codecs[route.path]
         self.routes = tuple(route for route in self.routes if route.model != alias)
         self.plan = self.plan.without(alias)
 
@@ -165,7 +170,5 @@ class Host:
             settings.wanted_formats,
             settings.max_body * INFLATION,
         )
-        if route.model in self.plan.added:  # the decoder process only knows the bundle's own models
-            return ModelOperation(codec, runner, route.method, route=route.path)
         self._codecs[route.path] = codec
         return ModelOperation(codec, runner, route.method, route=route.path, reader=self.decoder)

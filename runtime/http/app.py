@@ -225,7 +225,8 @@ class Application:
         """Add a model; requests find it from now on, and it is loaded soon."""
         self.plan = self.plan.with_model(added)
         operations = self._host.add_model(added)
-        self.catalog.add_model(self.plan, added.entry, self._host.runners[added.alias], operations)
+        runner, decoder = self._host.runners[added.alias], self._host.decoder
+        self.catalog.add_model(self.plan, added.entry, runner, operations, decoder)
         for route in self.plan.routes if self._is_native else ():
             if route.model == added.alias:
                 endpoint = self._endpoints[route.path] = Endpoint(route, self.fast_path.shared)

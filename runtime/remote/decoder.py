@@ -57,10 +57,19 @@ class Decoder:
     ) -> None:
         self._codecs = codecs
         self._only_foreign = only_foreign
-        start = partial(_Process, codecs, plan)
-        self._reader = _Post(start, "Large bodies are read by the server itself: %s.")
+        self._plan = plan
+        self._reader = _Post(self._start, "Large bodies are read by the server itself: %s.")
         # Answers are encoded in a process of their own, and do not wait for large request bodies.
-        self._writer = _Post(start, "Large answers are written by the server itself: %s.")
+        self._writer = _Post(self._start, "Large answers are written by the server itself: %s.")
+
+    def _start(self) -> "_Process":
+        return _Process(told(self._codecs, self._plan))
+
+    def learn(self, plan: Plan) -> None:
+        """Work for a model that was added, too: in new processes, which know it."""
+        self._plan = plan
+        self._reader.replace()
+        self._writer.replace()
 
     def takes(self, size: int, content_type: str) -> bool:
         """Whether a body of `size` bytes goes to the decoder process."""
@@ -175,6 +184,12 @@ class _Post:
         self._has_warned = False
         return (made,)
 
+    def replace(self) -> None:
+        """Let another process do what comes from now on; this one ends after what it has."""
+        if self.process is not None:
+            self.process.leave()
+            self.process = None
+
     def stop(self) -> None:
         """End the process."""
         if self.process is not None:
@@ -202,12 +217,14 @@ class _Post:
 class _Process:
     """One process, from its start to its end."""
 
-    def __init__(self, codecs: Mapping[str, Codec], plan: Plan | None) -> None:
+    def __init__(self, said: bytes) -> None:
         self.is_over = False
+        self._is_leaving = False
+        self._callers = 0
         self._loop = asyncio.get_running_loop()
         self._channel = Channel.create()
         try:
-            self._child = _start(self._channel, told(codecs, plan))
+            self._child = _start(self._channel, said)
         except OSError:
             self._channel.close()
             raise
@@ -229,6 +246,14 @@ class _Process:
 
     async def done(self, inputs: Inputs | NotedOutput, pieces: list[Any]) -> Any:
         """The result of one task, after those that were sent before."""
+        self._callers += 1
+        try:
+            return await self._result(inputs, pieces)
+        finally:
+            self._callers -= 1
+            self._end_if_left()
+
+    async def _result(self, inputs: Inputs | NotedOutput, pieces: list[Any]) -> Any:
         await self._turn.acquire()
         if self.is_over:
             self._turn.release()
@@ -253,6 +278,15 @@ class _Process:
         if self._guard is not None:
             self._guard.cancel()
         self._turn.release()
+
+    def leave(self) -> None:
+        """End the process after what it was given."""
+        self._is_leaving = True
+        self._end_if_left()
+
+    def _end_if_left(self) -> None:
+        if self._is_leaving and not self._callers:
+            self.stop()
 
     def stop(self) -> None:
         """End the process."""

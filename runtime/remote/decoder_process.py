@@ -21,6 +21,7 @@ import orjson
 from ..data.payload import Codec
 from ..dialects import work
 from ..dialects.catalog import Catalog
+from ..manifests.added_model import AddedModel
 from ..manifests.settings import ServeSettings
 from ..manifests.signature import Field, Side
 from ..plan import Plan
@@ -71,6 +72,8 @@ class DecoderTasks:
     def _catalog(self) -> Catalog:
         assert self._plan is not None, "no dialect is spoken"
         plan = Plan.read(Path(self._plan["directory"]))
+        for each in self._plan["added"]:
+            plan = plan.with_model(AddedModel.from_json(each))
         settings = ServeSettings.from_json(self._plan["settings"])
         return Catalog.of(replace(plan, settings=settings))
 
@@ -101,7 +104,9 @@ def told(codecs: Mapping[str, Codec], plan: Plan | None) -> bytes:
 
 
 def _said(plan: Plan) -> dict[str, Any]:
-    return {"directory": str(plan.directory), "settings": plan.settings.to_json()}
+    added = [each.to_json() for each in plan.added.values()]
+    settings = plan.settings.to_json()
+    return {"directory": str(plan.directory), "settings": settings, "added": added}
 
 
 def heard(data: bytes) -> DecoderTasks:

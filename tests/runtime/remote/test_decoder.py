@@ -19,8 +19,10 @@ from modelbundle.runtime.errors import (
     RequestError,
 )
 from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side
+from modelbundle.runtime.plan import Plan
 from modelbundle.runtime.remote.decoder import LARGE, Decoder
 
+from ..conftest import Sums
 from .test_parity import INPUTS
 
 CODECS = {name: Codec(side, nan_as_null=True) for name, (side, _) in INPUTS.items()}
@@ -187,6 +189,35 @@ def test_a_process_that_could_not_begin_is_tried_again_after_a_while(monkeypatch
 
     run(scenario)
     assert caplog.text.count("Large bodies are read by the server itself") == 1
+
+
+def test_what_a_process_has_is_finished_and_what_comes_later_is_for_one_that_knows_more(
+    make_bundle,
+):
+    plan = Plan.read(make_bundle(Sums()))
+    codecs = {"floats": CODECS["floats"]}
+    body = orjson.dumps({"instances": [[1, 2]]})
+
+    async def main():
+        decoder = Decoder(codecs, plan=plan)
+        await decoder.decode("floats", body, JSON)
+        first = decoder._reader.process
+        os.kill(first._child.pid, signal.SIGSTOP)
+        reading = [asyncio.ensure_future(decoder.decode("floats", body, JSON)) for _ in range(3)]
+        await asyncio.sleep(0)
+        codecs["added"] = CODECS["floats"]
+        decoder.learn(plan)
+        assert (await decoder.decode("added", body, JSON)).tolist() == [[1.0, 2.0]]
+        os.kill(first._child.pid, signal.SIGCONT)
+        assert [each.tolist() for each in await asyncio.gather(*reading)] == [[[1.0, 2.0]]] * 3
+        assert first.is_over
+        decoder.learn(plan)
+        assert decoder._reader.process is None, "it had nothing to finish"
+        decoder.stop()
+
+    before = descriptors()
+    asyncio.run(main())
+    assert descriptors() == before
 
 
 def test_a_process_that_hangs_is_replaced(monkeypatch):

@@ -312,6 +312,30 @@ def test_an_entry_that_is_a_way_out_of_the_directory_is_no_model(beside, store):
     assert list(states(server)) == ["a"]
 
 
+def test_large_bodies_of_a_guest_are_read_in_another_process_also_for_a_later_one(beside, store):
+    """And damaged ones of the types that a C library parses."""
+    pytest.importorskip("pyarrow")
+    server = beside("--workers=1")
+    front = next(pid for pid in children(server.process.pid) if holds_listener(pid, server))
+    rows = [[number + 1 / 3, 1 / 3] for number in range(4000)]
+    data = {"name": "x", "datatype": "FP64", "shape": [4000, 2], "data": rows}
+    parquet = {"content-type": "application/vnd.apache.parquet"}
+    known = set()
+    for name in ("b", "c"):
+        store.add(Sums(), name)
+        assert load(server, name).status_code == 200
+        with server.client() as client:
+            native = client.post(f"/{name}/predict", json={"instances": rows})
+            assert native.json()["predictions"] == [sum(row) for row in rows]
+            (reader,) = set(children(front)) - known
+            v2 = client.post(f"/v2/models/{name}/infer", json={"inputs": [data]})
+            assert v2.json()["outputs"][0]["data"] == [sum(row) for row in rows]
+            damaged = client.post(f"/{name}/predict", content=b"PAR1", headers=parquet)
+            assert damaged.status_code == 400
+        known = {reader}
+        assert children(front) == [reader]
+
+
 def test_memory_of_a_guest_comes_back(beside, store):
     server = beside("--workers=1")
     store.add(Heavy(), "b")
