@@ -1,28 +1,28 @@
 """Rehearsal: opens and calls an untrusted model file in a child process first, which may crash.
 
-A file that runs no code is still read by its library, which is C++ and trusts it: a wrong number in
-a tree ends the process that opens or calls it, has it go round for ever, or ask for all memory. So
-that ends, and not the command.
-`python -P -m modelbundle.bundler.saving.rehearsal`: what to open comes on stdin. It is no fork, for
-none can be made of a process in which such a library has threads.
+A file that runs no code is still read by its library, which is C++ and trusts it. A wrong number in
+a tree ends the process that opens or calls it, or makes it loop for ever, or ask for all memory. So
+the child ends, and the command goes on.
+The child is `python -P -m modelbundle.bundler.saving.rehearsal`; it gets a `_Task` on stdin, as a
+pickle of ours. It is no fork: none can be made of a process in which such a library has threads.
 """
 
-import json
 import math
 import os
+import pickle
 import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ...runtime.errors import BundleError
 from ...runtime.frameworks import registry
 from ...runtime.frameworks.framework import Framework, Saved
-from ...runtime.manifests.signature import Signature
 from ...runtime.pickles.policy import Policy
 from ..errors import InvalidSource
 from .recording import recording
@@ -38,6 +38,28 @@ _WANTS_MEMORY = ("bad_alloc", "bad allocation", "out of memory")  # in the words
 _TOO_LARGE = 3  # exit code
 
 
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What the child opens, and what it calls it with.
+
+    loader   reference to the adapter
+    size     bytes of the model's files
+    seconds  that a processor may work on it
+    given    the options of the save, without a sample that is an object
+    sample   a pickle of that; b"" where there is none, or none can be made
+    example  rows that came with the model, as JSON has them
+    """
+
+    loader: str
+    directory: Path
+    saved: Saved
+    size: int
+    seconds: float
+    given: SaveOptions
+    sample: bytes
+    example: Any
+
+
 def rehearse(
     framework: Framework,
     directory: Path,
@@ -47,44 +69,57 @@ def rehearse(
     given: SaveOptions = SaveOptions(),  # noqa: B008  frozen
     example: Any = None,
 ) -> None:
-    """Open a file in a process of its own first, where its library may fall over it.
+    """Open a file in a child process first, where its library may crash on it.
 
-    It is called with the first rows of the sample file in `given`, or of `example`, which is JSON.
-    What is only wrong with it is told by whoever opens it then. `seconds` is how long a processor
-    may work on a small file: on a busy machine that takes longer.
+    It is called with the first rows of the sample in `given`, or of `example`, which is JSON. What
+    is only wrong with it is reported by the caller, who opens it next. `seconds` is how long a
+    processor may work on a small file: on a busy machine that takes longer.
 
     Raises:
-        InvalidSource: when the process is killed by it, comes to no end, or wants far more memory
-            than the file has bytes.
+        InvalidSource: when the child is killed by it, does not end, or wants far more memory than
+            the file has bytes.
     """
     if framework.name not in _PARSED or saved.executes_code:
         return
     size = sum((directory / name).stat().st_size for name in saved.files)
     seconds += (size + _size_of(given.sample_file)) / _SPEED
-    asked = [
-        [registry.loader(framework), str(directory), saved.format, dict(saved.options)],
-        [size, seconds],
-        _call_of(given, example),
-    ]
+    task = _Task(
+        registry.loader(framework),
+        directory,
+        saved,
+        size,
+        seconds,
+        replace(given, sample=None),
+        _pickled(given.sample),
+        None if given.has_sample else example,
+    )
+    _judge(framework, task, _run(framework, task))
+
+
+def _run(framework: Framework, task: _Task) -> int:
+    """The exit code of the child."""
+    patience = task.seconds * _PATIENCE
     try:
-        done = subprocess.run(
+        return subprocess.run(
             [sys.executable, "-P", "-m", __name__],
-            input=json.dumps(asked).encode(),
+            input=pickle.dumps(task),
             env=os.environ | {"OMP_NUM_THREADS": "1"},  # each thread's seconds count
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             check=False,
-            timeout=seconds * _PATIENCE,
-        )
+            timeout=patience,
+        ).returncode
     except subprocess.TimeoutExpired as error:
-        raise _endless(framework, seconds * _PATIENCE) from error
-    if done.returncode == -signal.SIGXCPU:
-        raise _endless(framework, seconds)
-    if done.returncode < 0:
-        name = signal.Signals(-done.returncode).name
-        raise _refused(framework, f"falls over it ({name})")
-    if done.returncode == _TOO_LARGE:
-        raise _refused(framework, f"wants far more memory for it than its {size:,} bytes")
+        raise _endless(framework, patience) from error
+
+
+def _judge(framework: Framework, task: _Task, code: int) -> None:
+    if code == -signal.SIGXCPU:
+        raise _endless(framework, task.seconds)
+    if code < 0:
+        raise _refused(framework, f"crashes on it ({signal.Signals(-code).name})")
+    if code == _TOO_LARGE:
+        raise _refused(framework, f"wants far more memory for it than its {task.size:,} bytes")
 
 
 def _endless(framework: Framework, seconds: float) -> InvalidSource:
@@ -102,32 +137,32 @@ def _size_of(file: Path | None) -> int:
     return file.stat().st_size if file is not None and file.is_file() else 0
 
 
-def _call_of(given: SaveOptions, example: Any) -> dict[str, Any]:
-    """What the child has to know to call the model, as JSON; nothing to call it with is null."""
-    file = given.sample_file
-    return {
-        "file": file and str(file.absolute()),
-        "example": example if not given.has_sample else None,
-        "methods": given.methods,
-        "signatures": {name: each.to_json() for name, each in given.signatures.items()},
-        "axis": given.batch_axis if isinstance(given.batch_axis, int) else dict(given.batch_axis),
-    }
+def _pickled(sample: Any) -> bytes:
+    """The first rows of a sample, for the child; b"" where they cannot be sent."""
+    try:
+        return b"" if sample is None else pickle.dumps(_first(sample))
+    except Exception:  # noqa: BLE001  an object of the author's: `bundle save` calls the model with it
+        return b""
 
 
 def main() -> None:
-    """Open the file that stdin names, inspect it and call it as `bundle save` does."""
+    """Open the file of the task on stdin, inspect it and call it as `bundle save` does."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    (loader, directory, kind, options), (size, seconds), call = json.load(sys.stdin)
-    _limit_time(seconds)
-    framework = registry.load(loader)
-    rows = _rows(call)
+    task: _Task = pickle.load(sys.stdin.buffer)
+    _limit_time(task.seconds)
+    framework = registry.load(task.loader)
+    given, rows = task.given, _rows(task)
     try:
-        with _little_memory(_MEMORY + _GROWTH * size):
-            model = framework.load(Path(directory), kind, options, "cpu", Policy())
+        with _little_memory(_MEMORY + _GROWTH * task.size):
+            model = framework.load(
+                task.directory, task.saved.format, task.saved.options, "cpu", Policy()
+            )
             framework.methods(model)
             framework.signatures(model)
             if rows is not None:
-                _record(framework, model, rows, call)
+                recording.record(
+                    framework, model, rows, given.methods, given.signatures, given.batch_axis
+                )
     except Exception as error:
         said = str(error).lower()
         if isinstance(error, MemoryError) or any(word in said for word in _WANTS_MEMORY):
@@ -135,26 +170,28 @@ def main() -> None:
         raise
 
 
-def _rows(call: dict[str, Any]) -> Any:
+def _rows(task: _Task) -> Any:
     """The first rows to call it with; None without any, and where they cannot be read."""
-    if call["file"] is None:
-        return None if call["example"] is None else recording.Text(call["example"])
-    try:
-        return _first(SaveOptions(sample_file=Path(call["file"])).rows())
-    except BundleError:
-        return None  # `bundle save` says so
-
-
-def _record(framework: Framework, model: Any, rows: Any, call: dict[str, Any]) -> None:
-    signatures = {name: Signature.from_json(said) for name, said in call["signatures"].items()}
-    recording.record(framework, model, rows, tuple(call["methods"]), signatures, call["axis"])
+    if task.given.sample_file is not None:
+        try:
+            return _first(task.given.rows())
+        except BundleError:
+            return None  # `bundle save` says so
+    if task.sample:
+        try:
+            return pickle.loads(task.sample)
+        except Exception:  # noqa: BLE001  of a class in `__main__`, which is another here
+            return None
+    return None if task.example is None else recording.Text(task.example)
 
 
 def _first(rows: Any) -> Any:
     if isinstance(rows, recording.Text):
         return recording.Text(_first(rows.rows))
-    if isinstance(rows, dict):
+    if isinstance(rows, Mapping):
         return {name: part[: recording.ROWS] for name, part in rows.items()}
+    if isinstance(rows, tuple):
+        return tuple(part[: recording.ROWS] for part in rows)
     return rows[: recording.ROWS]
 
 
