@@ -20,7 +20,12 @@ Item = TypeVar("Item")
 class Section(BaseModel):
     """A mapping whose keys are all known: a frozen value, spelled in one way only."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        protected_namespaces=(),  # pydantic before 2.10 warns of `model_control`
+    )
 
 
 def _sequence(value: object) -> object:
