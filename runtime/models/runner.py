@@ -1,6 +1,7 @@
 """Runner: a model with one batcher for each of its methods."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,6 +167,18 @@ class Runner:
         for size in (1 << power for power in range(most.bit_length())):
             many = table.concat([batch] * -(-size // len(instances)))
             await self.submit(table.slice(many, 0, size), method)
+
+    @contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """Leave what is run meanwhile out of the metrics."""
+        metrics = [queue.metrics for queue in self._queues.values()]
+        for each in metrics:
+            each.is_counting = False
+        try:
+            yield
+        finally:
+            for each in metrics:
+                each.is_counting = True
 
     def _fit(self, batch: Any, method: str) -> Any:
         inputs = self._queues[method].signature.inputs

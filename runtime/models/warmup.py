@@ -36,10 +36,11 @@ async def warm_up(
     if settings.warmup == "off" or not samples.inputs:
         return
     try:
-        await _replay(runner, samples.loosened(tuning.tolerance_on(device)), tuning)
-        if runner.signature(samples.method).batchable:
-            most = settings.warmup if isinstance(settings.warmup, int) else None
-            await runner.warm_up(samples.method, list(samples.inputs), SECONDS, most)
+        with runner.uncounted():
+            await _replay(runner, samples.loosened(tuning.tolerance_on(device)), tuning)
+            if runner.signature(samples.method).batchable:
+                most = settings.warmup if isinstance(settings.warmup, int) else None
+                await runner.warm_up(samples.method, list(samples.inputs), SECONDS, most)
     except RequestError as error:
         raise BundleError(
             f"Model `{runner.alias}` cannot answer its own sample for `{samples.method}`: "

@@ -34,12 +34,16 @@ class QueueTotals:
 
 
 class QueueMetrics:
-    """A BatchObserver that counts for the batcher called `queue`."""
+    """A BatchObserver that counts for the batcher called `queue`.
+
+    is_counting   false while a model is warmed up: its batches are no client's
+    """
 
     def __init__(self, families: Mapping[str, Family], counters: Counters, queue: str) -> None:
         def slot(name: str, *labels: str) -> int:
             return counters.slot(families[name], queue, *labels)
 
+        self.is_counting = True
         self._counters = counters
         self._pending = slot("bundle_pending_rows")
         self._queued = slot("bundle_queue_rows")
@@ -74,6 +78,8 @@ class QueueMetrics:
 
     def released(self, rows: int, requests: int, waited: float, reason: Release) -> None:
         """A batch went to the executor."""
+        if not self.is_counting:
+            return
         self._counters.observe(self._rows, ROWS, rows)
         self._counters.observe(self._wait, WAITS, waited)
         self._counters.add(self._released[reason])
@@ -81,6 +87,8 @@ class QueueMetrics:
 
     def finished(self, rows: int, seconds: float, predicted: float, executor: int) -> None:  # noqa: ARG002
         """A batch succeeded."""
+        if not self.is_counting:
+            return
         self._counters.observe(self._seconds, WAITS, seconds)
         self._counters.set(self._last, time.time())
         if executor < len(self._busy):

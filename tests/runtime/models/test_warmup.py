@@ -18,6 +18,7 @@ from modelbundle.runtime.models.runner import Runner
 from modelbundle.runtime.models.thread_backend import ThreadBackend
 from modelbundle.runtime.models.warmup import warm_up
 from modelbundle.runtime.telemetry.metrics import Metrics
+from modelbundle.runtime.telemetry.queue_metrics import QueueTotals
 
 
 def _moody(rows):
@@ -53,3 +54,26 @@ def test_what_the_model_raised_is_in_the_hint_that_no_client_reads(monkeypatch, 
         asyncio.run(run())
     assert hint in told.value.hint
     assert hint not in str(told.value)
+
+
+@pytest.mark.parametrize("warmup", ["auto", 4])
+def test_nothing_of_it_is_counted(warmup):
+    """Clients read how much they have asked for, over all loads of a model."""
+    item = modelbundle.save("m", _moody, sample=np.ones((2, 1)))
+    directory = Store.default().directory(item)
+
+    async def run():
+        model = LoadedModel.load(directory)
+        metrics = Metrics([], ["m.predict"], ["m"])
+        runner = Runner("m", ThreadBackend(model, Worker()), {"predict": Limits()}, metrics)
+        await runner.start()
+        samples = Samples.read(directory / model.manifest.samples["predict"])
+        await warm_up(runner, samples, ServeSettings(warmup=warmup))
+        totals = runner.queue("predict").metrics.totals
+        assert runner.queue("predict").batcher.cost.mean(2) > 0.0
+        assert totals() == QueueTotals(0, 0.0, 0, 0.0, 0, 0, {}, 0, 0.0)
+        await runner(np.ones((3, 1)))
+        assert (totals().rows, totals().requests, totals().batches) == (3, 1, 1)
+        await runner.stop()
+
+    asyncio.run(run())
