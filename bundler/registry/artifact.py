@@ -1,6 +1,5 @@
 """Artifact: the manifest of a remote model or bundle, checked to be one that we would write."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from ...runtime.manifests.model_manifest import ModelManifest
 from ..archives.contents.inventory import read_config
 from ..store import Blob, oci
 from ..tag import Kind
+from ..untrusted import shallow_json
 from .http.limits import Limits
 
 _KINDS: dict[str, Kind] = {kind: name for name, kind in oci.ARTIFACT.items()}
@@ -79,8 +79,8 @@ class Artifact:
 
 def _document(data: bytes, where: str) -> dict[str, Any]:
     try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        document = shallow_json.loads(data)
+    except ValueError as error:
         raise _odd(where, "it is not JSON") from error
     if not isinstance(document, dict):
         raise _odd(where, "it is not a JSON object")

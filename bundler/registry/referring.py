@@ -4,7 +4,6 @@ Source: OCI distribution-spec 1.1, "Listing Referrers" and, for remotes that lis
 themselves, "Referrers Tag Schema". Pulled signatures are untrusted until they are verified.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
@@ -16,6 +15,7 @@ from ..errors import Damaged, RegistryError
 from ..progress import Progress
 from ..store import Blob, Item, oci
 from ..store.referrers import LARGEST, MOST, SIGNATURE, TRAVELING, Referrer, read_manifest
+from ..untrusted import shallow_json
 from .http.retry import Retry
 from .remotes.download import Download
 from .remotes.remote import Moved, Remote
@@ -122,8 +122,8 @@ def _taken(remote: Remote, store: "Store", item: Item, digest: str, retry: Retry
 def _entries(data: bytes | None) -> Iterator[dict[str, Any]]:
     """The well-formed descriptors of a list."""
     try:
-        found = json.loads(data or b"{}").get("manifests", [])
-    except (ValueError, AttributeError, RecursionError):
+        found = shallow_json.loads(data or b"{}").get("manifests", [])
+    except (ValueError, AttributeError):
         return
     for entry in found if isinstance(found, list) else []:
         if isinstance(entry, dict) and digests.is_digest(str(entry.get("digest"))):

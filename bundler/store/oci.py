@@ -1,7 +1,6 @@
 """The OCI side of the store: manifests of items, and the index that other tools read."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -56,10 +55,10 @@ def read_manifest(data: bytes) -> tuple[Blob, tuple[FileEntry, ...]]:
         InvalidBundle: when it is not such a manifest.
     """
     try:
-        document = json.loads(data)
+        document = orjson.loads(data)
         config = Blob(document["config"]["digest"], document["config"]["size"])
         return config, tuple(_entry(layer) for layer in document["layers"])
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         why = in_short(error)
         raise InvalidBundle(f"This is not the manifest of a model or bundle: {why}.") from error
 
@@ -88,7 +87,7 @@ def _index(manifests: Sequence[Any]) -> bytes:
 def is_sound_index(data: bytes) -> bool:
     """Whether every bit of an index is as `index` wrote it."""
     try:
-        return _index(json.loads(data)["manifests"]) == data
+        return _index(orjson.loads(data)["manifests"]) == data
     except (KeyError, TypeError, ValueError, RecursionError):
         return False
 

@@ -7,7 +7,6 @@ item is deleted, because the same item may be saved again; garbage collection re
 later.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 from ...runtime import canonical
 from ...runtime import digest as digests
 from ..errors import Damaged
+from ..untrusted import shallow_json
 from . import oci
 from .blobs.blobs import Blobs
 from .files import disk, record
@@ -220,14 +220,14 @@ def read_manifest(data: bytes) -> tuple[str, str, Blob]:
         ValueError: when it is not the manifest of a referrer with one blob.
     """
     try:
-        document: dict[str, Any] = json.loads(data)
+        document: dict[str, Any] = shallow_json.loads(data)
         (layer,) = document["layers"]
         content = Blob(layer["digest"], layer["size"])
         kind = document.get("artifactType") or layer["mediaType"]
         about = document["subject"]["digest"]
         if not isinstance(kind, str) or not isinstance(about, str):
             raise TypeError("its kind and its subject are not texts")  # noqa: TRY301
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("it is not the manifest of a referrer") from error
     return kind, about, content
 

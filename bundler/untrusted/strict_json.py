@@ -3,6 +3,8 @@
 import json
 from typing import Any, NoReturn
 
+from . import shallow_json
+
 _MOST = 1_000_000  # objects and lists in one document
 
 
@@ -11,9 +13,9 @@ def loads(data: bytes) -> Any:
     if data.count(b"{") + data.count(b"[") > _MOST:
         raise ValueError("it has too many objects")
     try:
-        return json.loads(data.decode(), object_pairs_hook=_once, parse_constant=_refuse)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+        text = data.decode()
+        shallow_json.check_depth(text)
+        return json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
     except json.JSONDecodeError as error:
         raise ValueError(f"it is not JSON: {error.msg} at byte {error.pos}") from error
     except UnicodeDecodeError as error:

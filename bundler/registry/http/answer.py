@@ -1,6 +1,5 @@
 """Answer: the response of a registry, read within limits."""
 
-import json
 import os
 import re
 import time
@@ -12,6 +11,7 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
 from ...errors import RegistryError
+from ...untrusted import shallow_json
 from .limits import Limits
 from .transient_error import TransientError
 
@@ -133,8 +133,8 @@ class Answer:
 
 def _told(body: bytes) -> str:
     """The message of an OCI error document."""
-    with suppress(ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
-        first = json.loads(body)["errors"][0]
+    with suppress(ValueError, KeyError, IndexError, TypeError, AttributeError):
+        first = shallow_json.loads(body)["errors"][0]
         words = [str(first.get("code") or ""), str(first.get("message") or "")]
         said = ": ".join(word for word in words if word)
         cause = _cause(first.get("detail"))

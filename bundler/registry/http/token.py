@@ -1,7 +1,6 @@
 """Tokens: bearer tokens of a registry, fetched as described in its challenge."""
 
 import base64
-import json
 import threading
 import time
 from collections.abc import Sequence
@@ -9,6 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
 from ...errors import RegistryError
+from ...untrusted import shallow_json
 from ..reference import is_inside, is_loopback
 from .answer import Answer
 from .challenge import Challenge, parse
@@ -154,8 +154,8 @@ def _document(answer: Answer, limits: Limits) -> dict[str, object]:
     if answer.status != _OK:
         raise _refusal(place, answer)
     try:
-        document = json.loads(answer.read(limits.message, "token"))
-    except (ValueError, RecursionError) as error:
+        document = shallow_json.loads(answer.read(limits.message, "token"))
+    except ValueError as error:
         raise RegistryError(f"The token service `{place}` did not answer in JSON.") from error
     if not isinstance(document, dict):
         raise RegistryError(f"The token service `{place}` did not answer with an object.")

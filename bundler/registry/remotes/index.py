@@ -11,6 +11,7 @@ from ....runtime import digest as digests
 from ....runtime.printable import printable
 from ...errors import RegistryError
 from ...store import oci
+from ...untrusted import shallow_json
 from .remote import Moved
 
 LIMIT = 1 << 26  # bytes
@@ -37,10 +38,10 @@ class Index:
     def read(cls, data: bytes, where: str) -> Self:
         """Read `index.json`; raises RegistryError when it is none."""
         try:
-            document = json.loads(data[:LIMIT])
+            document = shallow_json.loads(data[:LIMIT])
             checked = [(digests.is_digest(e["digest"]), _name_of(e)) for e in document["manifests"]]
             canonical.dumps(document)  # as `json` can write it: no NaN, no lone surrogate
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise _not_one(where) from error
         if not all(is_digest for is_digest, _ in checked):
             raise _not_one(where)

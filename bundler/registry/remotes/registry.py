@@ -1,6 +1,5 @@
 """Registry: one repository of an OCI registry, over HTTP."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from ....runtime import digest as digests
 from ...errors import Damaged, RegistryError
 from ...store import Blob, oci
+from ...untrusted import shallow_json
 from ..http import remedy
 from ..http.answer import Answer
 from ..http.exchange import Access, Exchange
@@ -122,8 +122,8 @@ class Registry:
         if data is None:
             return None
         try:
-            json.loads(data)
-        except (ValueError, RecursionError) as error:
+            shallow_json.loads(data)
+        except ValueError as error:
             raise self._no_manifest("something that is not JSON") from error
         return digests.of_bytes(data)
 
@@ -153,7 +153,7 @@ class Registry:
         return answer
 
     def _try_put(self, manifest: bytes, tag: str) -> Answer:
-        kind = json.loads(manifest).get("mediaType", oci.MANIFEST)
+        kind = shallow_json.loads(manifest).get("mediaType", oci.MANIFEST)
         headers = {"Content-Type": kind, "Content-Length": str(len(manifest))}
         url = self._exchange.url(f"manifests/{tag}")
         return self._exchange.ask("PUT", url, headers, lambda: manifest)

@@ -1,8 +1,9 @@
 """The layout of the store on disk, and its version."""
 
-import json
 from contextlib import suppress
 from pathlib import Path
+
+import orjson
 
 from ...errors import StoreError
 from . import disk
@@ -34,7 +35,7 @@ class Layout:
         """
         path = self._root / "layout.json"
         with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
-            version = json.loads(disk.read(path))["layout"]
+            version = orjson.loads(disk.read(path))["layout"]
             if isinstance(version, int) and version > VERSION:
                 raise StoreError(
                     f"`{path}` says layout {version}; this version reads up to {VERSION}.",
