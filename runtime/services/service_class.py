@@ -84,7 +84,7 @@ class ServiceClass:
         """The APIs of a class; raises BundleError for one that no request could call."""
         apis = {}
         for name, function, options in _marked(found):
-            contract = Contract.of(function, batchable=options.batchable)
+            contract = Contract.of(function, batchable=options.batchable, owner=found)
             apis[name] = Api(function, options, contract)
         if not apis:
             raise BundleError(

@@ -15,10 +15,12 @@ from modelbundle.bundler.building.service.syntax import module
 from modelbundle.runtime.services.service_class import ServiceClass
 
 SHAPES = '''
+import collections.abc
 import dataclasses
 import datetime as dt
 import decimal
 import enum
+import functools
 import ipaddress
 import pathlib
 import typing as t
@@ -270,6 +272,44 @@ SAMPLES = {
         @endpoint
         def nothing(self): ...
     """,
+    "bare names": """
+        @endpoint
+        def bare(self, a: t.Tuple, b: t.Dict, c: t.Mapping, d: list[t.Tuple]) -> tuple[()]: ...
+        @endpoint
+        def stream(self) -> collections.abc.Iterator:
+            return iter(())
+    """,
+    "one of several answers": """
+        @endpoint
+        def rows(self) -> Optional[np.ndarray]: ...
+        @endpoint
+        def any(self) -> pd.DataFrame | Image.Image | str | bytes | None: ...
+    """,
+    "headers or none": """
+        @endpoint
+        def ask(self, a: int, headers: modelbundle.Headers | None = None) -> int: ...
+        @endpoint
+        def quoted(self, a: int, headers: "Optional['modelbundle.Headers']" = None) -> int: ...
+    """,
+    "defaults that JSON has no words for": """
+        @endpoint
+        def ask(self, a: float = 1e400, b: float = float("nan")) -> float: ...
+    """,
+    "a generator behind a decorator": """
+        def traced(method):
+            @functools.wraps(method)
+            def inner(*given, **named):
+                return method(*given, **named)
+            return inner
+        @endpoint
+        @traced
+        def parts(self, n: int):
+            yield n
+        @endpoint
+        @traced
+        async def more(self, n: int) -> AsyncIterator[int]:
+            yield n
+    """,
     "nested class": """
         class Reply(BaseModel):
             ok: bool
@@ -280,14 +320,60 @@ SAMPLES = {
 
 
 @pytest.mark.parametrize("body", SAMPLES.values(), ids=SAMPLES)
-def test_samples_read_alike(project, body):
-    source = (
-        IMPORTS
-        + "@modelbundle.service\nclass Sample:\n"
-        + textwrap.indent(textwrap.dedent(body), "    ")
+@pytest.mark.parametrize("first", ["", "from __future__ import annotations\n"], ids=["", "later"])
+def test_samples_read_alike(project, body, first):
+    source = f"{first}{IMPORTS}@modelbundle.service\nclass Sample:\n" + textwrap.indent(
+        textwrap.dedent(body), "    "
     )
     static, live = both(project, source)
     assert static == live
+
+
+RECORDS = """
+from __future__ import annotations
+import enum
+import modelbundle
+from dataclasses import dataclass
+from typing import Annotated, Literal, NotRequired, Required, TypedDict
+
+class Part(TypedDict, total=False):
+    a: Required[int]
+    b: Annotated[NotRequired[str], 1]
+    c: int
+class Whole(Part):
+    d: NotRequired[Part]
+    e: list[Whole]
+class Typed(enum.Enum):
+    ONE: int = 1
+    TWO: int = 2
+@dataclass
+class Row:
+    whole: Whole
+    typed: Typed = Typed.ONE
+
+@modelbundle.service
+class Sample:
+    @modelbundle.api
+    def ask(self, row: Row, whole: Whole) -> Typed: ...
+"""
+
+
+def test_records_of_postponed_annotations_read_alike(project):
+    static, live = both(project, RECORDS)
+    assert static == live
+    whole = static[0].input["schema"]["properties"]["whole"]
+    assert whole["required"] == ["a", "e"]
+    assert static[0].output["schema"] == {"enum": [1, 2]}
+
+
+def test_members_of_an_enum_that_only_running_it_tells_are_left_open(project):
+    body = "import enum\nclass Kind(enum.Enum):\n    A, B = 1, 2\n"
+    body += (
+        "@modelbundle.service\nclass Sample:\n    @endpoint\n    def a(self, k: Kind) -> int: ...\n"
+    )
+    static, live = both(project, IMPORTS + body)
+    assert static[0].input["schema"]["properties"] == {"k": {}}
+    assert live[0].input["schema"]["properties"] == {"k": {"enum": [1, 2]}}
 
 
 STRICT = """

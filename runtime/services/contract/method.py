@@ -10,7 +10,8 @@ from ...errors import BundleError
 from ..headers import Headers
 from . import wire
 from .types import annotation
-from .types.decoder import ValueDecoder
+from .types.decoder import ANYTHING, ValueDecoder
+from .types.hints import hints_of
 from .types.record import RecordField
 from .types.spec import FieldSpec
 
@@ -35,23 +36,27 @@ class Contract:
     headers: str | None = None
 
     @classmethod
-    def of(cls, function: Callable[..., Any], *, batchable: bool = False) -> "Contract":
-        """Read a method; the first parameter is the instance.
+    def of(
+        cls, function: Callable[..., Any], *, batchable: bool = False, owner: type | None = None
+    ) -> "Contract":
+        """Read a method of the class `owner`; its first parameter is the instance.
 
         Raises:
             BundleError: when no request could call it.
         """
-        hints = _hints(function)
+        hints = hints_of(function, owner)
         found = list(inspect.signature(function).parameters.values())[1:]
-        headers = next((each.name for each in found if hints.get(each.name) is Headers), None)
-        parameters = [each for each in found if hints.get(each.name) is not Headers]
-        is_generator = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+        asking = [each.name for each in found if _is_headers(hints.get(each.name))]
+        headers = asking[0] if asking else None
+        parameters = [each for each in found if each.name not in asking]
+        inner = inspect.unwrap(function)  # a decorator hands on what a generator yields
+        is_generator = inspect.isgeneratorfunction(inner) or inspect.isasyncgenfunction(inner)
         result = hints.get("return", Any)
         item = annotation.iterated(result) if is_generator else annotation.streamed(result)
         contract = cls(
             name=function.__name__,
             parameters=tuple(_parameter(function, each, hints) for each in parameters),
-            result=annotation.decoder(result if item is None else item),
+            result=_result(result if item is None else item),
             batchable=batchable,
             streaming=is_generator or item is not None,
             is_async=inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function),
@@ -87,14 +92,17 @@ class Contract:
         return wire.response(spec, batchable=self.batchable, streaming=self.streaming)
 
 
-def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+def _result(hint: Any) -> ValueDecoder:
+    """What an answer is. It is written as it comes, so a record that cannot be read is no fault."""
     try:
-        return typing.get_type_hints(function, include_extras=True)
-    except (NameError, AttributeError, TypeError, SyntaxError) as error:
-        raise BundleError(
-            f"The annotations of `{function.__qualname__}` cannot be read: {error}.",
-            hint="Import what they name outside `if TYPE_CHECKING:`.",
-        ) from error
+        return annotation.decoder(hint)
+    except BundleError:
+        return ANYTHING
+
+
+def _is_headers(hint: Any) -> bool:
+    """Whether a parameter is for the headers of a request; `Headers | None` as well."""
+    return hint is Headers or Headers in typing.get_args(hint)
 
 
 def _parameter(

@@ -144,7 +144,12 @@ def response(result: Spec, *, batchable: bool, streaming: bool) -> dict[str, Any
         media += [NPZ, CSV] if result.kind in _ROWS else []
         return {"kind": kind, "schema": _wrapped("predictions", result), "media": media}
     media = list(_GIVEN.get(result.kind, (JSON,)))
-    return {"kind": result.kind, "schema": dict(result.schema), "media": media}
+    schema = dict(result.schema)
+    if any(member.kind in _ROWS for member in result.members):  # of which each is written its way
+        each = [response(one, batchable=False, streaming=False) for one in result.members]
+        media = list(dict.fromkeys(kind for one in each for kind in one["media"]))
+        schema = {"anyOf": [one["schema"] for one in each]}
+    return {"kind": result.kind, "schema": schema, "media": media}
 
 
 def _wrapped(key: str, rows: Spec) -> dict[str, Any]:

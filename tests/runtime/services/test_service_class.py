@@ -139,3 +139,17 @@ class Fraud:
         ServiceClass.load("hidden_a:Fraud", project)
     assert "functools.wraps" in told.value.hint
     forget(project)
+
+
+def test_a_record_that_cannot_be_read_is_an_error_as_an_argument_and_any_json_as_an_answer(project):
+    """Records of other packages often name what only type checkers import."""
+    source = "import modelbundle as mb\nfrom dataclasses import dataclass\n@dataclass\n"
+    source += (
+        "class Row:\n    x: 'Missing'\n@mb.service\nclass Sample:\n    @mb.api\n    def a(self"
+    )
+    (project / "row_taken.py").write_text(f"{source}, x: Row): ...\n")
+    (project / "row_given.py").write_text(f"{source}) -> Row: ...\n")
+
+    assert "The annotations of `Row` cannot be read" in fails(project, "row_taken:Sample")
+    (route,) = ServiceClass.load("row_given:Sample", project).routes
+    assert route.output["schema"] == {}

@@ -74,7 +74,7 @@ class Annotations:
         """The outer name of `X[Y]`, its first argument, and the file that both stand in."""
         node, module = self._unaliased(node, module)
         if isinstance(node, ast.Subscript):
-            return self._name(node.value, module), _arguments(node)[0], module
+            return self._name(node.value, module), next(iter(_arguments(node)), None), module
         return (self._name(node, module) if node is not None else ""), None, module
 
     def _unaliased(self, node: ast.expr | None, module: Module) -> tuple[ast.expr | None, Module]:

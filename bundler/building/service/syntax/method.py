@@ -23,7 +23,14 @@ _API = frozenset(("modelbundle.api", "modelbundle.runtime.services.service.api")
 _HEADERS = frozenset(("modelbundle.Headers", "modelbundle.runtime.services.headers.Headers"))
 _PATH = re.compile(r"/[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*")
 _ITERABLES = spec.STREAMS | {"collections.abc.Iterable", "collections.abc.AsyncIterable"}
-_BINDERS = frozenset(("builtins.staticmethod", "builtins.classmethod", "builtins.property"))
+_BINDERS = frozenset(
+    (
+        "builtins.staticmethod",
+        "builtins.classmethod",
+        "builtins.property",
+        "functools.cached_property",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +112,11 @@ class Method:
         """Whether it gets the headers of the request, and nothing of the body."""
         if argument.annotation is None:
             return False
-        return records.tree.name_of(unquoted(argument.annotation), self.module) in _HEADERS
+        return any(  # `Headers | None` as well
+            records.tree.name_of(unquoted(each), self.module) in _HEADERS
+            for each in ast.walk(unquoted(argument.annotation))
+            if isinstance(each, ast.expr)
+        )
 
     def _parameter(
         self, argument: ast.arg, default: ast.expr | None, records: Records
@@ -139,7 +150,7 @@ def _check_name(node: Function, module: Module, records: Records) -> None:
     for decorator in node.decorator_list:
         name = records.tree.name_of(decorator, module)
         if name in _BINDERS:
-            short = name.removeprefix("builtins.")
+            short = name.rpartition(".")[2]
             raise module.error(
                 node, f"`{node.name}` is a {short}, but an API is a method.", f"Drop `@{short}`."
             )

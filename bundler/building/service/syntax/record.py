@@ -234,9 +234,12 @@ class Records:
         assert isinstance(found.node, ast.ClassDef)
         values: list[Any] = []
         for node in found.node.body:
-            if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
+            if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
                 continue
-            if node.targets[0].id.startswith("_"):
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            if not isinstance(target, ast.Name):  # A, B = 1, 2
+                return spec.OBJECT
+            if target.id.startswith("_"):
                 continue
             try:
                 value = ast.literal_eval(node.value)

@@ -74,10 +74,13 @@ def decoder(annotation: Any, inside: _Inside = ()) -> ValueDecoder:
 
 
 def _unwrapped(annotation: Any) -> Any:
-    """Resolve NewType and NotRequired."""
+    """Resolve NewType, NotRequired, and the bare names of `typing`."""
     while True:
-        if str(typing.get_origin(annotation)) in _PASSED:
+        origin = typing.get_origin(annotation)
+        if str(origin) in _PASSED:
             (annotation,) = typing.get_args(annotation)
+        elif origin is not None and not hasattr(annotation, "__args__"):
+            annotation = origin  # typing.Tuple, which is tuple and not tuple[()]
         elif hasattr(annotation, "__supertype__"):
             annotation = annotation.__supertype__
         else:
@@ -228,10 +231,8 @@ def _record(cls: type, kind: spec.Kind, inside: _Inside) -> ValueDecoder:
 
 def streamed(annotation: Any) -> Any | None:
     """The item type of `Iterator[X]` and its like, or None if it is not a stream."""
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is None or name_of(origin) not in spec.STREAMS:
-        return None
-    return _first(arguments)
+    origin = typing.get_origin(annotation) or annotation
+    return _first(typing.get_args(annotation)) if name_of(origin) in spec.STREAMS else None
 
 
 def iterated(annotation: Any) -> Any:

@@ -215,7 +215,11 @@ def tupled(items: Sequence[ValueDecoder]) -> ValueDecoder:
 
 
 def either(members: Sequence[ValueDecoder]) -> ValueDecoder:
-    """`X | Y | None`: the strictest member that accepts the value."""
+    """`X | Y | None`: the strictest member that accepts the value.
+
+    Of several records the one that knows most of an object's keys comes first: a pydantic model
+    ignores what it does not know, and may need nothing at all.
+    """
     members = sorted(members, key=lambda member: strictness(member.spec))
     real = [member for member in members if member.spec != NAMED["builtins.NoneType"]]
     has_null = len(real) < len(members)
@@ -224,7 +228,7 @@ def either(members: Sequence[ValueDecoder]) -> ValueDecoder:
         if value is None and has_null:
             return None
         faults: list[InvalidInput] = []
-        for member in real:
+        for member in _by_keys(real, value) if type(value) is dict else real:
             try:
                 return member.read(value, where)
             except InvalidInput as fault:
@@ -235,6 +239,13 @@ def either(members: Sequence[ValueDecoder]) -> ValueDecoder:
         raise refused(where, "one of " + ", ".join(map(_word, members)), value)
 
     return ValueDecoder(union([member.spec for member in members]), read)
+
+
+def _by_keys(members: Sequence[ValueDecoder], value: Mapping[str, Any]) -> list[ValueDecoder]:
+    def known(member: ValueDecoder) -> int:
+        return len(value.keys() & member.spec.schema.get("properties", {}).keys())
+
+    return sorted(members, key=known, reverse=True)
 
 
 def _word(member: ValueDecoder) -> str:

@@ -12,6 +12,7 @@ from ....errors import InvalidInput
 from . import spec
 from .constraint import bounds, limited
 from .decoder import ValueDecoder, refused
+from .hints import hints_of
 from .spec import FieldSpec, Kind
 
 ReadAnnotation = Callable[[Any], ValueDecoder]
@@ -74,7 +75,7 @@ def _fields_of(cls: type) -> Callable[[Any, ReadAnnotation], list[RecordField]]:
 
 def _attrs_fields(cls: Any, read_annotation: ReadAnnotation) -> list[RecordField]:
     """Fields of an attrs class; a field with a converter takes any value."""
-    hints = typing.get_type_hints(cls, include_extras=True)
+    hints = hints_of(cls)
     fields = []
     for each in cls.__attrs_attrs__:
         has_default = type(each.default).__name__ != "_Nothing"
@@ -87,7 +88,7 @@ def _attrs_fields(cls: Any, read_annotation: ReadAnnotation) -> list[RecordField
 
 
 def _dataclass_fields(cls: type, read_annotation: ReadAnnotation) -> list[RecordField]:
-    hints = typing.get_type_hints(cls, include_extras=True)
+    hints = hints_of(cls)
     missing = dataclasses.MISSING
     return [
         RecordField(
@@ -103,14 +104,26 @@ def _dataclass_fields(cls: type, read_annotation: ReadAnnotation) -> list[Record
 
 def _keys(cls: Any, read_annotation: ReadAnnotation) -> list[RecordField]:
     return [
-        RecordField(name, read_annotation(hint), name in cls.__required_keys__)
-        for name, hint in typing.get_type_hints(cls, include_extras=True).items()
+        RecordField(name, read_annotation(hint), _is_required(cls, name, hint))
+        for name, hint in hints_of(cls).items()
     ]
+
+
+def _is_required(cls: Any, name: str, hint: Any) -> bool:
+    """Whether a TypedDict's key is: by a wrapper of its own, else by `total`.
+
+    `__required_keys__` does not know the wrappers of postponed annotations.
+    """
+    while (origin := typing.get_origin(hint)) is not None:
+        if str(origin).endswith("Required"):
+            return not str(origin).endswith("NotRequired")
+        (hint, *_) = typing.get_args(hint) or (None,)
+    return name in cls.__required_keys__
 
 
 def _members(cls: Any, read_annotation: ReadAnnotation) -> list[RecordField]:
     """The fields of a NamedTuple, which may have no types."""
-    hints, defaults = typing.get_type_hints(cls, include_extras=True), cls._field_defaults
+    hints, defaults = hints_of(cls), cls._field_defaults
     return [
         RecordField(
             name,
@@ -123,7 +136,7 @@ def _members(cls: Any, read_annotation: ReadAnnotation) -> list[RecordField]:
 
 
 def _pydantic_fields(cls: Any, read_annotation: ReadAnnotation) -> list[FieldSpec]:
-    hints = typing.get_type_hints(cls, include_extras=True)
+    hints = hints_of(cls)
     fields = []
     for name, info in cls.model_fields.items():
         alias = info.validation_alias or info.alias

@@ -8,6 +8,7 @@ about anything that both can see.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Literal
 
 import numpy as np
@@ -30,6 +31,7 @@ class Spec:
     kind: Kind
     schema: Mapping[str, Any]
     item: "Spec | None" = None  # of a list
+    members: "tuple[Spec, ...]" = ()  # of a union
 
 
 def _json(type_: str, **more: Any) -> Spec:
@@ -167,8 +169,13 @@ class FieldSpec:
     def schema(self) -> dict[str, Any]:
         """Its JSON Schema, with the default if that is a plain value."""
         known = not self.required and self.default is not None
-        plain = known and type(self.default) in JSON_SCALARS
+        plain = known and type(self.default) in JSON_SCALARS and not _is_special(self.default)
         return dict(self.spec.schema) | ({"default": self.default} if plain else {})
+
+
+def _is_special(value: Any) -> bool:
+    """Whether it is NaN or infinite, which JSON has no words for."""
+    return isinstance(value, float) and not isfinite(value)
 
 
 def named(name: str) -> Spec:
@@ -232,7 +239,9 @@ def union(members: Sequence[Spec]) -> Spec:
     schemas: list[Any] = []
     for member in members:
         schemas += [member.schema] if member.schema not in schemas else []
-    return members[0] if len(schemas) == 1 else Spec("json", {"anyOf": schemas})
+    if len(schemas) == 1:
+        return members[0]
+    return Spec("json", {"anyOf": schemas}, members=tuple(members))
 
 
 def strictness(member: Spec) -> tuple[int, str, str]:

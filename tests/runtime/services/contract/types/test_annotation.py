@@ -3,6 +3,7 @@
 import gc
 import itertools
 import sys
+import typing
 from dataclasses import dataclass
 from typing import Any, Generic, NotRequired, Required, TypedDict, TypeVar
 
@@ -35,6 +36,23 @@ Maybe = TypeAliasType("Maybe", Itself[A] | None, type_params=(A,))
 )
 def test_an_alias_with_arguments_means_its_value_with_them(annotation, meaning):
     assert decoder(annotation).spec == decoder(meaning).spec
+
+
+@pytest.mark.parametrize(
+    ("annotation", "good", "bad"),
+    [
+        (typing.Tuple, [1, "a"], {}),  # noqa: UP006  # the bare name is what is tested
+        (typing.Dict, {"a": 1}, []),  # noqa: UP006
+        (typing.Mapping, {"a": 1}, []),
+        (tuple[()], [], [1]),
+    ],
+)
+def test_a_bare_name_of_typing_is_the_type_and_not_its_empty_form(annotation, good, bad):
+    read = decoder(annotation).read
+
+    assert list(read(good, "x")) == list(good)
+    with pytest.raises(InvalidInput, match="x: expected"):
+        read(bad, "x")
 
 
 def test_wrappers_of_a_key_may_stand_inside_one_another():

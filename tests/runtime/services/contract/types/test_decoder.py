@@ -307,6 +307,34 @@ def test_a_refusal_names_the_place_what_was_expected_and_what_came(annotation, v
     assert message in raised.value.detail
 
 
+class Cat(BaseModel):
+    lives: int = 9
+
+
+class Dog(BaseModel):
+    name: str
+
+
+class Puppy(Dog):
+    toys: int = 0
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "expected"),
+    [
+        (Cat | Dog, {"name": "Rex"}, Dog(name="Rex")),
+        (Dog | Puppy, {"name": "Rex", "toys": 2}, Puppy(name="Rex", toys=2)),
+        (Dog | Puppy, {"name": "Rex"}, Dog(name="Rex")),
+        (Cat | Dog, {"lives": 1}, Cat(lives=1)),
+        (Dog | dict[str, str], {"name": "Rex"}, Dog(name="Rex")),
+        (Dog | dict[str, str], {"other": "Rex"}, {"other": "Rex"}),
+    ],
+)
+def test_of_several_models_the_one_that_knows_most_keys_is_read(annotation, value, expected):
+    """Another would ignore what it does not know, and no word of it would reach anybody."""
+    assert decoder(annotation).read(value, "x") == expected
+
+
 def test_numbers_are_read_alike_however_they_are_spelled():
     """JavaScript writes 1.0 as 1."""
     assert decoder(int).read(2.0, "") == 2
