@@ -158,7 +158,8 @@ class LoadCoordinator:
         if status.awaited:
             return
         if status.doing == "load":
-            status.doing = "commit"
+            # A front that is started from now on loads the model like any other.
+            status.doing, status.state = "commit", "READY"
             status.awaited = set(self._fronts())
             for front in status.awaited:
                 front.tell("commit", model=alias, term=status.term)
@@ -237,14 +238,13 @@ class LoadCoordinator:
     def front_died(self, front: FrontSlot) -> None:
         """Stop waiting for the reports of a dead front; its successor loads the current models."""
         for alias, status in list(self._statuses.items()):
-            if front not in status.awaited:
-                continue
-            if status.doing == "load":
+            if status.doing == "load" and front in self._supervision.crew.fronts:
+                # Also where it had prepared the model: its successor has not.
                 self._abort(alias, status, "a process of the server died meanwhile")
-                continue
-            self._dismiss(alias, [front], before=status.term + (status.doing == "unload"))
-            status.awaited.discard(front)
-            self._advance(alias, status)
+            elif front in status.awaited:
+                self._dismiss(alias, [front], before=status.term + (status.doing == "unload"))
+                status.awaited.discard(front)
+                self._advance(alias, status)
 
     def reaped(self, slot: ProcessSlot) -> None:
         """Handle the end of a process whose slot was dismissed."""

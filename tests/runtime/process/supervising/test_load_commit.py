@@ -211,6 +211,50 @@ def test_what_one_front_cannot_load_no_front_keeps(play, state, fails):
     assert names == ["prepare", "abort", "prepare", "commit"]
 
 
+def prepare_and_die(front, event):
+    front.report(event, "prepared")
+    front.ask("prefer", 9)
+    front.until("result")  # so that the report was read
+    os._exit(3)
+
+
+def test_a_front_that_dies_once_it_has_loaded_a_model_ends_the_load_for_all(play):
+    """Its successor knows nothing of that load, and could not switch to it."""
+
+    def script(front):
+        front.ask("load", 1)
+        front.until("prepare")
+        front.until("abort")
+        told = front.result(1)
+        front.ask("load", 2)
+        return told, front.result(2), front.names
+
+    told, again, names = play(script, answers={"prepare": prepare_and_die})
+    assert told == ["FAILED", "a process of the server died meanwhile"]
+    assert again == ["READY", ""]
+    assert names == ["prepare", "abort", "prepare", "commit"]
+
+
+def test_who_follows_a_front_that_dies_while_all_switch_has_the_model(play, statuses, tmp_path):
+    """It is forked while the others have not switched, and is not told to load what it lacks."""
+    known = tmp_path / "known"
+
+    def begin(_):
+        with known.open("a") as file:
+            file.write(f"{statuses['m'].state}\n")
+
+    def script(front):
+        front.ask("load", 1)
+        event = front.until("commit")
+        wait_until(lambda: known.read_text().count("\n") == 3)
+        front.report(event, "committed")
+        return front.result(1)
+
+    told = play(script, "UNAVAILABLE", answers={"commit": die}, begin=begin)
+    assert told == ["READY", ""]
+    assert known.read_text().split() == ["UNAVAILABLE", "UNAVAILABLE", "READY"]
+
+
 def test_a_front_that_dies_while_all_switch_keeps_nobody_waiting(play):
     def script(front):
         front.ask("load", 1)
