@@ -35,6 +35,7 @@ _MODULES = {
     "lines": "bodies.json_lines",
     "pictures": "bodies.pictures",
     "infer": ".grpc.tensors.infer_outputs",
+    "infer request": ".grpc.tensors.infer_inputs",
     "predict": ".grpc.tensors.predict_outputs",
     "seldon message": ".grpc.tensors.seldon_message",
     "seldon": "seldon.dialect",

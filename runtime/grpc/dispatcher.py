@@ -11,7 +11,6 @@ from google.protobuf.message import DecodeError
 
 from ..dialects.dialect_request import DialectRequest
 from ..errors import (
-    BadPayload,
     ClientGone,
     DeadlineExceeded,
     PayloadTooLarge,
@@ -26,6 +25,7 @@ from ..telemetry.trace_context import current
 from ..telemetry.traced import Tracing
 from .answer_gate import AnswerGate
 from .call import GrpcCall, address
+from .messages.parsing import Parse, parsed
 from .messages.pool import pool
 from .refusal import Metadata, Refusal
 from .routes import route_name
@@ -36,9 +36,6 @@ WINDOW = 64  # messages of one stream that are answered at once
 
 Answer = Callable[[Any, DialectRequest], Awaitable[Any]]
 """Answers a parsed message, with another or its bytes; None if the call has ended."""
-
-Parse = Callable[[bytes], Any]
-"""From bytes to a message."""
 
 Say = Callable[[Any], Awaitable[None]]
 """Sends a message ahead of the last one."""
@@ -167,10 +164,7 @@ class Dispatcher:
             raise PayloadTooLarge(
                 f"The message is larger than {self._shared.settings.max_body} bytes."
             )
-        try:
-            message = parse(data)
-        except DecodeError:
-            raise BadPayload("The message is not what this call takes.") from None
+        message = parsed(parse, data)
         dialect_request = call.dialect_request(self._shared, self._queue_headers, data)
         if call.trace is not None:
             current.set(call.trace)

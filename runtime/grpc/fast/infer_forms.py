@@ -15,7 +15,7 @@ from ...dialects.tensors.tensor import DTYPES, Tensor
 
 MOST = 256  # forms that are kept
 LONGEST = 1 << 10  # bytes of one, without its numbers
-LARGEST = 1 << 16  # bytes of a message; `raw_contents` reads larger ones
+LARGEST = 1 << 16  # bytes of a message; `LargeRequest` is for larger ones
 TRIES = 8  # forms of one length, at most
 _RAW = b"\x3a"  # the tag of raw_input_contents: field 7, with a length
 

@@ -21,7 +21,6 @@ from ...dialects.memory import Memory
 from ...dialects.served import Served
 from ...dialects.tensors import method_outputs
 from ...dialects.tensors.api_tensors import ask
-from ...dialects.tensors.batch import to_batch
 from ...dialects.tensors.output import from_output
 from ...dialects.tensors.tensor import Tensor
 from ...dialects.v2 import api_stream
@@ -29,12 +28,11 @@ from ...dialects.v2.inference.infer_request import Wanted, heed
 from ...dialects.v2.metadata import config, extensions, metadata
 from ...dialects.v2.statistics import statistics
 from ...errors import InvalidInput
-from ...manifests.signature import Side
 from ..background_thread import LARGE, MANY, BackgroundThread
 from ..dispatcher import Dispatcher, Say
 from ..messages.pool import pool
 from ..refusal import Refusal
-from ..tensors import infer_outputs, raw_contents
+from ..tensors import infer_inputs, infer_outputs, large_request
 from ..tensors import open_inference as tensors
 from ..tensors.parameters import values
 
@@ -68,10 +66,10 @@ class Inference:
             f"{_SERVICE}/{n}": dispatcher.unary(f"{_SERVICE}/{n}", a) for n, a in answers.items()
         }
         infer = f"{_SERVICE}/ModelInfer"
-        made[infer] = dispatcher.unary(infer, self._infer, raw_contents.reader)
+        made[infer] = dispatcher.unary(infer, self._infer, large_request.reader)
         stream = f"{_SERVICE}/ModelStreamInfer"
         made[stream] = dispatcher.streamed(
-            stream, self._infer_on_stream, self._failed, raw_contents.reader
+            stream, self._infer_on_stream, self._failed, large_request.reader
         )
         return made
 
@@ -156,7 +154,7 @@ class Inference:
     ) -> list[Tensor]:
         """What an author's class says to a request, or the methods of these names."""
         if served.signature is None:
-            work = partial(tensors.read, request, Memory(served))
+            work = partial(infer_inputs.tensors, request, served)
             is_long = _is_long(request, dialect_request)
             given = await self._background.run(work, is_long=is_long)
             return await ask(served, dialect_request, given)
@@ -168,15 +166,19 @@ class Inference:
 
     async def _batch(self, request: Any, served: Served, dialect_request: DialectRequest) -> Any:
         """The tensors of a request as a model takes them."""
-        signature, is_long = served.signature, _is_long(request, dialect_request)
-        assert signature is not None
+        is_long, deadline = _is_long(request, dialect_request), dialect_request.deadline
         if _may_be_pictures(request, served):
-            work = partial(tensors.read, request, Memory(served))
+            work = partial(infer_inputs.tensors, request, served)
             (given,) = await self._background.run(work, is_long=is_long)
-            batch = await pictures.read(served, dialect_request.deadline, given.data)
+            batch = await pictures.read(served, deadline, given.data)
             if batch is not None:
                 return batch
-        reading = partial(_batch, signature.inputs, request, served)
+        if is_long:
+            body = dialect_request.body
+            batch = await infer_inputs.offloaded(served, deadline, request, body)
+            if batch is not None:
+                return batch
+        reading = partial(infer_inputs.batch, request, served)
         return await self._background.run(reading, is_long=is_long)
 
     def _begun(self, request: Any, served: Served) -> Any:
@@ -209,7 +211,7 @@ class Inference:
         if not served.route.streaming:
             response = await self._whole(request, served, dialect_request)
             return self._part(response, is_last=True)
-        given = tensors.read(request, Memory(served))
+        given = infer_inputs.tensors(request, served)
         async with aclosing(api_stream.ask(served, dialect_request, given)) as parts:
             async for part in parts:
                 response = self._written(request, served, part)
@@ -248,11 +250,6 @@ def _may_be_pictures(request: Any, served: Served) -> bool:
     """Whether the one tensor of a request has files in it, for a model of pixels."""
     is_of_files = len(request.inputs) == 1 and request.inputs[0].datatype == "BYTES"
     return is_of_files and pictures.are_taken(served)
-
-
-def _batch(side: Side, request: Any, served: Served) -> Any:
-    given, is_null = tensors.read(request, Memory(served)), served.settings.nan == "null"
-    return to_batch(side, given, nan_as_null=is_null, model=request.model_name)
 
 
 def _places(asked: Any, served: Served) -> dict[str, Place]:

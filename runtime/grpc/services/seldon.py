@@ -4,7 +4,6 @@ What a message means is what it does over REST. Source: Seldon Core's documentat
 Protocol"; the fields are listed in our own words.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -22,14 +21,15 @@ from ...dialects.served import Served
 from ...dialects.tensors.tensor import Tensor
 from ...errors import InvalidInput, NotSupported, PayloadTooLarge, UnknownModel
 from ...models.operation import Stream
-from ..dispatcher import Answer, Dispatcher, Parse
+from ..background_thread import LARGE, BackgroundThread
+from ..dispatcher import Answer, Dispatcher
+from ..messages.parsing import Parse
 from ..messages.pool import pool
 from ..tensors import extent, packed, seldon_message, struct, tensor_proto
 
 _PACKAGE = "seldon.protos"
 _JSON: extent.Fields = {2: {2: None}, 3: {3: None}, 6: None}  # meta.tags, data.ndarray, jsonData
 _TOLD: extent.Fields = {1: _JSON, 2: _JSON, 4: _JSON}  # request, response, truth
-_LARGE = 1 << 16  # bytes; such a message is read in a thread
 _DEPLOYMENT = b"seldon"  # by which an ingress chooses one; its name may be a model's
 
 
@@ -38,6 +38,7 @@ class Seldon:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self._background = BackgroundThread()
         self._messages = pool()
 
     def handlers(self, dispatcher: Dispatcher) -> dict[str, grpc.RpcMethodHandler]:
@@ -60,19 +61,20 @@ class Seldon:
 
     async def _predict(self, request: Any, dialect_request: DialectRequest) -> Any:
         served = self._found(dialect_request)
-        is_large = len(dialect_request.body) >= _LARGE
-        do = asyncio.to_thread if is_large else _at_once
+        do = partial(self._background.run, is_long=len(dialect_request.body) >= LARGE)
         is_tf = request.data.WhichOneof("data_oneof") == "tftensor"
         if served.signature is None:
-            answer = await _called(served, dialect_request, await do(_message, request))
+            answer = await _called(served, dialect_request, await do(partial(_message, request)))
             return await do(partial(seldon_message.of, answer, is_tf=is_tf))
         asked = await _asked(served, dialect_request, request)
-        message, batch = await do(_read, served, request) if asked is None else asked
+        message, batch = await do(partial(_read, served, request)) if asked is None else asked
         output = await served.answer(dialect_request, batch)
         said = await seldon_message.offloaded(
             served, dialect_request.deadline, message, output, is_tf=is_tf
         )
-        return await do(_told, served, message, output, is_tf) if said is None else said
+        if said is not None:
+            return said
+        return await do(lambda: seldon_message.of(told(served, message, output), is_tf=is_tf))
 
     async def _feedback(self, request: Any, dialect_request: DialectRequest) -> Any:
         said = {"reward": request.reward, "truth": _truth(request)}
@@ -115,10 +117,6 @@ async def _called(
     return answer
 
 
-async def _at_once(work: Callable[..., Any], *given: Any) -> Any:
-    return work(*given)
-
-
 def _bounded(fields: extent.Fields) -> Callable[[Parse], Parse]:
     """Reads messages that have no more JSON in these fields than anybody needs."""
 
@@ -141,10 +139,6 @@ async def _asked(
     message = _message(request)
     batch = await pictures.read(served, dialect_request.deadline, message.values())
     return None if batch is None else (message, batch)
-
-
-def _told(served: Served, message: Message, output: Any, is_tf: bool) -> Any:
-    return seldon_message.of(told(served, message, output), is_tf=is_tf)
 
 
 def _read(served: Served, request: Any) -> tuple[Message, Any]:

@@ -77,9 +77,12 @@ def _named(said: Any, memory: Memory | None) -> bytes | None:
 
 def is_raw(request: Any) -> bool:
     """Whether its values are raw, be it in shared memory."""
-    return bool(request.raw_input_contents) or any(
-        "shared_memory_region" in each.parameters for each in request.inputs
-    )
+    return bool(request.raw_input_contents) or has_regions(request)
+
+
+def has_regions(request: Any) -> bool:
+    """Whether values are in shared memory."""
+    return any("shared_memory_region" in each.parameters for each in request.inputs)
 
 
 def is_long(request: Any) -> bool:
@@ -108,7 +111,7 @@ def _of_contents(said: Any) -> Tensor:
     if count != len(values):
         raise InvalidInput(f"{shown}: expected {count} values for its shape, got {len(values)}.")
     if datatype == _STRINGS:
-        return Tensor(said.name, datatype, shape, _strings(shown, said, list(values)))
+        return Tensor(said.name, datatype, shape, _strings(shown, said, packed.listed(values)))
     return Tensor(
         said.name, datatype, shape, _numbers(shown, said.contents, datatype).reshape(shape)
     )

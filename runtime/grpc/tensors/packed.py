@@ -1,11 +1,12 @@
 """Packed: repeated numbers of messages as arrays, and back, without an object for each.
 
 Floats of such a list stand side by side in a message's bytes, of which an array is a view
-(protobuf.dev/programming-guides/encoding#packed). Whole numbers have no fixed size: they are taken
-a piece at a time, so that whoever else needs the interpreter has it in between.
+(protobuf.dev/programming-guides/encoding#packed). Whole numbers and strings have no fixed size:
+they are taken a piece at a time, so that whoever else needs the interpreter has it in between.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from ... import protobuf
 
 _BYTES = 2  # the wire type of a list
 _SHIFT = 3
-_PIECE = 1 << 14  # numbers
+_PIECE = 1 << 14  # values
 _FLOATS = {
     "float_val": "<f4",
     "double_val": "<f8",
@@ -35,16 +36,26 @@ def read(message: Any, field: str, dtype: np.dtype[Any]) -> np.ndarray:
         found = _tail(message, field, len(values))
         if found is not None:
             return found.astype(dtype)
-    return listed(values, dtype)
+    return _array(values, dtype)
 
 
-def listed(values: Sequence[Any], dtype: np.dtype[Any]) -> np.ndarray:
-    """Numbers of Python's as an array; raises OverflowError for one that is beyond `dtype`."""
+def listed(values: Sequence[Any]) -> list[Any]:
+    """Values of a message as a list."""
+    return list(chain.from_iterable(_pieces(values)))
+
+
+def _array(values: Sequence[Any], dtype: np.dtype[Any]) -> np.ndarray:
     array: np.ndarray = np.empty(len(values), dtype)
-    for start in range(0, len(values), _PIECE):
-        piece = values[start : start + _PIECE]
+    start = 0
+    for piece in _pieces(values):
         array[start : start + len(piece)] = np.fromiter(piece, dtype, len(piece))
+        start += len(piece)
     return array
+
+
+def _pieces(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(values), _PIECE):
+        yield values[start : start + _PIECE]
 
 
 def write(message: Any, field: str, array: np.ndarray) -> None:

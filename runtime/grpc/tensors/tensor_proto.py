@@ -57,7 +57,7 @@ def read(name: str, said: Any) -> Tensor:
     values = getattr(said, field)
     missing = _missing(shown, shape, len(values))
     if datatype == "BYTES":
-        given = list(values)
+        given = packed.listed(values)
         return Tensor(name, datatype, shape, given + given[-1:] * missing)
     try:
         array = packed.read(said, field, np.dtype(dtype))
