@@ -130,6 +130,7 @@ class ProcessTable:
             slot.child.pid = pid
             self._slots[pid] = slot
             if pid in self._unreported:  # it has ended already: `_reap_unreported` handles it
+                slot.child.is_reaped = True
                 return
             if slot.is_dismissed or slot.front is None or slot.front.child is None:
                 slot.child.send(signal.SIGKILL)

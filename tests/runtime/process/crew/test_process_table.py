@@ -351,6 +351,16 @@ def test_a_process_that_nobody_wants_by_the_time_it_is_forked_is_killed(
         wait_until(lambda: not alive(forked.pid))
 
 
+def test_a_process_that_was_waited_for_before_it_has_a_number_gets_no_signal(forked):
+    """Its number may be another's by then, or nobody's, which would end the server."""
+    os.kill(forked.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, forked.pid, os.WEXITED | os.WNOWAIT)
+    assert forked.table.reaped() == []
+    forked.tell()
+    forked.table.send(signal.SIGTERM)
+    assert (forked.model, -signal.SIGKILL) in forked.table.reaped()
+
+
 @pytest.mark.parametrize("has_front", [True, False])
 def test_a_model_that_ends_before_its_birth_is_heard_of_is_buried_nevertheless(adopts, has_front):
     """Its template ends as well, with the news still in the line: nobody counts it as alive."""
