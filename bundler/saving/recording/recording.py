@@ -15,7 +15,18 @@ from ....runtime.frameworks.framework import Framework
 from ....runtime.manifests.signature import OBJECTS, Side, Signature
 from ....runtime.models import batch_axis
 from ...errors import SampleMismatch
-from . import advice, axes, class_names, independence, lengths, missing, sample_rows, signatures
+from . import (
+    advice,
+    axes,
+    class_names,
+    independence,
+    lengths,
+    missing,
+    rounding,
+    sample_rows,
+    signatures,
+    table_labels,
+)
 from .axes import BatchAxis
 
 ROWS = 8  # recorded of a sample
@@ -32,9 +43,6 @@ _HINT_JSON = (
 _HINT_FRAME = "Requests bring tables as pandas has them: take one, and convert it in the model."
 _SCORES = ("predict_proba", "decision_function")
 _WITHOUT_CATEGORIES = frozenset({"generic", "sklearn"})  # the others keep a list in the model
-_DIGITS = (
-    6  # significant digits of recorded floats: what a tolerance ignores, a digest must not see
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +137,7 @@ class _Method:
         self._axis = axis
         self._sides = known or Signature()  # on which axes the rows are
         self._is_foreign = False  # whether the sample is a table of another library than pandas
+        self._given: Any = None  # the sample, before it was made like a request
         self.rows: Any = None  # of the sample, at most ROWS
 
     def record(
@@ -137,6 +146,7 @@ class _Method:
         """Its recording; `declared` are its inputs where they are known, `typed` what it says."""
         rows = sample_rows.plain(sample.rows if isinstance(sample, Text) else sample)
         self._is_foreign = not isinstance(sample, Text) and sample_rows.is_foreign(sample)
+        self._given = table_labels.first(rows, ROWS)
         others: list[Any] = []
         if self._framework.name == "torch" and not (declared or self._known):
             rows, others = lengths.split(rows)
@@ -170,7 +180,10 @@ class _Method:
         signature = self._known or Signature(
             inputs, _free_batch(outputs, fixed), batchable=differs is False
         )
-        return Recording(self._method, signature, self._samples(signature, few), bool(differs))
+        samples = self._samples(signature, few)
+        if samples is not None:
+            table_labels.check_index(samples, self._given, self._tried)
+        return Recording(self._method, signature, samples, bool(differs))
 
     def _batch(self, rows: Any, declared: Side | None) -> Any:
         """The sample as a batch with its rows first, as a list has them already."""
@@ -322,6 +335,8 @@ class _Method:
     def _hint(self, error: Exception) -> str:
         if self._is_foreign:
             return _HINT_FRAME
+        if (hint := table_labels.hint(self._given, self._tried)) is not None:
+            return hint
         return advice.rows(error, self._model, self._method, self._call, self.rows)
 
     def _samples(self, signature: Signature, batch: Any) -> Samples | None:
@@ -347,7 +362,7 @@ class _Method:
             return None
         if len(instances) == table.rows(batch):
             sample_rows.check_alike(self._method, signature.inputs, self._tried(batch), outputs)
-        return Samples(self._method, instances, rounded(outputs))
+        return Samples(self._method, instances, rounding.rounded(outputs))
 
     def _instances(self, inputs: Side, batch: Any) -> list[Any]:
         """Those rows that JSON can say; with a fixed batch, all or none."""
@@ -378,14 +393,3 @@ def _free_batch(side: Side, fixed: int | None) -> Side:
         return side
     fields = (replace(field, shape=(fixed, *field.shape[1:])) for field in side.fields)
     return Side(side.layout, tuple(fields))
-
-
-def rounded(value: Any) -> Any:
-    """`value` with floats cut to what survives another thread count or process."""
-    if isinstance(value, float):
-        return float(f"{value:.{_DIGITS}g}")
-    if isinstance(value, list):
-        return [rounded(item) for item in value]
-    if isinstance(value, dict):
-        return {name: rounded(item) for name, item in value.items()}
-    return value
