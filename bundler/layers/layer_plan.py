@@ -54,24 +54,24 @@ class PlannedLayer:
 
     kind      "python", "packages", "model", "runtime", "code" or "manifest"
     key       digest of all inputs of its bytes
-    size      bytes of its tar, exact if `members` are known, else estimated; None = unknown
     why       what makes it change
     packages  distributions in it
-    members   None until the packages are unpacked
+    tar       None until the packages are unpacked
+    estimate  of its size until then; None = unknown
     """
 
     kind: str
     name: str
     key: str
-    size: int | None
     why: str
     packages: tuple[str, ...] = ()
-    members: tuple[Member, ...] | None = None
+    tar: LayerTar | None = None
+    estimate: int | None = None
 
     @property
-    def is_exact(self) -> bool:
-        """Whether `size` is exact."""
-        return self.members is not None
+    def size(self) -> int | None:
+        """Bytes of its tar, exact where it is known."""
+        return self.tar.size if self.tar else self.estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +118,16 @@ class LayerPlan:
         tree = self.python
         if tree is None:
             return
-        members = tuple(tree.members()) if tree.is_there else None
-        size = LayerTar(members).size if members is not None else None
+        tar = LayerTar(tree.members()) if tree.is_there else None
         key = digest.of_bytes(canonical.dumps({"format": _FORMAT, "python": tree.key}))
         name, why = f"python {tree.archive.version}", "changes with the version of this tool"
-        yield PlannedLayer("python", name, key, size, why, (), members)
+        yield PlannedLayer("python", name, key, why, (), tar)
 
     @property
     def needs(self) -> list[str]:
         """The entries of the cache that it reads, for `Store.holding`."""
-        members = [member for layer in self.layers for member in layer.members or ()]
+        own = [layer.tar for layer in self.layers if layer.kind in _COMPILED and layer.tar]
+        members = [member for tar in own for member in tar.members]
         places = [member.content for member in members if isinstance(member.content, Path)]
         compiled = [
             layer_cache.digest_of(place)
@@ -145,18 +145,16 @@ class LayerPlan:
             shown = tuple(f"{name}=={pins[name]}" for name in names)
             about = {"format": _FORMAT, "tree": tree.key, "group": group}
             key = digest.of_bytes(canonical.dumps(about))
-            members, size = None, None
+            tar, estimate = None, None
             if not tree.is_there:
                 is_compiled = tree.wanted.compiler is not None
-                size = installed_size({n: pins[n] for n in names}, is_compiled=is_compiled)
+                estimate = installed_size({n: pins[n] for n in names}, is_compiled=is_compiled)
             else:
                 if lacking := sorted(set(names) - known.keys()):
                     raise tree.lacks(lacking[0])
-                members = tuple(member for name in names for member in known[name])
-                size = LayerTar(members).size
-            yield PlannedLayer(
-                "packages", group, key, size, package_group.WHY[group], shown, members
-            )
+                tar = LayerTar(member for name in names for member in known[name])
+            why = package_group.WHY[group]
+            yield PlannedLayer("packages", group, key, why, shown, tar, estimate)
 
     def complete(
         self, store: Store, requirements: Path, progress: Progress, *, offline: bool = False
@@ -167,6 +165,8 @@ class LayerPlan:
         if self.tree is None:
             return self
         self.tree.make(store, requirements, progress, offline=offline)
+        if all(layer.tar for layer in self.layers):  # what was there is there, or was made again
+            return self
         pins = {name: version for layer in self.layers for name, version in _pins(layer)}
         return self._on(
             pins, [layer for layer in self.layers if layer.kind not in {"python", "packages"}]
@@ -178,7 +178,7 @@ class LayerPlan:
         Raises:
             Damaged: when a file differs from what is said of it.
         """
-        tars = [LayerTar(layer.members or ()) for layer in self.layers]
+        tars = [layer.tar for layer in self.layers if layer.tar]  # all of them, once complete
         known = [self.memo.get(layer.key) for layer in self.layers]
         pending = sum(
             tar.size for tar, blob in zip(tars, known, strict=True) if not _fits(tar, blob)
@@ -230,8 +230,7 @@ def _of_share(
     about = {"format": _FORMAT, "files": listed, "compiler": compiler and compiler.name}
     key = digest.of_bytes(canonical.dumps(about))
     members += compiler.members(members, store) if compiler else ()
-    size = LayerTar(members).size
-    return PlannedLayer(share.kind, share.name, key, size, share.why, (), tuple(members))
+    return PlannedLayer(share.kind, share.name, key, share.why, (), LayerTar(members))
 
 
 def _pins(layer: PlannedLayer) -> Iterator[tuple[str, str]]:
@@ -246,7 +245,7 @@ def _told(layer: PlannedLayer, blob: Blob | None, last: frozenset[str]) -> dict[
         "kind": layer.kind,
         "name": layer.name,
         "size": blob.size if blob else layer.size,
-        "exact": is_known or layer.is_exact,
+        "exact": is_known or layer.tar is not None,
         "why": layer.why,
         "packages": list(layer.packages),
         "digest": blob.digest if blob else None,

@@ -28,12 +28,7 @@ class LayerTar:
 
     def __init__(self, members: Iterable[Member]) -> None:
         given = {member.path: member for member in members}
-        folders = (
-            {str(parent) for path in given for parent in PurePosixPath(path).parents}
-            - given.keys()
-            - {"."}
-        )
-        every = [*given.values(), *(Member(path) for path in folders)]
+        every = [*given.values(), *(Member(path) for path in _folders(given) - given.keys())]
         self.members = sorted(every, key=lambda member: member.path.encode())
         self._headers = [member.header() for member in self.members]
         self._starts: list[int] = []
@@ -92,6 +87,12 @@ class LayerTar:
             yield member, member.size
             yield bytes(-member.size % BLOCK), -member.size % BLOCK
         yield _END, len(_END)
+
+
+def _folders(paths: Iterable[str]) -> set[str]:
+    """Every folder above the paths."""
+    direct = {PurePosixPath(folder) for folder in {path.rpartition("/")[0] for path in paths}}
+    return {str(each) for folder in direct for each in (folder, *folder.parents)} - {"."}
 
 
 def _piece(part: Member | bytes, start: int, size: int) -> Iterator[bytes]:
