@@ -1,5 +1,6 @@
 """AtomicFile: writes a user's file completely or not at all."""
 
+import errno
 import os
 import stat as modes
 from collections.abc import Iterator, Mapping
@@ -8,6 +9,12 @@ from pathlib import Path
 
 from .store import drafts
 from .store.files import disk
+
+
+def hint(error: OSError) -> str | None:
+    """What helps where a disk or a quota is full; None for other errors."""
+    is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return "Make room there, or write to another disk." if is_full else None
 
 
 def write(path: Path, data: bytes) -> None:

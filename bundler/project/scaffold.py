@@ -68,7 +68,8 @@ def _write(directory: Path, texts: Mapping[Path, bytes]) -> None:
         atomic_file.write_all(texts)
     except OSError as error:
         path = error.filename or directory
-        raise StoreError(f"`{path}` cannot be written: {error.strerror}.") from error
+        hint = atomic_file.hint(error)
+        raise StoreError(f"`{path}` cannot be written: {error.strerror}.", hint=hint) from error
 
 
 def _name_of(directory: Path) -> str:

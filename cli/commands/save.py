@@ -144,12 +144,19 @@ def _classes(path: Path | None) -> tuple[str | int | float | bool, ...]:
     if path is None:
         return ()
     try:
-        data = path.read_bytes()
+        data = _content(path)
         is_json = data.lstrip().startswith(b"[")
         listed = strict_json.loads(data) if is_json else data.decode().splitlines()
     except (OSError, ValueError) as error:
         raise BundleError(f"`--classes` cannot be read: {error}.") from error
     return tuple(each for each in listed if each != "")
+
+
+def _content(path: Path) -> bytes:
+    from ...bundler.untrusted import plain_file
+
+    with path.open("rb") as file:
+        return plain_file.read_stream(file)
 
 
 def _batch_axis(said: list[str]) -> int | dict[str, int]:
@@ -169,7 +176,7 @@ def _metadata(text: str | None) -> dict[str, object]:
         return {}
     try:
         is_json = text.lstrip().startswith("{")
-        data = strict_json.loads(text.encode() if is_json else Path(text).read_bytes())
+        data = strict_json.loads(text.encode() if is_json else _content(Path(text)))
     except (OSError, ValueError) as error:
         raise BundleError(f"`--metadata` cannot be read: {error}.") from error
     if not isinstance(data, dict):

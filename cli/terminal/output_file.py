@@ -21,7 +21,8 @@ def write(path: Path, data: bytes) -> None:
         atomic_file.write(place, data)
     except OSError as error:
         raise BundleError(
-            f"`{path}` cannot be written: {error.strerror}.", hint=_hint(place)
+            f"`{path}` cannot be written: {error.strerror}.",
+            hint=atomic_file.hint(error) or _hint(place),
         ) from error
 
 

@@ -24,6 +24,7 @@ _MAGIC = {
 }
 _ABSENT = "Start a server with `bundle serve`, or name a tag instead of a URL."
 _NOT_TRUSTED = "Name the certificate of who signed it: `SSL_CERT_FILE=ca.pem bundle predict ...`."
+_LARGEST = 1 << 30  # bytes of a body; a device has no end
 _SHOWN = 500  # characters of an answer that is no error of ours
 
 
@@ -46,10 +47,10 @@ class Body:
         if data == "-" and sys.stdin.isatty():
             console.step("Reading the request from the terminal; end it with Ctrl-D.")
         try:
-            content = sys.stdin.buffer.read() if data == "-" else Path(data).read_bytes()
-        except OSError as error:
+            content = _content(data)
+        except (OSError, ValueError) as error:
             raise BundleError(
-                f"`{data}` cannot be read: {error.strerror}.",
+                f"`{data}` cannot be read: {getattr(error, 'strerror', None) or error}.",
                 hint="Name a file with `--data FILE`, or send the request to stdin.",
             ) from error
         kind = content_type or type_of(data) or _kind(content)
@@ -80,6 +81,15 @@ class Answer:
             return str(jsonlib.loads(self.content)["error"])
         except (ValueError, KeyError, TypeError, RecursionError):
             return self.content[:_SHOWN].decode("utf-8", "replace").strip()
+
+
+def _content(data: str) -> bytes:
+    from ....bundler.untrusted import plain_file
+
+    if data == "-":
+        return plain_file.read_stream(sys.stdin.buffer, _LARGEST)
+    with Path(data).open("rb") as file:
+        return plain_file.read_stream(file, _LARGEST)
 
 
 def parsed(headers: Sequence[str]) -> dict[str, str]:

@@ -142,6 +142,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", refuse)
-    with pytest.raises(StoreError, match=r"service\.py` cannot be written: No space left"):
+    with pytest.raises(StoreError, match=r"service\.py` cannot be written: No space left") as told:
         scaffold(tmp_path, name="y", service=True, force=True)
+    assert told.value.hint == "Make room there, or write to another disk."
     assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == before

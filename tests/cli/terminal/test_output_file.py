@@ -36,10 +36,11 @@ def test_a_pipe_stays_one(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
-def test_a_full_disk_is_said():
+def test_a_full_disk_is_said_with_what_helps():
 
-    with pytest.raises(BundleError, match="`/dev/full` cannot be written: No space left"):
+    with pytest.raises(BundleError, match="`/dev/full` cannot be written: No space left") as told:
         output_file.write(Path("/dev/full"), b"x")
+    assert told.value.hint == "Make room there, or write to another disk."
 
 
 def test_what_cannot_be_written_says_what_to_do_and_leaves_what_was_there(tmp_path):
