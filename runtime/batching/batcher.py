@@ -6,13 +6,14 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from ..errors import InvalidInput, ModelDied, Overloaded
+from ..errors import InvalidInput, Overloaded
 from .admission.admission import Admission
 from .admission.eviction import Eviction
 from .arrival_wait import ArrivalWait
 from .batch.batch import Batch
-from .batch.delivery import Delivery
+from .batch.delivery import Answers, Delivery
 from .batch.hang import HangWatch
+from .batch.outcome import Outcome
 from .batch.recovery import Recovery
 from .batch.slots import ExecutorSlot, Slots
 from .deadline_timer import DeadlineTimer
@@ -65,10 +66,14 @@ class Batcher:
         self._admission = Admission(self.limits, self._lanes, self._slots, self._observer)
         self._eviction = Eviction(self._lanes, self._in_flight, self._admission, self._observer)
         self._recovery = Recovery(self._eviction.is_over, idempotent=self.limits.idempotent)
-        self._timer = DeadlineTimer(clock, self._eviction.expire)
-        self._delivery = Delivery(
-            ops, is_whole=self.limits.mergeable, may_repeat=self.limits.idempotent
+        self._outcome = Outcome(
+            self._lanes,
+            self._admission.patience,
+            self._recovery,
+            Delivery(ops, is_whole=self.limits.mergeable, may_repeat=self.limits.idempotent),
+            self._observer,
         )
+        self._timer = DeadlineTimer(clock, self._expire)
         self._return_wait = ReturnWait(clock, partial(self._turn, "returned"))
         rows = lambda: self._lanes.backlog.rows  # noqa: E731
         self._arrival_wait = ArrivalWait(clock, rows, partial(self._turn, "ready"), self._is_busy)
@@ -319,52 +324,27 @@ class Batcher:
             return  # stopped without waiting for it
         self._slots.end(slot)
         self._now = self._eviction.now = self._clock()
-        if batch.run is not None:
-            batch.run.finished = self._now
-        if error is None:
-            self._learn(slot, batch)
-            self._deliver(batch, output)
+        answers = self._outcome.of(slot, batch, output, error, self._now)
+        if answers is None:
+            self._turn("ready")
         else:
-            self._fail(slot, batch, error)
-            self._turn("ready")
+            self._deliver(batch, answers)
 
-    def _fail(self, slot: ExecutorSlot, batch: Batch, error: BaseException) -> None:
-        if not isinstance(error, ModelDied):
-            self._recovery.failed(batch, error)
-            return
-        self._observer.died("hang" if slot.is_cut else "crash", slot.index)
-        self._recovery.died(batch, error, slot.index, hung=slot.is_cut)
-
-    def _learn(self, slot: ExecutorSlot, batch: Batch) -> None:
-        seconds = self._now - slot.started
-        window = batch.window
-        window.observe(batch.rows, seconds, batch.size)
-        self._lanes.cost = window.cost
-        self._observer.finished(batch.rows, seconds, slot.predicted, slot.index)
-        self._admission.patience.note(batch.requests, slot.started, self._now)
-
-    def _deliver(self, batch: Batch, output: Any) -> None:
+    def _deliver(self, batch: Batch, answers: Answers) -> None:
         """Hand over the answers, after the next batch has begun or before."""
-        try:
-            answered, hand_over = self._delivery.of(batch, output)
-        except Exception as error:  # noqa: BLE001 - as if the model had raised it
-            self._recovery.failed(batch, error)
-            self._turn("ready")
-            return
-        self._recovery.succeeded(batch)
         window = batch.window
         if self._loop is not None and self._answers_first(batch):
             self._is_scheduled = True
             try:
-                hand_over()
+                answers.deliver()
             finally:
                 now = self._clock()
-                window.answered(now, answered)
+                window.answered(now, answers.rows)
                 self._arrival_wait.wait(self._loop, now + window.cost.alpha, len(batch.requests))
         else:
-            window.answered(self._now, answered)
+            window.answered(self._now, answers.rows)
             self._turn("ready")
-            hand_over()
+            answers.deliver()
 
     def _answers_first(self, batch: Batch) -> bool:
         """Whether the next batch can only gain by it: no model computes while this loop writes."""
@@ -372,6 +352,14 @@ class Batcher:
         return self.limits.is_crowded and not is_full and not self._recovery
 
     # --- the end ---
+
+    def _expire(self, now: float) -> float:
+        """Fail requests whose deadline has passed; returns the next deadline."""
+        following = self._eviction.expire(now)
+        if not self._is_accepting:  # `stop` waits for the last of them, maybe without an executor
+            self._recovery.prune()
+            self._schedule()
+        return following
 
     def _in_flight(self) -> Iterator[Request]:
         for batches in (self._slots.batches(), self._recovery.batches()):

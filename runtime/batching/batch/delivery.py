@@ -2,11 +2,18 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..execution.executor import RowOps
 from .batch import Batch, Piece
 from .nan_check import NanCheck
+
+
+class Answers(NamedTuple):
+    """The answers of a batch: of how many rows they are the last ones, and what delivers them."""
+
+    rows: int
+    deliver: Callable[[], None]
 
 
 class Delivery:
@@ -23,8 +30,8 @@ class Delivery:
         self._is_whole = is_whole
         self._nan_check = NanCheck(ops) if may_repeat else None
 
-    def of(self, batch: Batch, output: Any) -> tuple[int, Callable[[], None]]:
-        """Prepare the answers of `batch`: the number of final rows, and a function to deliver them.
+    def of(self, batch: Batch, output: Any) -> Answers:
+        """Prepare the answers of `batch`.
 
         Raises:
             Exception: from `ops`, if the output has another number of rows.
@@ -38,9 +45,9 @@ class Delivery:
             return self._pieces(batch, output)
         for request in requests:
             request.is_over = True
-        return batch.rows, partial(group.answer, requests, output, batch.bounds)
+        return Answers(batch.rows, partial(group.answer, requests, output, batch.bounds))
 
-    def _pieces(self, batch: Batch, output: Any) -> tuple[int, Callable[[], None]]:
+    def _pieces(self, batch: Batch, output: Any) -> Answers:
         outputs = batch.outputs(output, self._ops)
         pieces = list(zip(batch.pieces(), outputs, strict=True))
         answered = sum(
@@ -48,7 +55,7 @@ class Delivery:
             for (request, start, stop), _ in pieces
             if not request.is_over and request.left == stop - start
         )
-        return answered, partial(self._settle, pieces)
+        return Answers(answered, partial(self._settle, pieces))
 
     def _settle(self, pieces: list[tuple[Piece, Any]]) -> None:
         for (request, start, stop), part in pieces:

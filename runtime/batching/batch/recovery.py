@@ -38,6 +38,13 @@ class Recovery:
         for suspects in self._suspects.values():
             yield from suspects
 
+    def prune(self) -> None:
+        """Forget what nobody waits for any more."""
+        for batches in (self._parts, *self._suspects.values()):
+            left = [batch.without(self._is_over) for batch in batches]
+            batches.clear()
+            batches.extend(batch for batch in left if batch.requests)
+
     def clear(self) -> None:
         """Forget all."""
         self._parts.clear()

@@ -1,7 +1,7 @@
 """Lane: waiting requests that may share a batch."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Protocol
 
 from ..batch.batch import Batch
@@ -39,9 +39,10 @@ class Backlog:
 class Lane:
     """Requests that may share a batch (same shapes, dtypes, parameters), oldest first."""
 
-    __slots__ = ("_queue", "backlog", "is_listed", "rows", "window")
+    __slots__ = ("_queue", "backlog", "is_listed", "key", "rows", "window")
 
-    def __init__(self, window: Window, backlog: Backlog) -> None:
+    def __init__(self, key: Hashable, window: Window, backlog: Backlog) -> None:
+        self.key = key  # what is alike in these requests
         self.window = window
         self.backlog = backlog
         self.rows = 0  # not yet taken by a batch

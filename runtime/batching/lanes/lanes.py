@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from heapq import heappop, heappush
-from itertools import count
+from itertools import count, islice
 
 from ..policy.cost import CostModel
 from ..policy.window import Limits, Window
@@ -11,6 +11,7 @@ from ..request import Request
 from .lane import Backlog, Drop, Lane
 
 KNOWN = 64  # empty lanes whose costs are remembered
+LOOKED_AT = 32  # lanes of which the work is added up; others are taken to be like these
 
 
 class Lanes:
@@ -20,11 +21,12 @@ class Lanes:
     """
 
     is_by_age = True
-    __slots__ = ("_by_key", "_limits", "_order", "_tie", "backlog", "cost")
+    __slots__ = ("_by_key", "_empty", "_limits", "_order", "_tie", "backlog", "cost")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._by_key: dict[Hashable, Lane] = {}
+        self._empty: dict[Hashable, Lane] = {}  # of these; the one that was used last is the last
         self._order: list[tuple[float, int, Lane]] = []  # a heap of the lanes with requests
         self._tie = count()
         self.backlog = Backlog()
@@ -38,10 +40,8 @@ class Lanes:
         """The lane for `key`; a new one if need be."""
         lane = self._by_key.get(key)
         if lane is None:
-            if len(self._by_key) >= KNOWN:
-                self._forget_idle()
-            window = Window(self._limits, self.cost.copy())
-            lane = self._by_key[key] = self._new(window)
+            lane = self._by_key[key] = self._new(key, Window(self._limits, self.cost.copy()))
+            self._put_away(lane)
         return lane
 
     def learn(self, window: Window) -> None:
@@ -50,15 +50,23 @@ class Lanes:
         if self._limits.mergeable and window.most < self._limits.max_batch_size:
             self._limits = replace(self._limits, max_batch_size=window.most)
 
-    def _new(self, window: Window) -> Lane:
-        return Lane(window, self.backlog)
+    def _new(self, key: Hashable, window: Window) -> Lane:
+        return Lane(key, window, self.backlog)
 
     def enlist(self, lane: Lane) -> None:
         """Put a lane in the order, if something waits in it."""
+        if lane.is_listed:
+            return
+        if not lane.rows:
+            self._put_away(lane)
+            return
+        self._empty.pop(lane.key, None)
+        lane.is_listed = True
+        heappush(self._order, (self._rank(lane), next(self._tie), lane))
+
+    def _rank(self, lane: Lane) -> float:
         head = lane.head
-        if head is not None and not lane.is_listed:
-            lane.is_listed = True
-            heappush(self._order, (head.arrived, next(self._tie), lane))
+        return head.arrived if head is not None else 0.0
 
     def first(self, now: float) -> Lane:  # noqa: ARG002  # others are not all as patient
         """The next lane: the one with the oldest request."""
@@ -88,7 +96,9 @@ class Lanes:
 
     def duration(self) -> float:
         """Seconds of work that wait in all of them."""
-        return sum(lane.window.duration(lane.rows) for _, _, lane in self._order)
+        looked_at = [lane for _, _, lane in islice(self._order, LOOKED_AT)]
+        seconds = sum(lane.window.duration(lane.rows) for lane in looked_at)
+        return seconds * len(self._order) / (len(looked_at) or 1)
 
     def requests(self) -> Iterator[Request]:
         """Every request that waits."""
@@ -104,9 +114,13 @@ class Lanes:
         for _, _, lane in self._order:
             lane.clear()
             lane.is_listed = False
+            self._put_away(lane)
         self._order.clear()
 
-    def _forget_idle(self) -> None:
-        idle = next((key for key, lane in self._by_key.items() if not lane.is_listed), None)
-        if idle is not None:
-            del self._by_key[idle]
+    def _put_away(self, lane: Lane) -> None:
+        """Remember an empty lane, instead of the one that has been empty for longest."""
+        self._empty[lane.key] = lane
+        if len(self._empty) > KNOWN:
+            forgotten = next(iter(self._empty))
+            del self._empty[forgotten]
+            self._by_key.pop(forgotten, None)

@@ -1,6 +1,6 @@
 """RankedLane: a lane whose requests have priorities, or whose clients have fair shares."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import NamedTuple
 
 from ..batch.batch import Batch
@@ -34,8 +34,10 @@ class RankedLane(Lane):
 
     __slots__ = ("_classes", "_fair", "_ledger", "_limits", "_order")
 
-    def __init__(self, window: Window, backlog: Backlog, limits: Limits, ledger: Ledger) -> None:
-        super().__init__(window, backlog)
+    def __init__(
+        self, key: Hashable, window: Window, backlog: Backlog, limits: Limits, ledger: Ledger
+    ) -> None:
+        super().__init__(key, window, backlog)
         self._limits = limits
         self._ledger = ledger
         self._classes: dict[int, FairQueue] = {}

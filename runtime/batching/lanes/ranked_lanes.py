@@ -1,14 +1,15 @@
 """RankedLanes: lanes ordered by priority and share, not by age alone."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from itertools import islice
 from math import ceil
 
 from ..policy.window import Limits, Window
 from ..request import Request
 from .fair_queue import FairQueue
 from .lane import Lane
-from .lanes import Lanes
+from .lanes import LOOKED_AT, Lanes
 from .ledger import Ledger
 from .ranked_lane import MIN_SHARE, RankedLane
 
@@ -26,17 +27,14 @@ class RankedLanes(Lanes):
         self._ledger = Ledger()
         self._first = 0  # index of the next lane in the order
 
-    def _new(self, window: Window) -> RankedLane:
-        return RankedLane(window, self.backlog, self._limits, self._ledger)
+    def _new(self, key: Hashable, window: Window) -> RankedLane:
+        return RankedLane(key, window, self.backlog, self._limits, self._ledger)
 
     def _lanes(self) -> Iterator[RankedLane]:
         return (lane for _, _, lane in self._order if isinstance(lane, RankedLane))
 
-    def enlist(self, lane: Lane) -> None:
-        """Add a lane to the order, if it has requests."""
-        if lane.rows and not lane.is_listed:
-            lane.is_listed = True
-            self._order.append((0.0, next(self._tie), lane))
+    def _rank(self, lane: Lane) -> float:  # noqa: ARG002  # `first` chooses
+        return 0.0
 
     def first(self, now: float) -> Lane:
         """The next lane."""
@@ -63,8 +61,10 @@ class RankedLanes(Lanes):
     def others(self, lane: Lane, request: Request) -> float:
         """The estimated seconds of work in other lanes ahead of `request`."""
         cost = lane.window.cost
-        rows = [other.ahead(request) for other in self._lanes() if other is not lane]
-        return sum(cost.alpha + cost.beta * each for each in rows if each)
+        looked_at = [each for each in islice(self._lanes(), LOOKED_AT) if each is not lane]
+        rows = [other.ahead(request) for other in looked_at]
+        seconds = sum(cost.alpha + cost.beta * each for each in rows if each)
+        return seconds * (len(self._order) - lane.is_listed) / (len(looked_at) or 1)
 
     def evict_for(self, request: Request) -> Request | None:
         """Remove a request with a smaller right to its place than `request`, if there is one.

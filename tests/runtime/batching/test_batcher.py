@@ -130,6 +130,26 @@ class TestBatches:
 
         assert serve(scenario, model) <= 64
 
+    def test_many_keys_that_wait_together_are_forgotten_afterwards(self, model):
+        async def scenario(batcher):
+            first = await busy(batcher, model)
+            others = [ask(batcher, row(1), key=key) for key in range(200)]
+            assert len(batcher._lanes) == 200
+            model.gate.set()
+            await asyncio.gather(first, *others)
+            return len(batcher._lanes._by_key)
+
+        assert serve(scenario, model) <= 65
+
+    def test_what_is_known_of_a_key_in_use_outlasts_any_number_of_others(self, model):
+        async def scenario(batcher):
+            for key in range(200):
+                await batcher.submit(row(key), rows=1, key="often")
+                await batcher.submit(row(key), rows=1, key=key)
+            return batcher._lanes["often"].window.cost.count
+
+        assert serve(scenario, model) >= 64
+
     def test_what_cannot_be_merged_runs_as_it_came_and_may_answer_anything(self):
         async def scenario(batcher):
             inputs = [np.ones((n, 2)) for n in (3, 100, 1)]

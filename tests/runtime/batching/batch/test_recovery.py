@@ -396,3 +396,22 @@ class TestHang:
 
         assert kinds(patient.serve(scenario)) == [DeadlineExceeded] * 2
         assert caplog.text.count("has run for") == 1
+
+
+class TestStop:
+    def test_draining_ends_with_the_last_deadline_where_the_model_never_comes_back(self):
+        patient = Patient()
+        patient.executors[0].restart = 1e6
+
+        async def scenario(batcher):
+            began = batcher._clock()
+            lost = [ask(batcher, [row], deadline=began + 10) for row in ("crash", 2)]
+            await asyncio.sleep(1)
+            queued = ask(batcher, [3], deadline=began + 20)
+            await batcher.stop()
+            return batcher._clock() - began, await outcomes([*lost, queued])
+
+        seconds, results = patient.serve(scenario)
+
+        assert seconds == pytest.approx(20, abs=0.1)
+        assert kinds(results) == [DeadlineExceeded] * 3

@@ -27,7 +27,7 @@ class Patient:
 def lane_of(**queued):
     """A lane in which requests of one row wait: `high` of priority 0, `low` of 3."""
     limits = Limits(max_batch_size=4, priorities=True)
-    lane = RankedLane(Window(limits, CostModel()), Backlog(), limits, Ledger())
+    lane = RankedLane(None, Window(limits, CostModel()), Backlog(), limits, Ledger())
     for name, priority in (("high", 0), ("low", 3)):
         for _ in range(queued.get(name, 0)):
             request = Request([0], 1, 0, None, priority)
