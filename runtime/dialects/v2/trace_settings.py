@@ -54,8 +54,9 @@ class TraceSettings:
         return Reply.json(LOGGING)
 
     async def _keep_trace(self, request: DialectRequest) -> Reply:
+        reply = await self._trace(request)
         _check(request, TRACE)
-        return await self._trace(request)
+        return reply
 
     async def _keep_logging(self, request: DialectRequest) -> Reply:
         _check(request, LOGGING)

@@ -452,6 +452,28 @@ def test_traces_and_logs_stay_as_they_are(client, path, name):
     refused(client.post(f"/v2/{path}", json=[name]), 400, "JSON object")
 
 
+def test_the_settings_of_traces_and_logs_are_those_that_triton_begins_with(client):
+    """As L0_logging and L0_trace ask for them, of a model, too; an unknown one is 404."""
+    logs = {"log_file": "", "log_info": True, "log_warning": True, "log_error": True}
+    logs |= {"log_verbose_level": 0, "log_format": "default"}
+    assert client.get("/v2/logging").json() == logs
+    for name in ("log_info", "log_warning", "log_error"):
+        assert client.post("/v2/logging", json={name: True}).json() == logs
+        for other in (1, "false", False):
+            refused(client.post("/v2/logging", json={name: other}), 501, "do not change")
+    for other in ({"log_verbose_level": -1}, {"log_verbose_level": "1"}, {"log_file": "x.log"}):
+        refused(client.post("/v2/logging", json=other), 501, "do not change")
+    refused(client.post("/v2/logging", content=b'{"log_info": False}'), 400, "JSON")
+    traces = client.get("/v2/trace/setting").json()
+    assert client.get("/v2/models/sums/trace/setting").json() == traces
+    undo = {"trace_level": None, "trace_rate": None, "trace_count": None, "log_frequency": None}
+    assert client.post("/v2/models/sums/trace/setting", json=undo).json() == traces
+    for asked in ({}, {"trace_file": "model.log"}):
+        unknown = client.post("/v2/models/nothing/trace/setting", json=asked)
+        refused(unknown, 404, "nothing")
+    refused(client.get("/v2/models/nothing/trace/setting"), 404, "nothing")
+
+
 def test_loading_is_nothing_for_clients_unless_the_bundle_says_so(client):
     """501, with the key that would allow it."""
     refused(client.post("/v2/repository/models/sums/load", json={}), 501, "cannot be loaded")
