@@ -36,7 +36,7 @@ from .referrers import Referrers
 from .refs import lookup
 from .refs.index import Index
 from .refs.names import Names
-from .refs.refs import Refs, check_names
+from .refs.refs import LATEST, Refs, check_names
 from .trust import Trust
 from .upkeep.collecting import Reclaimed
 from .upkeep.copies import Copies
@@ -218,6 +218,8 @@ class Store:
     def unalias(self, kind: Kind, name: str, alias: str) -> None:
         """Remove an alias; the item stays."""
         self._layout.check()
+        if alias != LATEST:
+            self._index.forget([f"{kind}s/{name}@{alias}"])
         self._names.unalias(kind, name, alias)
         self._index.changed()
 
@@ -225,6 +227,7 @@ class Store:
     def delete(self, item: Item) -> None:
         """Remove an item's tag and aliases; `gc` then frees what nothing else refers to."""
         self._layout.check()
+        self._index.forget(oci.entries([item]))
         self._names.delete(item)
         self._index.changed()
 

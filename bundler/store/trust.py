@@ -1,6 +1,7 @@
 """Trust: which digests may execute code on this machine."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +75,7 @@ class Trust:
                 record.load(path)
             except (OSError, ValueError):  # it may be on a sector that fails, too
                 data = record.encode({"digest": f"sha256:{path.name}", "reason": "was lost"})
-                with self._workspace.file(data) as temporary:
+                with suppress(IsADirectoryError), self._workspace.file(data) as temporary:
                     temporary.replace(path)
                 disk.sync_directory(self._directory)
 

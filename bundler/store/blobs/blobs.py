@@ -1,9 +1,10 @@
 """Blobs: immutable files named by the sha256 of their bytes."""
 
 import os
+import stat as modes
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,12 +32,23 @@ class Blobs:
         """The path of the blob, whether or not it exists."""
         return self.directory / digest.removeprefix("sha256:")
 
+    def all(self) -> dict[Path, int]:
+        """The files in the folder, and their sizes in bytes; sound or not."""
+        found: dict[Path, int] = {}
+        with suppress(FileNotFoundError), os.scandir(self.directory) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):  # collected meanwhile
+                    found[Path(entry.path)] = entry.stat(follow_symlinks=False).st_size
+        return found
+
     def has(self, digest: str, size: int) -> bool:
         """Whether the blob exists, has its full length, and is not marked as damaged."""
         try:
-            return self.path(digest).stat().st_size == size and not self.marks.has(digest)
+            about = self.path(digest).lstat()
         except FileNotFoundError:
             return False
+        is_whole = modes.S_ISREG(about.st_mode) and about.st_size == size
+        return is_whole and not self.marks.has(digest)
 
     def find(self, digest: str) -> Path:
         """The blob's path.
@@ -127,7 +139,8 @@ class Blobs:
     def has_bytes(self, digest: str, data: bytes) -> bool:
         """Whether the blob exists with exactly these bytes."""
         try:
-            return disk.read_whole(self.path(digest)) == data
+            path = self.path(digest)
+            return not path.is_symlink() and disk.read_whole(path) == data
         except FileNotFoundError:
             return False
 

@@ -62,7 +62,7 @@ class Layout:
             with suppress(OSError):  # what cannot be read is replaced
                 if disk.read_whole(path) == data:
                     continue
-            with self._workspace.file(data) as temporary:
+            with suppress(IsADirectoryError), self._workspace.file(data) as temporary:
                 temporary.replace(path)
             disk.sync_directory(path.parent)
 

@@ -4,7 +4,7 @@ For a damaged ref, it keeps the previous entry, which a repair uses.
 """
 
 import atexit
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,16 @@ class Index:
         elif self._pending == 1:
             atexit.register(self.settle)
 
+    def forget(self, names: Collection[str]) -> None:
+        """Write the index without these names, before their refs are removed.
+
+        So a name without a ref is a lost one, not a half-done deletion. On a full disk they stay.
+        """
+        gone = {name.lower() for name in names}
+        with suppress(OSError):
+            entries = self._entries(self._sound_items())
+            self._write({name: one for name, one in entries.items() if name.lower() not in gone})
+
     def settle(self) -> None:
         """Write the index if refs changed since it was written.
 
@@ -56,11 +66,14 @@ class Index:
             while True:
                 before = self._counter.value()
                 items = self._sound_items()
-                with self._workspace.file(oci.index(self._entries(items))) as temporary:
-                    temporary.replace(self._path)
+                self._write(self._entries(items))
                 if before == self._counter.value():
                     break
             self._written, self._pending = len(items), 0
+
+    def _write(self, entries: Mapping[str, Any]) -> None:
+        with self._workspace.file(oci.index(entries)) as temporary:
+            temporary.replace(self._path)
 
     def _sound_items(self) -> list[Item]:
         return [item for kind in KINDS for item in self._refs.items(kind) if not item.damaged]

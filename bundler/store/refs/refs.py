@@ -118,16 +118,20 @@ class Refs:
 
     def is_there(self, name: str) -> bool:
         """Whether this entry of `index.json` has a ref, readable or not; True if unknown."""
-        kind, _, tag = name.partition("/")
-        entry = tag.replace("@", "/@").replace(":", "/").lower()
         try:
-            return _is_there(self.directory / kind / entry)
+            return _is_there(self.place(name))
         except OSError:
             return True
 
+    def place(self, name: str) -> Path:
+        """The path of the ref of an entry of `index.json`, such as `models/iris@stable`."""
+        return self.directory / name.replace("@", "/@").replace(":", "/").lower()
+
     def restore(self, item: Item) -> None:
-        """Rewrite a ref that cannot be read."""
+        """Rewrite a ref that cannot be read, or is lost."""
         path = self._path(item.kind, item.name, item.version)
+        if disk.make_directory(path.parent):
+            disk.sync_directory(path.parent.parent)
         with self._workspace.file(_encode(item)) as temporary:
             temporary.replace(path)
         disk.sync_directory(path.parent)

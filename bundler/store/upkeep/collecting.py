@@ -5,7 +5,6 @@ back. A writer declares what it needs before it looks for it. So either the coll
 declaration and puts the blob back, or the writer finds no blob and writes its own.
 """
 
-import os
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
@@ -45,7 +44,7 @@ class Collector:
             for path in leftovers:
                 self._clear(path)
             self.reach.forget()
-        blobs = self._blobs()  # listed before the refs are read: newer blobs are left alone
+        blobs = self.reach.blobs.all()  # before the refs are read: newer ones are left alone
         trees = self._trees()
         live = self.reach.live()
         doomed = [path for path in (*blobs, *trees) if _digest(path) not in live]
@@ -57,13 +56,8 @@ class Collector:
 
     def unreached(self) -> int:
         """Bytes that a collection would free."""
-        live = self.reach.live()
-        return sum(size for path, size in self._blobs().items() if _digest(path) not in live)
-
-    def _blobs(self) -> dict[Path, int]:
-        with suppress(FileNotFoundError), os.scandir(self.reach.blobs.directory) as entries:
-            return {Path(entry.path): entry.stat().st_size for entry in entries}
-        return {}
+        live, blobs = self.reach.live(), self.reach.blobs.all()
+        return sum(size for path, size in blobs.items() if _digest(path) not in live)
 
     def _trees(self) -> list[Path]:
         with suppress(FileNotFoundError):

@@ -34,22 +34,37 @@ class FolderCopies:
         for parent, folders, names in os.walk(self.directory):
             folders.sort()
             for name in sorted(names):
-                self._look(Path(parent, name), wanted, sizes, offer)
+                _look(Path(parent, name), wanted, sizes, offer)
 
-    def _look(
-        self, path: Path, wanted: Mapping[str, int | None], sizes: set[int | None], offer: Offer
-    ) -> None:
-        try:
-            stat = path.lstat()
-            if not modes.S_ISREG(stat.st_mode) or not (None in sizes or stat.st_size in sizes):
-                return
-            digest = digests.of_file(path)
-            if digest not in wanted:
-                return
-            number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError:
-            return  # what cannot be read is no copy
-        try:
-            offer(Blob(digest, stat.st_size), lambda buffer: os.readv(number, [buffer]))
-        finally:
-            os.close(number)
+
+@dataclass(frozen=True, slots=True)
+class LinkedCopies:
+    """What links in the place of blobs lead to: files that somebody has moved to another disk."""
+
+    blobs: Path
+
+    def offer(self, wanted: Mapping[str, int | None], offer: Offer) -> None:
+        """Offer the file behind each wanted blob that is a link."""
+        for digest in wanted:
+            path = self.blobs / digest.removeprefix("sha256:")
+            if path.is_symlink():
+                _look(Path(os.path.realpath(path)), wanted, {None}, offer)
+
+
+def _look(
+    path: Path, wanted: Mapping[str, int | None], sizes: set[int | None], offer: Offer
+) -> None:
+    try:
+        stat = path.lstat()
+        if not modes.S_ISREG(stat.st_mode) or not (None in sizes or stat.st_size in sizes):
+            return
+        digest = digests.of_file(path)
+        if digest not in wanted:
+            return
+        number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return  # what cannot be read is no copy
+    try:
+        offer(Blob(digest, stat.st_size), lambda buffer: os.readv(number, [buffer]))
+    finally:
+        os.close(number)

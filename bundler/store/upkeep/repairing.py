@@ -20,7 +20,7 @@ from ..blobs.trees import Trees
 from ..files.hashing import Read
 from ..item import Blob, Item
 from ..refs.refs import Refs
-from .copies import Copies, FolderCopies
+from .copies import Copies, FolderCopies, LinkedCopies
 from .record_repair import RecordRepair
 from .verifying import Damage
 
@@ -60,7 +60,8 @@ class Repair:
             The items, read again from their refs; None for all.
         """
         self.records.run()
-        places = (FolderCopies(self.trees.directory), *copies)
+        near = FolderCopies(self.trees.directory), LinkedCopies(self.blobs.directory)
+        places = (*near, *copies)
         sound = [item for item in self._now(items) if not item.damaged]
         for _ in range(_ROUNDS):
             self._compose_manifests(sound)
@@ -81,16 +82,22 @@ class Repair:
         return [item for item in now if wanted is None or _place(item) in wanted]
 
     def _wanted(self, items: Iterable[Item]) -> dict[str, int | None]:
-        """The digests of damaged blobs, with their sizes if known."""
+        """The digests of blobs that can be replaced, with their sizes if known."""
         found: dict[str, int | None] = {}
         for item in items:
             known: dict[str, int | None] = {item.digest: None, item.manifest: item.manifest_size}
             known |= {entry.digest: entry.size for entry in self._entries(item)}
             found |= {digest: size for digest, size in known.items() if self._is_bad(digest)}
-        return found
+        return {digest: size for digest, size in found.items() if not self._is_folder(digest)}
 
     def _is_bad(self, digest: str) -> bool:
-        return self.blobs.marks.has(digest) or not self.blobs.path(digest).is_file()
+        path = self.blobs.path(digest)
+        return self.blobs.marks.has(digest) or path.is_symlink() or not path.is_file()
+
+    def _is_folder(self, digest: str) -> bool:
+        """Whether there is a folder in its place, which may be anybody's; it is left there."""
+        path = self.blobs.path(digest)
+        return path.is_dir() and not path.is_symlink()
 
     def _compose_manifests(self, items: Iterable[Item]) -> None:
         """Rebuild damaged manifests from model.json or bundle.json, without a copy."""

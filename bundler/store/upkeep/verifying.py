@@ -21,6 +21,7 @@ from ..files import disk, layout, record
 from ..item import Item
 from ..referrers import Referrers
 from ..refs.refs import Refs
+from . import lost_names
 
 STORE = "store"
 _CACHES = {"__pycache__"}
@@ -77,10 +78,10 @@ class Verification:
         self._use(item.manifest, item, "manifest")
         try:
             config, files = oci.read_manifest(disk.read(self.blobs.path(item.manifest), 1 << 28))
-        except FileNotFoundError:
+        except OSError:
             return None  # reported when its blob is checked
-        except (OSError, InvalidBundle) as error:
-            self._add(item, "manifest", getattr(error, "strerror", None) or str(error))
+        except InvalidBundle as error:
+            self._add(item, "manifest", str(error))
             return None
         name = oci.CONFIG_NAME[item.kind]
         if config.digest != item.digest:
@@ -97,16 +98,16 @@ class Verification:
 
     def _add_strays(self) -> None:
         """Add the blobs that no ref names, because a later save may reuse them."""
-        with suppress(FileNotFoundError), os.scandir(self.blobs.directory) as entries:
-            for entry in entries:
-                digest = "sha256:" + entry.name
-                if digest not in self.uses:
-                    self.uses[digest].append((STORE, f"blobs/sha256/{entry.name}"))
-                    self.sizes[digest] = entry.stat().st_size
+        for path, size in self.blobs.all().items():
+            digest = "sha256:" + path.name
+            if digest not in self.uses:
+                self.uses[digest].append((STORE, f"blobs/sha256/{path.name}"))
+                self.sizes[digest] = size
 
     def _check_blob(self, digest: str, advance: Callable[[int], None]) -> None:
         try:
-            got = digests.of_file(self.blobs.path(digest), advance)
+            path = self.blobs.path(digest)
+            got = "a link" if path.is_symlink() else digests.of_file(path, advance)
         except FileNotFoundError:
             got = "nothing: the file is missing"
             if all(tag == STORE for tag, _ in self.uses[digest]):
@@ -148,6 +149,7 @@ class Verification:
             for path, why in self.refs.damaged_aliases(kind):
                 tag = f"{kind}:{path.parent.name}{path.name}"
                 self._damage(tag, path, f"The alias is damaged: {why}.")
+        self._check_names()
         for name, expected in (("layout.json", layout.OURS), ("oci-layout", layout.OCI)):
             self._check_file(self.root / name, partial(eq, expected))
         self._check_file(self.root / "index.json", oci.is_sound_index)
@@ -156,6 +158,12 @@ class Verification:
                 record.load(path)
             except (OSError, ValueError) as error:
                 self._damage(STORE, path, str(error))
+
+    def _check_names(self) -> None:
+        for name in lost_names.lost(self.root / "index.json", self.refs, self.blobs):
+            kind, _, tag = name.partition("s/")
+            path = self.refs.place(name)
+            self._damage(f"{kind}:{tag}", path, "The ref is missing; `index.json` has its name.")
 
     def _check_referrers(self, tags: Mapping[str, str]) -> None:
         for path, why in self.referrers.damaged():

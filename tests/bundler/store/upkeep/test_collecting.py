@@ -347,3 +347,13 @@ def test_a_ref_that_is_a_link_to_nowhere_is_damaged_and_not_deleted(store, save)
     assert blobs(store) == before
     assert store.repair().left == []
     assert store.find("iris:1")
+
+
+def test_a_link_that_leads_nowhere_hides_no_garbage(store, save):
+    save(files={"w": b"kept"})
+    store.delete(save(files={"w": b"garbage" * 99}, version="2"))
+    (store.root / "blobs/sha256" / ("0" * 64)).symlink_to("nowhere")
+
+    assert store.gc().bytes > 99 * 7
+    assert not (store.root / "blobs/sha256" / ("0" * 64)).is_symlink()
+    assert store.verify() == []

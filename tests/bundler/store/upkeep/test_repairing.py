@@ -2,9 +2,11 @@
 
 import hashlib
 import random
+import shutil
 
 import pytest
 
+from modelbundle.bundler.errors import NotFound
 from modelbundle.bundler.store import Blob, FolderCopies, Store
 
 
@@ -296,3 +298,94 @@ def test_a_record_that_the_system_cannot_read_is_replaced_and_keeps_nothing_else
     assert len(store.repair(copies=[copies]).mended) == 2
     assert store.verify() == []
     assert store.trust.is_trusted(item.digest)
+
+
+def test_names_whose_folder_has_vanished_are_told_and_listed_again(own_store, add_model):
+    """As after a check of the file system that has put the folder into `lost+found`."""
+    first = add_model("iris", weights=b"1", version="1.0-RC", aliases=["Stable"])
+    second = add_model("iris", weights=b"2")
+    other = add_model("other", weights=b"3")
+    shutil.rmtree(own_store.root / "refs/models/iris")
+    store = Store(own_store.root)
+
+    told = {(one.tag, one.path) for one in store.verify()}
+    assert told == {
+        (f"model:{first.tag}", "refs/models/iris/1.0-rc"),
+        ("model:iris@Stable", "refs/models/iris/@stable"),
+        (f"model:{second.tag}", f"refs/models/iris/{second.version}"),
+    }
+    assert store.repair().left == []
+
+    assert store.verify() == []
+    assert {item.tag for item in store.items("model")} == {first.tag, second.tag, other.tag}
+    assert store.find("iris@Stable") == store.find("iris:1.0-RC")
+    assert store.find("iris").digest == second.digest
+    assert store.find("iris").imported
+
+
+def test_an_alias_that_has_vanished_alone_is_told_and_set_again(store, two_versions):
+    (store.root / "refs/models/iris/@production").unlink()
+    assert [one.tag for one in store.verify()] == ["model:iris@production"]
+    assert store.repair().left == []
+    assert store.find("iris@production").version == "1"
+
+
+def test_what_was_deleted_is_not_lost(store, save, two_versions):
+    store.unalias("model", "iris", "production")
+    assert store.verify() == []
+    store.delete(store.find("iris:2"))
+    assert store.verify() == []
+    assert store.repair().mended == []
+    with pytest.raises(NotFound):
+        store.find("iris:2")
+
+
+def test_what_a_full_disk_has_kept_in_the_index_is_not_lost_when_it_was_collected(
+    store, save, two_versions
+):
+    before = (store.root / "index.json").read_bytes()
+    store.delete(store.find("iris:2"))
+    (store.root / "index.json").write_bytes(before)  # it could not be written
+    store.gc()
+    assert store.verify() == []
+
+
+def test_a_link_in_the_place_of_a_blob_is_told_and_replaced_by_what_it_leads_to(
+    store, save, tmp_path
+):
+    item = save(files={"w": b"weights", "v": b"lost"})
+    for digest in (item.manifest, *(entry.digest for entry in store.files(item))):
+        blob, moved = store.blob(digest), tmp_path / digest[7:]
+        blob.rename(moved)
+        blob.symlink_to(moved)
+    (tmp_path / store.files(item)[0].digest[7:]).unlink()  # leads nowhere
+    assert len(store.verify()) == 3
+
+    repaired = store.repair()
+
+    assert [one.path for one in repaired.left] == ["v"]
+    assert not store.blob(item.manifest).is_symlink()
+    save(files={"w": b"weights", "v": b"lost"})  # saving it again mends it, too
+    assert store.verify() == []
+
+
+@pytest.mark.parametrize(
+    "pattern", ["refs/models/iris/@production", "trust/*", "oci-layout", "blobs/sha256/*"]
+)
+def test_a_folder_in_the_place_of_a_file_is_told_and_the_rest_is_mended(
+    store, save, two_versions, tmp_path, pattern
+):
+    store.trust.grant(two_versions[0].digest, "test")
+    weights = store.blob(store.files(two_versions[1])[0].digest)
+    copies = backup(tmp_path / "b", [weights.read_bytes()])
+    place = next(path for path in sorted(store.root.glob(pattern)) if path != weights)
+    place.unlink()
+    place.mkdir()
+    (place / "mine").write_bytes(b"is kept")
+    spoil(weights)
+
+    repaired = Store(store.root).repair(copies=[copies])
+
+    assert weights.read_bytes() == b"2"
+    assert repaired.left
+    assert (place / "mine").read_bytes() == b"is kept"
