@@ -5,12 +5,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .secrets import secret_in
+from .secrets import ALLOWED, secret_in
 from .yaml_scalar import HIDDEN, shown
 
 _SEARCHED = 4 << 20  # bytes from the start that are searched for secrets
 _WIDE = (b"\xff\xfe", b"\xfe\xff")  # UTF-16, as PowerShell's `>` writes it
 _SNIFFED = 8 << 10  # bytes that show whether a file is text
+_HINT_SECRET = (
+    "Keep secrets out of code: read them from the environment, or `exclude` the file. A line that "
+    f"only looks so may end in the comment `{ALLOWED[0]}`."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,4 @@ def check_secrets(file: SourceFile) -> Iterator[tuple[str, str]]:
     found = secret_in(text)
     if found:
         line = text.count("\n", 0, found[1]) + 1
-        yield (
-            f"{shown(file.path)}:{line}: this looks like {found[0]}.",
-            "Keep secrets out of code: read them from the environment, or `exclude` the file.",
-        )
+        yield f"{shown(file.path)}:{line}: this looks like {found[0]}.", _HINT_SECRET

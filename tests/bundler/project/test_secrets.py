@@ -2,7 +2,6 @@
 
 import pytest
 
-from modelbundle.bundler.project import secrets
 from modelbundle.bundler.project.secrets import is_secret_name, secret_in
 
 
@@ -68,6 +67,53 @@ from modelbundle.bundler.project.secrets import is_secret_name, secret_in
         ('url = "https://:' + "a1B2" * 13 + '@pkgs.dev.azure.com/x"', "password"),
         ("COHERE_API_KEY = '" + "a1B2" * 10 + "'", "API"),
         ('"api_key": "' + "a1b2" * 8 + '"', "API"),
+        ("Ocp-Apim-Subscription-Key: " + "a1b2" * 8, "API"),
+        ("LTAI5t" + "a1B2" * 4 + "xy", "Alibaba"),
+        ("aB37Q~" + "a1B2" * 8, "Azure"),
+        ("ABSK" + "a1B2" * 30, "Bedrock"),
+        ("sk-" + "a1b2" * 8, "DeepSeek"),
+        ("sk_" + "a1b2" * 12, "ElevenLabs"),
+        ("tvly-dev-" + "a1B2" * 8, "Tavily"),
+        ("csk-" + "a1b2" * 12, "Cerebras"),
+        ("jina_" + "a1B2" * 15, "Jina"),
+        ("eyJhcGlfYWRkcmVzcyI6" + "a1B2" * 20, "Neptune"),
+        ("KGAT_" + "a1b2" * 8, "Kaggle"),
+        ("pnu_" + "a1B2" * 9, "Prefect"),
+        ("ATATT3" + "a1B2" * 46 + "=A1B2", "Atlassian"),
+        ("ATBB" + "a1B2" * 8, "Bitbucket"),
+        ("AKCp" + "a1B2" * 17 + "c", "Artifactory"),
+        ("rubygems_" + "a1b2" * 12, "RubyGems"),
+        ("CCIPAT_" + "a1B2" * 6 + "_" + "a1b2" * 10, "CircleCI"),
+        ("squ_" + "a1b2" * 10, "SonarQube"),
+        ("SK" + "a1b2" * 8, "Twilio"),
+        ("bot1234567890:AA" + "a1B2" * 8 + "c", "Telegram"),
+        ("key-" + "a1b2" * 8, "Mailgun"),
+        ("a1b2" * 8 + "-us12", "Mailchimp"),
+        ("NRAK-" + "A1B" * 9, "New Relic"),
+        ("dt0c01." + "A1B2" * 6 + "." + "A1B2" * 16, "Dynatrace"),
+        ("shpat_" + "a1b2" * 8, "Shopify"),
+        ("sq0csp-" + "a1B2" * 10 + "abc", "Square"),
+        ("figd_" + "a1B2" * 10, "Figma"),
+        ("pat" + "a1" * 7 + "." + "a1b2" * 16, "Airtable"),
+        ("PMAK-" + "a1b2" * 6 + "-" + "a1" * 17, "Postman"),
+        ("pul-" + "a1b2" * 10, "Pulumi"),
+        ("pscale_pw_" + "a1B2" * 10, "PlanetScale"),
+        ("dp.st.prd." + "a1B2" * 10, "Doppler"),
+        ("fo1_" + "a1B2" * 10 + "abc", "Fly.io"),
+        ("HRKU-" + "a1b2" * 10, "Heroku"),
+        ("sbp_" + "a1b2" * 10, "Supabase"),
+        ("sl.u." + "a1B2" * 34, "Dropbox"),
+        ("sha256~" + "a1B2" * 10 + "abc", "OpenShift"),
+        ("ops_eyJ" + "a1B2" * 30, "1Password"),
+        ("v1.0-" + "a1b2" * 6 + "-" + "a1" * 73, "Cloudflare"),
+        ("postgresql+psycopg2://app:s3cr3t-x@db.example.com/x", "an address with a password"),
+        ("redis://:p%4012ab@cache:6379", "an address with a password"),
+        ("password = 'Tr0ub4dor&3'", "a password"),
+        ('DB_PASSWORD: str = "correct1horse"', "a password"),
+        ('connect(host, password=b"x7-kq2-9f")', "a password"),
+        ('{"password": "x7-kq2-9f"}', "a password"),
+        ('settings["password"] = "x7-kq2-9f"', "a password"),
+        ("export PGPASSWORD=x7-kq2-9f", "a password"),
     ],
 )
 def test_a_secret_is_known_by_its_form(text, what):
@@ -108,6 +154,25 @@ def test_a_secret_is_known_by_its_form(text, what):
         "access_token: str | None = None",
         "secret_key=settings_of_the_application_1.secret_key",
         "authorization: bearer eyJhbGciOi",
+        "password = os.environ['DB_PASSWORD_1']",
+        "password = getpass('password1: ')",
+        "password='password1'",
+        'password: str = "changeme123"',
+        'password="********"',
+        "password = '${DB_PASSWORD_1}'",
+        "password='test1234'",
+        "password = '/run/pw/db1'",
+        "client_secret='fake-client-secret-1'",
+        "PASSWORD=$DB_PASSWORD_1",
+        "the password: 'hello there 12'",
+        "has_password = 'yes'",
+        "postgresql://postgres:postgres@db/x",
+        "postgres://app:x7-kq2-9f@localhost:5432/x",
+        "amqp://guest:guest@queue",
+        "mysql://user:pass1@host/db",
+        "http://a.example.com:8123,b:c2de@d.example.com",
+        "task_" + "a1b2" * 12,
+        "assert key-" + "a1b2" * 4,
     ],
 )
 def test_ordinary_text_is_no_secret(text):
@@ -129,13 +194,31 @@ def test_other_variables_are_not(name):
 
 
 @pytest.mark.parametrize(
-    "text", ["eyJ-", "eyJabcdefghij.eyJ", "https://a:", "api_key=1", "?sig=a", "sntrys_", "xapp-"]
+    "text",
+    [
+        "eyJ-",
+        "eyJabcdefghij.eyJ",
+        "https://a:",
+        "api_key=1",
+        "?sig=a",
+        "sntrys_",
+        "xapp-",
+        "sl.u.a",
+        "password: a ",
+        'password = "',
+        'password="test1" ',
+    ],
 )
 def test_no_text_keeps_the_search_busy(text):
     """Each would take minutes, if it were searched again from each place in it."""
     secret_in(text * (1_000_000 // len(text)) + "(")
 
 
-def test_each_form_is_looked_for():
-    """One without its signs would never be."""
-    assert list(secrets._SIGNS) == list(secrets._TEXTS)
+@pytest.mark.parametrize("comment", ["  # gitleaks:allow", " // pragma: allowlist secret"])
+def test_the_author_may_say_that_a_line_has_no_secret(comment):
+    line, other = "password = 'x7-kq2-9f'", "password = 'x7-kq2-9g'"
+    assert secret_in(f"{line}{comment}\n") is None
+    assert secret_in(f"{line}{comment}\n{other}\n{comment}") == (
+        "a password",
+        len(line + comment) + 1,
+    )
