@@ -5,15 +5,17 @@ import os
 import signal
 import textwrap
 import threading
+from functools import partial
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import pytest
 
 from modelbundle.bundler.building.service.service_source import read_service
 
-from ..conftest import Sums, write_bundle, write_model
+from ..conftest import Servers, Sums, write_bundle, write_model
 from .supervising.test_supervisor import alive, children, metric, wait_until
 from .test_serving import descriptors, holds_listener, readiness
 
@@ -145,28 +147,74 @@ class Unstable:
 """
 
 
+HANGS = "time.sleep(60 * (rows[0, 0] < 0))\n        return self.net(rows)"
+
+
+def make_unstable(directory, source=SOURCE, **serve):
+    """A bundle with the service of `source`."""
+    (directory / "src").mkdir(parents=True)
+    (directory / "src" / "unstable.py").write_text(textwrap.dedent(source))
+    write_model(directory / "models" / "sums", Sums(), sample=([1.0, 2.0],))
+    routes = read_service(directory / "src", "unstable:Unstable").routes
+    return write_bundle(directory, service="unstable:Unstable", routes=routes, serve=serve)
+
+
 @pytest.fixture
 def unstable(tmp_path):
     """A bundle with a service; `unstable(timeout=1)` with settings."""
-
-    def make(source=SOURCE, **serve):
-        (tmp_path / "src").mkdir(parents=True)
-        (tmp_path / "src" / "unstable.py").write_text(textwrap.dedent(source))
-        write_model(tmp_path / "models" / "sums", Sums(), sample=([1.0, 2.0],))
-        routes = read_service(tmp_path / "src", "unstable:Unstable").routes
-        return write_bundle(tmp_path, service="unstable:Unstable", routes=routes, serve=serve)
-
-    return make
+    return partial(make_unstable, tmp_path)
 
 
 @pytest.fixture
-def lone(unstable, servers):
+def own(unstable, servers):
+    """A server that no other test uses."""
     return servers.start(unstable())
+
+
+@pytest.fixture(scope="module")
+def common():
+    """Servers that all tests of this file use: with the usual timeout, and with a short one."""
+    with TemporaryDirectory() as directory:
+        home = Path(directory)
+        servers = Servers(home)
+        hangs = SOURCE.replace("return self.net(rows)", HANGS)
+        bundles = make_unstable(home / "usual"), make_unstable(home / "hasty", hangs, timeout=0.5)
+        yield {bundle.name: servers.start(bundle) for bundle in bundles}
+        servers.stop()
+
+
+class Resumed:
+    """A server that others have used: of its log and its notes only what comes now is there."""
+
+    def __init__(self, server):
+        wait_until(lambda: readiness(server)[0] == 200)
+        self._server = server
+        self.first_letter, self.first_note = len(server.log()), len(notes(server))
+
+    def __getattr__(self, name):
+        return getattr(self._server, name)
+
+    def log(self):
+        return self._server.log()[self.first_letter :]
+
+
+@pytest.fixture
+def lone(common):
+    return Resumed(common["usual"])
+
+
+@pytest.fixture
+def hasty(common):
+    """One whose requests have half a second."""
+    server = Resumed(common["hasty"])
+    wait_until(lambda: ask(server, "/sync", how="", n=1).status_code == 200)
+    return server
 
 
 def notes(server):
     """What the service has written down, line by line."""
-    return (server.bundle / "src" / "notes").read_text().splitlines()
+    lines = (server.bundle / "src" / "notes").read_text().splitlines()
+    return lines[getattr(server, "first_note", 0) :]
 
 
 def processes(server):
@@ -206,10 +254,12 @@ def test_a_text_that_ends_with_an_error_is_cut_and_nobody_begins_another_answer(
     assert "Expected ASGI message" not in lone.log()
 
 
-@pytest.mark.parametrize("how", ["segfault", "exit", "abort"])
-@pytest.mark.parametrize("path", ["/sync", "/later"])
+@pytest.mark.parametrize(
+    ("path", "how"), [("/sync", "segfault"), ("/later", "exit"), ("/sync", "abort")]
+)
 def test_a_service_that_dies_costs_the_call_that_it_died_of_and_no_connection(lone, path, how):
     front, service = processes(lone)
+    restarts = metric(lone, "bundle_service_restarts_total")
     with lone.client() as client:
         assert client.post(path, json={"how": "", "n": 4}).json() == 4
         died = client.post(path, json={"how": how})
@@ -222,7 +272,7 @@ def test_a_service_that_dies_costs_the_call_that_it_died_of_and_no_connection(lo
     reason = {"segfault": "SIGSEGV", "exit": "exit code 7", "abort": "SIGABRT"}[how]
     assert reason in lone.log()
     assert f"The service died with 1 requests: {died.headers['x-request-id']}." in lone.log()
-    assert metric(lone, "bundle_service_restarts_total") == 1
+    assert metric(lone, "bundle_service_restarts_total") == restarts + 1
 
 
 def test_an_idempotent_call_runs_once_more_alone_and_never_a_third_time(lone):
@@ -313,26 +363,24 @@ def test_a_client_that_leaves_frees_its_place_in_the_service(lone):
     wait_until(lambda: "canceled" in notes(lone))
 
 
-def test_a_call_past_its_deadline_is_a_504_and_costs_nobody_else_anything(unstable, servers):
-    server = servers.start(unstable(timeout=0.4))
-    _, service = processes(server)
+def test_a_call_past_its_deadline_is_a_504_and_costs_nobody_else_anything(hasty):
+    _, service = processes(hasty)
 
     def is_canceled():
-        assert ask(server, "/wait", seconds=20).status_code == 504
-        return "canceled" in notes(server)
+        assert ask(hasty, "/wait", seconds=20).status_code == 504
+        return "canceled" in notes(hasty)
 
     wait_until(is_canceled)  # one that is late before it comes to the service is none of its own
-    wait_until(lambda: ask(server, "/pid").json() == service)
+    wait_until(lambda: ask(hasty, "/pid").json() == service)
 
 
-def test_a_loop_that_does_not_turn_is_cut_and_replaced(unstable, servers):
-    server = servers.start(unstable(timeout=0.5))
-    _, service = processes(server)
-    wait_until(lambda: ask(server, "/pid").json() == service)
-    assert ask(server, "/block", seconds=60).status_code == 504
+def test_a_loop_that_does_not_turn_is_cut_and_replaced(hasty):
+    _, service = processes(hasty)
+    wait_until(lambda: ask(hasty, "/pid").json() == service)
+    assert ask(hasty, "/block", seconds=60).status_code == 504
     wait_until(lambda: not alive(service))
-    wait_until(lambda: ask(server, "/sync", how="", n=6).json() == 6)
-    assert "its event loop has not turned" in server.log()
+    wait_until(lambda: ask(hasty, "/sync", how="", n=6).json() == 6)
+    assert "its event loop has not turned" in hasty.log()
 
 
 def test_a_loop_that_is_slow_is_left_alone(unstable, servers):
@@ -342,38 +390,29 @@ def test_a_loop_that_is_slow_is_left_alone(unstable, servers):
     assert ask(server, "/pid").json() == service
 
 
-def test_threads_that_do_not_come_back_are_replaced_with_their_process(
-    unstable, servers, in_threads
-):
-    server = servers.start(unstable(timeout=0.5))
-    _, service = processes(server)
-    answers = in_threads(lambda _: ask(server, "/occupy", seconds=60).status_code, range(40))
+def test_threads_that_do_not_come_back_are_replaced_with_their_process(hasty, in_threads):
+    _, service = processes(hasty)
+    answers = in_threads(lambda _: ask(hasty, "/occupy", seconds=60).status_code, range(40))
     assert set(answers) == {504}
     wait_until(lambda: not alive(service))
-    wait_until(lambda: ask(server, "/sync", how="", n=6).json() == 6)
-    assert "`occupy` has not come back from its thread" in server.log()
+    wait_until(lambda: ask(hasty, "/sync", how="", n=6).json() == 6)
+    assert "`occupy` has not come back from its thread" in hasty.log()
 
 
-def test_a_batch_that_hangs_is_cut_with_its_process(unstable, servers):
-    source = SOURCE.replace(
-        "return self.net(rows)", "time.sleep(60 * (rows[0, 0] < 0))\n        return self.net(rows)"
-    )
-    server = servers.start(unstable(source, timeout=0.5))
-    _, service = processes(server)
-    wait_until(lambda: server.post([[1, 2]]).json() == {"predictions": [3.0]})
-    assert server.post([[-5, 2]]).status_code == 504
+def test_a_batch_that_hangs_is_cut_with_its_process(hasty):
+    _, service = processes(hasty)
+    wait_until(lambda: hasty.post([[1, 2]]).json() == {"predictions": [3.0]})
+    assert hasty.post([[-5, 2]]).status_code == 504
     wait_until(lambda: not alive(service))
-    wait_until(lambda: server.post([[1, 2]]).json() == {"predictions": [3.0]})
+    wait_until(lambda: hasty.post([[1, 2]]).json() == {"predictions": [3.0]})
 
 
-def test_a_stopped_process_is_cut_though_it_says_nothing(unstable, servers):
-    server = servers.start(unstable(timeout=0.5))
-    _, service = processes(server)
-    wait_until(lambda: ask(server, "/sync", how="", n=6).json() == 6)
+def test_a_stopped_process_is_cut_though_it_says_nothing(hasty):
+    _, service = processes(hasty)
     os.kill(service, signal.SIGSTOP)
-    assert ask(server, "/sync", how="", n=6).status_code == 504
+    assert ask(hasty, "/sync", how="", n=6).status_code == 504
     wait_until(lambda: not alive(service))
-    wait_until(lambda: ask(server, "/sync", how="", n=6).json() == 6)
+    wait_until(lambda: ask(hasty, "/sync", how="", n=6).json() == 6)
 
 
 def test_streams_come_part_by_part_and_never_run_far_ahead(lone):
@@ -383,7 +422,7 @@ def test_streams_come_part_by_part_and_never_run_far_ahead(lone):
         with client.stream("POST", "/count", json={"n": 10**9}) as answer:
             first = next(answer.iter_lines())
             assert first == "0"
-    wait_until(lambda: any(note.startswith("counted") for note in notes(lone)[2:]))
+    wait_until(lambda: any(note.startswith("counted") for note in notes(lone)))
 
 
 def test_a_stream_whose_service_dies_ends_with_an_error(lone):
@@ -411,7 +450,7 @@ def test_every_client_gets_its_own_answer_while_the_service_dies_again_and_again
     def work(worker):
         found = []
         with lone.client() as client:
-            for turn in range(40):
+            for turn in range(20):
                 n = next(numbers)
                 deadly = worker % 8 == 0 and turn % 10 == 5
                 path = ("/sync", "/later", "/again")[n % 3]
@@ -421,7 +460,7 @@ def test_every_client_gets_its_own_answer_while_the_service_dies_again_and_again
         return found
 
     answers = [each for found in in_threads(work, range(32)) for each in found]
-    assert len(answers) == 32 * 40
+    assert len(answers) == 32 * 20
     assert {status for _, status, _, _ in answers} == {200, 503}
     assert all(got == n for _, status, got, n in answers if status == 200)
     assert all(status == 503 for deadly, status, _, _ in answers if deadly)
@@ -429,27 +468,27 @@ def test_every_client_gets_its_own_answer_while_the_service_dies_again_and_again
     assert len(children(lone.process.pid)) == 2
 
 
-def test_the_end_waits_for_what_runs_and_closes_the_service(lone, in_threads):
+def test_the_end_waits_for_what_runs_and_closes_the_service(own, in_threads):
     def work(number):
         if number:
-            wait_until(lambda: "waits" in notes(lone))
-            return lone.stop()
-        return ask(lone, "/wait", seconds=1).json()
+            wait_until(lambda: "waits" in notes(own))
+            return own.stop()
+        return ask(own, "/wait", seconds=1).json()
 
     assert in_threads(work, range(2)) == [2, 0]
-    assert notes(lone) == ["begun", "waits", "closed"]
+    assert notes(own) == ["begun", "waits", "closed"]
 
 
-def test_a_signal_to_all_processes_at_once_loses_nothing(lone, in_threads):
+def test_a_signal_to_all_processes_at_once_loses_nothing(own, in_threads):
     def work(number):
         if number:
-            wait_until(lambda: "waits" in notes(lone))
-            os.kill(processes(lone)[1], signal.SIGTERM)
-            return lone.stop()
-        return ask(lone, "/wait", seconds=1).json()
+            wait_until(lambda: "waits" in notes(own))
+            os.kill(processes(own)[1], signal.SIGTERM)
+            return own.stop()
+        return ask(own, "/wait", seconds=1).json()
 
     assert in_threads(work, range(2)) == [2, 0]
-    assert "closed" in notes(lone)
+    assert "closed" in notes(own)
 
 
 def test_a_restart_swaps_service_and_front(lone):
@@ -457,7 +496,7 @@ def test_a_restart_swaps_service_and_front(lone):
     os.kill(lone.process.pid, signal.SIGHUP)
     wait_until(lambda: not any(map(alive, before)) and len(children(lone.process.pid)) == 2)
     assert ask(lone, "/sync", how="", n=6).json() == 6
-    assert notes(lone) == ["begun", "begun", "closed"], lone.log()
+    assert notes(lone) == ["begun", "closed"], lone.log()
 
 
 def test_each_of_several_fronts_has_a_service(unstable, servers):
@@ -500,7 +539,7 @@ def test_many_deaths_leave_no_process_and_no_descriptor(lone):
     assert ask(lone, "/sync", how="", n=1).json() == 1
     assert ask(lone, "/pooled", n=2).json() == [0, 1]
     before = descriptors(front)
-    for number in range(10):
+    for number in range(5):
         os.kill(processes(lone)[1], signal.SIGKILL)
         wait_until(lambda gone=service: not alive(gone))
         assert ask(lone, "/sync", how="", n=number).json() == number
@@ -509,13 +548,12 @@ def test_many_deaths_leave_no_process_and_no_descriptor(lone):
     assert len(children(lone.process.pid)) == 2
 
 
-def test_a_service_that_cannot_use_its_gpu_any_more_is_replaced(unstable, servers):
-    server = servers.start(unstable())
-    before = ask(server, "/pid").json()
-    assert ask(server, "/later", how="lose the GPU").status_code == 500
-    assert ask(server, "/later", how="go on", n=3).status_code in {200, 503}
-    wait_until(lambda: ask(server, "/pid").json() not in {before, None})
-    assert "cannot use its GPU any more" in server.log()
+def test_a_service_that_cannot_use_its_gpu_any_more_is_replaced(lone):
+    before = ask(lone, "/pid").json()
+    assert ask(lone, "/later", how="lose the GPU").status_code == 500
+    assert ask(lone, "/later", how="go on", n=3).status_code in {200, 503}
+    wait_until(lambda: ask(lone, "/pid").json() not in {before, None})
+    assert "cannot use its GPU any more" in lone.log()
 
 
 def test_each_gpu_has_a_front_and_a_service_that_sees_it_alone(unstable, servers, tmp_path):
