@@ -32,7 +32,7 @@ def api(catalog: Catalog, name: str) -> Served | None:
 
 
 async def transformed(
-    catalog: Catalog, request: DialectRequest, name: str, value: Any
+    catalog: Catalog, request: DialectRequest, value: Any, *, name: str
 ) -> dict[str, Any]:
     """A message that `transform_input` or `transform_output` has changed.
 

@@ -124,7 +124,7 @@ class Seldon:
     async def _transform(self, request: DialectRequest) -> Reply:
         name = f"transform_{request.parts['side']}"
         value = value_of(request)
-        return Reply.json(await component.transformed(self._catalog, request, name, value))
+        return Reply.json(await component.transformed(self._catalog, request, value, name=name))
 
     async def _route(self, request: DialectRequest) -> Reply:
         return Reply.json(await component.routed(self._catalog, request, value_of(request)))

@@ -1,10 +1,11 @@
-"""Seldon: the gRPC services `Seldon` and `Model` of Seldon Core v1, and feedback of `Generic`.
+"""Seldon: the gRPC services of Seldon Core v1: of a deployment, a model, and other components.
 
 What a message means is what it does over REST. Source: Seldon Core's documentation, "Seldon
 Protocol"; the fields are listed in our own words.
 """
 
-from collections.abc import Callable, Mapping
+import base64
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from ...dialects.bodies import pictures
 from ...dialects.catalog import Catalog
 from ...dialects.dialect_request import DialectRequest
+from ...dialects.seldon import component
 from ...dialects.seldon.answer import called, described, graph, told
 from ...dialects.seldon.feedback import Feedback
 from ...dialects.seldon.message import Message
@@ -29,12 +31,17 @@ from ..tensors import extent, packed, seldon_message, struct, tensor_proto
 
 _PACKAGE = "seldon.protos"
 _JSON: extent.Fields = {2: {2: None}, 3: {3: None}, 6: None}  # meta.tags, data.ndarray, jsonData
-_TOLD: extent.Fields = {1: _JSON, 2: _JSON, 4: _JSON}  # request, response, truth
+_BOUNDS: Mapping[str, extent.Fields] = {
+    "SendFeedback": {1: _JSON, 2: _JSON, 4: _JSON},  # request, response, truth
+    "Aggregate": {1: _JSON},
+}
+_Component = Callable[[Catalog, DialectRequest, Any], Awaitable[Mapping[str, Any]]]
+_SEVERAL = "SeldonMessageList"
 _DEPLOYMENT = b"seldon"  # by which an ingress chooses one; its name may be a model's
 
 
 class Seldon:
-    """Answers the calls of both services."""
+    """Answers the calls of all these services."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -43,6 +50,9 @@ class Seldon:
 
     def handlers(self, dispatcher: Dispatcher) -> dict[str, grpc.RpcMethodHandler]:
         """By path."""
+        transform_input = self._asks(partial(component.transformed, name="transform_input"))
+        transform_output = self._asks(partial(component.transformed, name="transform_output"))
+        route, aggregate = self._asks(component.routed), self._asks(component.aggregated)
         answers: dict[str, Answer] = {
             "Seldon/Predict": self._predict,
             "Seldon/SendFeedback": self._feedback,
@@ -51,18 +61,38 @@ class Seldon:
             "Model/Predict": self._predict,
             "Model/SendFeedback": self._feedback,
             "Model/Metadata": self._first_one,
+            "Transformer/TransformInput": transform_input,
+            "OutputTransformer/TransformOutput": transform_output,
+            "Router/Route": route,
+            "Router/SendFeedback": self._feedback,
+            "Combiner/Aggregate": aggregate,
+            "Generic/TransformInput": transform_input,
+            "Generic/TransformOutput": transform_output,
+            "Generic/Route": route,
+            "Generic/Aggregate": aggregate,
             "Generic/SendFeedback": self._feedback,
         }
-        paths = {f"/{_PACKAGE}.{name}": answer for name, answer in answers.items()}
-        return {
-            path: dispatcher.unary(path, answer, _bounded(_JSON if "Predict" in path else _TOLD))
-            for path, answer in paths.items()
-        }
+        handlers = {}
+        for name, answer in answers.items():
+            path, call = f"/{_PACKAGE}.{name}", name.partition("/")[2]
+            handlers[path] = dispatcher.unary(path, answer, _bounded(_BOUNDS.get(call, _JSON)))
+        return handlers
+
+    def _asks(self, ask: _Component) -> Answer:
+        """What an orchestrator asks of a component that is no model, as over REST."""
+
+        async def answer(request: Any, dialect_request: DialectRequest) -> Any:
+            do = partial(self._background.run, is_long=len(dialect_request.body) >= LARGE)
+            message = await do(partial(_as_json, request))
+            told = await ask(self._catalog, dialect_request, message)
+            return await do(partial(seldon_message.of, told, is_tf=_is_tf(request)))
+
+        return answer
 
     async def _predict(self, request: Any, dialect_request: DialectRequest) -> Any:
         served = self._found(dialect_request)
         do = partial(self._background.run, is_long=len(dialect_request.body) >= LARGE)
-        is_tf = request.data.WhichOneof("data_oneof") == "tftensor"
+        is_tf = _is_tf(request)
         if served.signature is None:
             answer = await _called(served, dialect_request, await do(partial(_message, request)))
             return await do(partial(seldon_message.of, answer, is_tf=is_tf))
@@ -151,6 +181,27 @@ def _read(served: Served, request: Any) -> tuple[Message, Any]:
 
 def _message(request: Any) -> Message:
     """What a request says; raises InvalidInput when it says nothing that is known here."""
+    return Message.of(_content(request))
+
+
+def _is_tf(request: Any) -> bool:
+    """Whether a message, or the first of several, has a TensorProto."""
+    if request.DESCRIPTOR.name == _SEVERAL:
+        return bool(request.seldonMessages) and _is_tf(request.seldonMessages[0])
+    return bool(request.data.WhichOneof("data_oneof") == "tftensor")
+
+
+def _as_json(request: Any) -> Any:
+    """One message, or all of a list, as REST has them; numbers of a tensor stay an array."""
+    if request.DESCRIPTOR.name == _SEVERAL:
+        return list(map(_as_json, request.seldonMessages))
+    content = _content(request)
+    if "binData" in content:
+        content["binData"] = base64.b64encode(content["binData"]).decode()
+    return content
+
+
+def _content(request: Any) -> dict[str, Any]:
     kind = request.WhichOneof("data_oneof")
     said: dict[str, Any] = {"meta": _meta(request.meta)}
     if kind == "data":
@@ -161,7 +212,7 @@ def _message(request: Any) -> Message:
         said[kind] = request.strData
     elif kind == "jsonData":
         said[kind] = struct.read(request.jsonData)
-    return Message.of(said)
+    return said
 
 
 def _data(data: Any) -> dict[str, Any]:

@@ -129,13 +129,13 @@ def feedbacks(server):
 def test_feedback_is_counted_and_written_down(client, zoo):
     asked = message("Feedback", reward=0.5, truth={"strData": "yes"})
     asked.response.meta.puid = "p-1"
-    for service in ("Seldon", "Model", "Generic"):
+    for service in ("Seldon", "Model", "Router", "Generic"):
         told = client.call(f"/seldon.protos.{service}/SendFeedback", asked)
         assert told.meta.puid == "p-1"
-    while len(lines := feedbacks(zoo)) < 3:  # the log is written beside
+    while len(lines := feedbacks(zoo)) < 4:  # the log is written beside
         assert zoo.process.poll() is None
         time.sleep(0.01)
-    assert [each["feedback"]["truth"] for each in lines] == [{"strData": "yes"}] * 3
+    assert [each["feedback"]["truth"] for each in lines] == [{"strData": "yes"}] * 4
     assert lines[0]["feedback"]["reward"] == 0.5
     with zoo.client() as http:
         assert 'bundle_feedback_reward_sum{model="sums"' in http.get("/metrics").text
