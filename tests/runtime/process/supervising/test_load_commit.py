@@ -8,10 +8,12 @@ import time
 
 import pytest
 
+from modelbundle.runtime.errors import BundleError
+from modelbundle.runtime.models.state import CANNOT_LOAD, UNAWAITED, UNLOADED
 from modelbundle.runtime.process.crew.crew import Crew, FrontSlot, ModelSlot
 from modelbundle.runtime.process.supervising import replacement, supervisor
 from modelbundle.runtime.process.supervising.load_coordinator import LoadCoordinator
-from modelbundle.runtime.process.supervising.model_status import ModelStatus
+from modelbundle.runtime.process.supervising.model_status import LoadRequest, ModelStatus
 from modelbundle.runtime.remote.channel import END
 
 from ...conftest import wait_until
@@ -90,7 +92,7 @@ class Loading(Pretended):
         self.statuses = statuses
         self.script, self.answers = script, answers or {}  # of the second
         self.at_end, self.begin = signal.SIG_DFL, lambda number: None
-        self.loads = True  # else whoever is to serve a load begins, and is never ready
+        self.loads = lambda slot: None  # done by whoever is to serve what was loaded later
         self.begun, self.told = directory / "begun", directory / "told"
 
     def coordinator(self, supervision):
@@ -112,8 +114,8 @@ class Loading(Pretended):
     def model(self, slot, on_ready):
         with self.begun.open("a") as file:
             file.write(f"{slot.term} {os.getpid()}\n")
-        if slot.term and not self.loads:
-            time.sleep(3600)
+        if slot.term:
+            self.loads(slot)
         signal.signal(END, self.at_end)
         on_ready()
         time.sleep(60)
@@ -295,6 +297,96 @@ def test_changes_come_one_after_the_other_and_who_wants_the_same_is_told_the_sam
     assert ended == 2
 
 
+def test_what_was_there_answers_until_all_have_loaded_what_follows(play):
+    def wait_for_other(front, event):
+        front.until("nothing")
+
+    def script(front):
+        front.ask("load", 1)
+        front.report(front.until("prepare"), "prepared")
+        front.ask("prefer", 2)
+        front.result(2)  # so that the report was read
+        time.sleep(0.1)
+        there = [alive(pid) for pid in front.models(0)]
+        return there, front.names
+
+    there, names = play(script, answers={"prepare": wait_for_other})
+    assert (there, names) == ([True, True], ["prepare"])
+
+
+def test_who_wants_more_processes_than_are_being_started_gets_them_after_that(play):
+    def script(front):
+        front.ask("load", 1)
+        event = front.until("prepare")
+        front.ask("load", 2, replicas=2)
+        front.report(event, "prepared")
+        return front.result(1), front.result(2), len(front.models(2, 4)), front.names
+
+    first, second, started, names = play(script)
+    assert (first, second, started) == (["READY", ""], ["READY", ""], 4)
+    assert names == ["prepare", "commit", "prepare", "commit"]
+
+
+def test_nothing_is_done_where_a_model_is_as_it_is_wanted(play):
+    """A lazy one is asked for by every front whose client wants it; nobody waits for that."""
+
+    def script(front):
+        front.ask("load", UNAWAITED)
+        front.ask("unload", 1)
+        gone = front.result(1), list(front.names)
+        front.ask("unload", 2)
+        again, here = front.result(2), list(front.names)
+        front.ask("load", UNAWAITED)
+        front.until("commit")
+        told = [each for each in front.heard if each["event"] == "model_state"]
+        return gone, again, here, [(each["state"], each["why"]) for each in told]
+
+    gone, again, names, told = play(script)
+    assert gone == [["UNAVAILABLE", UNLOADED], ["unload"]]
+    assert (again[0], names) == ("UNAVAILABLE", ["unload"])
+    assert told == [["READY", ""], ["UNAVAILABLE", UNLOADED], ["UNAVAILABLE", UNLOADED]]
+
+
+SILENT = {"prepare": lambda *_: None}
+
+
+def cannot(slot):
+    raise BundleError("The weights are damaged.")
+
+
+@pytest.mark.parametrize(
+    ("loads", "least", "most"), [(cannot, 1, 2), (lambda _: os._exit(9), 4, 6)]
+)
+def test_what_cannot_be_loaded_is_given_up_at_once_and_what_dies_after_three_tries(
+    play, loads, least, most
+):
+    def script(front):
+        front.answers = SILENT
+        front.ask("load", 1)
+        return front.result(1), len(front.models(1)), front.names
+
+    told, begun, names = play(script, "UNAVAILABLE", answers=SILENT, loads=loads)
+    assert told == ["FAILED", CANNOT_LOAD]
+    assert least <= begun <= most
+    assert names == ["prepare", "abort"]
+
+
+def test_what_is_forgotten_is_no_default_and_who_waits_for_it_is_told():
+    front, heard = FrontSlot(0, 0), []
+    line = front.prepare().front
+    line.on_event = heard.append
+    status = ModelStatus("READY")
+    status.asked.append(LoadRequest("load", front, 7))
+    coordinator = LoadCoordinator({"m": status}, None, None)
+    coordinator.preferred += ["n", "m"]
+    coordinator.forget("m")
+    coordinator.forget("m")
+    assert coordinator.preferred == ["n"]
+    assert line.read()
+    assert [(each["request_id"], each["state"]) for each in heard] == [(7, "UNAVAILABLE")]
+    front.close()
+
+
 def test_a_load_is_given_up_for_who_wants_the_model_gone(play):
     def script(front):
         front.ask("load", 1)
@@ -306,6 +398,10 @@ def test_a_load_is_given_up_for_who_wants_the_model_gone(play):
     assert first[0] == "FAILED"
     assert second[0] == "UNAVAILABLE"
     assert names == ["prepare", "abort", "unload"]
+
+
+def never(slot):
+    time.sleep(3600)
 
 
 @pytest.fixture
@@ -333,7 +429,7 @@ def test_what_is_still_loading_ends_as_soon_as_nobody_wants_it(play, never_late)
         front.ask("unload", 2)
         return front.result(1)[0], front.result(2)[0], gone(loading)
 
-    assert play(script, "UNAVAILABLE", loads=False) == ["FAILED", "UNAVAILABLE", 2]
+    assert play(script, "UNAVAILABLE", loads=never) == ["FAILED", "UNAVAILABLE", 2]
 
 
 def test_what_is_still_loading_ends_with_its_front(play, never_late):
@@ -342,7 +438,7 @@ def test_what_is_still_loading_ends_with_its_front(play, never_late):
         front.until("prepare")
         return front.models(1, 2)
 
-    loading = play(script, "UNAVAILABLE", loads=False)
+    loading = play(script, "UNAVAILABLE", loads=never)
     assert not any(alive(pid) for pid in loading)
 
 
