@@ -106,7 +106,7 @@ class Sagemaker:
         return Reply.json({"models": [_described(each) for each in loaded]})
 
     async def _show(self, request: DialectRequest) -> Reply:
-        return Reply.json(_described(self._loaded(request.parts["model"])))
+        return Reply.json(_described(self._loaded(self._named(request, request.parts["model"]))))
 
     async def _load(self, request: DialectRequest) -> Reply:
         """Load a model of the bundle by its name; its `url` is ignored."""
@@ -115,7 +115,8 @@ class Sagemaker:
         name = asked.get("model_name") if type(asked) is dict else None
         if type(name) is not str or not name:
             raise BadPayload("Expected an object with `model_name` and `url`.")
-        if self._is_loaded(name):
+        name = self._named(request, name)
+        if self._is_known(name) and self._catalog.find(name).phase == "loaded":
             raise AlreadyLoaded(f"Model `{name[:64]}` is already loaded.")
         await self._lifecycle.load(name)
         version = self._catalog.find(name).version
@@ -124,7 +125,7 @@ class Sagemaker:
 
     async def _unload(self, request: DialectRequest) -> Reply:
         web_page.check(request.headers)
-        served = self._loaded(request.parts["model"])
+        served = self._loaded(self._named(request, request.parts["model"]))
         await self._lifecycle.unload(served.name)
         return Reply.json({"status": f'Model "{served.name}" unregistered'})
 
@@ -138,12 +139,6 @@ class Sagemaker:
         """The lifecycle, if SageMaker runs several models or the bundle allows changes."""
         return self._catalog.control if self._is_multi else self._catalog.lifecycle
 
-    def _is_loaded(self, name: str) -> bool:
-        try:
-            return self._catalog.find(name).phase == "loaded"
-        except UnknownModel:
-            return False
-
     def _loaded(self, name: str) -> Served:
         served = self._catalog.find(name)
         if served.phase != "loaded":
@@ -152,10 +147,24 @@ class Sagemaker:
 
     def _found(self, request: DialectRequest) -> Served:
         """The model of the path, of the header, or the first."""
-        name = request.parts.get("model") or request.headers.get(_TARGET, b"").decode("latin-1")
-        if name:
-            return self._catalog.find(name.removesuffix(_ARTIFACT))  # as clients call an artifact
-        return self._catalog.first()
+        name = self._named(request, request.parts.get("model", ""))
+        return self._catalog.find(name) if name else self._catalog.first()
+
+    def _named(self, request: DialectRequest, name: str) -> str:
+        """The name of a model: `name` if there is such a model, else the one in the header.
+
+        A multi-model endpoint makes up its names; the header has the artifact that clients name.
+        """
+        name = name.removesuffix(_ARTIFACT)
+        target = request.headers.get(_TARGET, b"").decode("latin-1").removesuffix(_ARTIFACT)
+        return name if not target or (name and self._is_known(name)) else target
+
+    def _is_known(self, name: str) -> bool:
+        try:
+            self._catalog.find(name)
+        except UnknownModel:
+            return False
+        return True
 
     def _wanted(self, accept: str, served: Served) -> str:
         """The accepted type of the client, else the one in the environment, else JSON."""

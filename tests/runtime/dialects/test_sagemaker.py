@@ -319,6 +319,48 @@ def test_many_models(client):
     )
 
 
+def test_a_multi_model_endpoint_has_names_of_its_own(client):
+    """As AWS' contract has it; the header says which artifact its client has named."""
+    body = {"model_name": "6f1d0e", "url": "/opt/ml/models/6f1d0e/model"}
+    headers = {TARGET: "shout.tar.gz"}
+    assert client.post("/models", json=body, headers=headers).status_code == 409
+    assert client.delete("/models/6f1d0e", headers=headers).status_code == 200
+    assert client.get("/models/6f1d0e", headers=headers).status_code == 404
+    assert client.post("/models", json=body, headers=headers).status_code == 200
+    assert client.get("/models/6f1d0e", headers=headers).json()["modelName"] == "shout"
+    told = invoke(client, b"a", "text/plain", path="/models/6f1d0e/invoke", **headers)
+    assert told.json() == "A"
+    told = invoke(client, b"a", "text/plain", path="/models/shout/invoke", **{TARGET: "people"})
+    assert told.json() == "A", "a name that is there comes first"
+    assert invoke(client, b"a", "text/plain", path="/models/6f1d0e/invoke").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("PUT", "/models", 405),
+        ("POST", "/models/sums", 405),
+        ("POST", "/models", 400),
+        ("GET", "/models/InvalidModel", 404),
+        ("DELETE", "/models/fake", 404),
+        ("GET", "/InvalidUrl", 404),
+    ],
+)
+def test_requests_that_aws_multi_model_server_refuses(client, method, path, status):
+    """With the same statuses as in its tests."""
+    assert client.request(method, path).status_code == status
+
+
+def test_forms_of_aws_multi_model_server(client):
+    """Its tests send files in forms, ask for pages of the list, and look for the id of a ping."""
+    for model, answer in (("weigh", 4), ("shout", "TEST")):
+        files = {"data": ("test.txt", b"test", "text/plain")}
+        assert client.post(f"/models/{model}/invoke", files=files).json() == answer
+    listed = client.get("/models").json()
+    assert client.get("/models?limit=200&nextPageToken=X").json() == listed
+    assert "x-request-id" in client.get("/ping").headers
+
+
 def test_models_come_and_go(client):
     """Loaded twice is a conflict, unloaded twice is not found."""
     body = {"model_name": "shout", "url": "/opt/ml/models/shout"}
