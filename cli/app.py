@@ -55,6 +55,11 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "schema": schema.schema,
 }
 
+GROUPS: dict[str, Callable[[], typer.Typer]] = {
+    "models": models.create_app,
+    "trust": trust.create_app,
+}
+
 
 def create_app(only: str | None = None) -> typer.Typer:
     """Put the commands under one name; just one of them where `only` that will be run."""
@@ -66,12 +71,13 @@ def create_app(only: str | None = None) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(_root)
-    chosen = {only: COMMANDS[only]} if only in COMMANDS else COMMANDS
-    for name, function in chosen.items():
-        app.command(name, cls=Command)(function)
-    if chosen is COMMANDS:
-        app.add_typer(models.create_app(), name="models")
-        app.add_typer(trust.create_app(), name="trust")
+    is_known = only in COMMANDS or only in GROUPS
+    for name, function in COMMANDS.items():
+        if name == only or not is_known:
+            app.command(name, cls=Command)(function)
+    for name, create in GROUPS.items():
+        if name == only or not is_known:
+            app.add_typer(create(), name=name)
     return app
 
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..store import FolderCopies
-from ..store.upkeep.copies import Offer
+from ..store.upkeep.copies import FolderCopies, Offer
 from . import opening
 from .contents import layout
 

@@ -8,10 +8,11 @@ it the item is durable, listed and `latest`.
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...runtime.manifests.file_entry import FileEntry
 from ..errors import Damaged
@@ -38,13 +39,14 @@ from .refs.index import Index
 from .refs.names import Names
 from .refs.refs import LATEST, Refs, check_names
 from .trust import Trust
-from .upkeep.collecting import Reclaimed
-from .upkeep.copies import Copies
-from .upkeep.record_repair import RecordRepair
-from .upkeep.repairing import Repaired
-from .upkeep.upkeep import Upkeep
-from .upkeep.usage import Usage
-from .upkeep.verifying import Damage
+
+if TYPE_CHECKING:  # upkeep takes as long to import as the rest
+    from .upkeep.collecting import Reclaimed
+    from .upkeep.copies import Copies
+    from .upkeep.repairing import Repaired
+    from .upkeep.upkeep import Upkeep
+    from .upkeep.usage import Usage
+    from .upkeep.verifying import Damage
 
 
 class Store:
@@ -63,10 +65,7 @@ class Store:
         self._trees = Trees(root / "trees", self._blobs, self._workspace)
         self._ingest = Ingest(self._blobs, Memo(root / "memo", self._workspace), self._workspace)
         self.trust = Trust(root / "trust", self._layout, self._workspace)
-        beside = root / "referrers"
-        self.referrers = Referrers(beside, self._blobs, self._workspace, self._layout)
-        stored = (self._refs, self._blobs, self._trees, self.referrers)
-        self._upkeep = Upkeep(root, *stored, self._workspace)
+        self.referrers = Referrers(root / "referrers", self._blobs, self._workspace, self._layout)
 
     @classmethod
     def default(cls) -> "Store":
@@ -251,14 +250,14 @@ class Store:
             yield
 
     @disk.store_errors("collect garbage")
-    def gc(self, *, dry_run: bool = False) -> Reclaimed:
+    def gc(self, *, dry_run: bool = False) -> "Reclaimed":
         """Remove what no ref and no running process needs.
 
         Raises:
             Damaged: when a ref or manifest cannot be read; nothing is removed then.
         """
         self._layout.check()
-        return self._upkeep.collector().collect(dry_run=dry_run)
+        return self._upkeep().collector().collect(dry_run=dry_run)
 
     @disk.store_errors("verify the store")
     def verify(
@@ -266,34 +265,43 @@ class Store:
         items: Iterable[Item] | None = None,
         *,
         progress: Progress = NullProgress(),  # noqa: B008
-    ) -> list[Damage]:
+    ) -> "list[Damage]":
         """Read every byte of these items, or of the whole store; returns what differs."""
         self._layout.check()
-        return self._upkeep.verify(items, progress)
+        return self._upkeep().verify(items, progress)
 
     @disk.store_errors("repair the store")
     def repair(
         self,
         items: Iterable[Item] | None = None,
-        copies: Sequence[Copies] = (),
+        copies: "Sequence[Copies]" = (),
         progress: Progress = NullProgress(),  # noqa: B008
-    ) -> Repaired:
+    ) -> "Repaired":
         """Repair what `verify` finds, from the store's trees and other copies."""
+        from .upkeep.record_repair import RecordRepair
+        from .upkeep.repairing import Repaired
+
         chosen = None if items is None else list(items)
         found = self.verify(chosen, progress=progress)
         if found:
             records = RecordRepair(self._layout, self.trust, self._refs, self._blobs, self._counter)
             with self.delivery() as delivery:
-                chosen = self._upkeep.repair(chosen, copies, records, delivery)
+                chosen = self._upkeep().repair(chosen, copies, records, delivery)
             self._index.changed()
             self._index.settle()
         return Repaired.between(found, self.verify(chosen, progress=progress) if found else [])
 
     @disk.store_errors("measure the store")
-    def usage(self) -> Usage:
+    def usage(self) -> "Usage":
         """The disk usage."""
         self._layout.check()
-        return self._upkeep.usage()
+        return self._upkeep().usage()
+
+    def _upkeep(self) -> "Upkeep":
+        from .upkeep.upkeep import Upkeep
+
+        stored = self._refs, self._blobs, self._trees, self.referrers
+        return Upkeep(self.root, *stored, self._workspace)
 
     def settle(self) -> None:
         """Write `index.json` now, within a long loop of saves."""
@@ -359,25 +367,22 @@ class Store:
             self._workspace.hold(item.digest)
         if self._trees.is_whole(item.digest, entries):
             return self._trees.path(item.digest)
-        with disk.unless_forbidden():
-            self._layout.prepare()
-            return self._trees.make(item.digest, entries)
-        return self._trees.lend(entries)
+        return self._laid_out(entries, partial(self._trees.make, item.digest, entries))
 
     @contextmanager
     def laying_out(self, files: Sequence[FileEntry]) -> Iterator[Path]:
         """A directory of links to these files, removed when the block ends."""
         with disk.store_errors("lay out its files"):
-            path = self._laid_out(files)
+            path = self._laid_out(files, partial(self._trees.lay_out, files))
         try:
             yield path
         finally:
             shutil.rmtree(path, ignore_errors=True)
 
-    def _laid_out(self, files: Sequence[FileEntry]) -> Path:
+    def _laid_out(self, files: Sequence[FileEntry], make: Callable[[], Path]) -> Path:
         with disk.unless_forbidden():
             self._layout.prepare()  # a service without models needs no store before
-            return self._trees.lay_out(files)
+            return make()
         return self._trees.lend(files)
 
     @disk.store_errors("place the file")

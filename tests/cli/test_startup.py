@@ -70,6 +70,13 @@ def test_nothing_heavy_is_imported_before_it_is_needed(arguments):
     assert loaded_by(*arguments) & HEAVY == set()
 
 
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["models", "list"], ["trust", "list"]], ids=" ".join
+)
+def test_a_listing_does_without_what_verifies_and_repairs(arguments):
+    assert not {name for name in loaded_by(*arguments) if ".store.upkeep" in name}
+
+
 def test_help_does_without_the_store():
     assert "modelbundle.bundler.store" not in loaded_by("--help")
 

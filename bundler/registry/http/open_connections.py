@@ -67,7 +67,6 @@ def pool_classes(
     """Connection pools of urllib3, with tracked connections and a time limit for answers.
 
     The timeout of a socket restarts with every byte; here it limits the arrival of the whole head.
-    within it.
     """
 
     class _Watched(HTTPConnection):

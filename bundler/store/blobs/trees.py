@@ -53,12 +53,10 @@ class Trees:
         return path
 
     def lay_out(self, files: Sequence[FileEntry]) -> Path:
-        """A new directory of links: in the store, or outside of it if the store is read-only."""
-        with disk.unless_forbidden():
-            path = self._workspace.new()
-            self.fill(path, files)
-            return path
-        return self.lend(files)
+        """A new directory of links in the store."""
+        path = self._workspace.new()
+        self.fill(path, files)
+        return path
 
     def lend(self, files: Sequence[FileEntry]) -> Path:
         """A tree of symbolic links outside of the store, removed when the process ends."""

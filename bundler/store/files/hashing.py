@@ -2,12 +2,15 @@
 
 import hashlib
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import cycle
+from typing import TYPE_CHECKING
 
 from ....runtime.digest import CHUNK
 from ...errors import Damaged
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 Read = Callable[[memoryview], int]
 """Fills the start of a buffer from the source; how many bytes, 0 at the end."""
@@ -34,6 +37,8 @@ class Hashing:
         if self.size <= CHUNK:
             self._pass(memoryview(bytearray(self.size)), running.update, also)
         else:
+            from concurrent.futures import ThreadPoolExecutor
+
             with ThreadPoolExecutor(1) as pool:
                 self._pass_on(pool, running.update, also)
         return "sha256:" + running.hexdigest()
@@ -53,7 +58,7 @@ class Hashing:
 
     def _pass_on(
         self,
-        pool: ThreadPoolExecutor,
+        pool: "ThreadPoolExecutor",
         update: Callable[[memoryview], None],
         also: Callable[[memoryview], None],
     ) -> None:

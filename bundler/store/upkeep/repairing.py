@@ -60,8 +60,8 @@ class Repair:
             The items, read again from their refs; None for all.
         """
         self.records.run()
-        near = FolderCopies(self.trees.directory), LinkedCopies(self.blobs.directory)
-        places = (*near, *copies)
+        trees, links = FolderCopies(self.trees.directory), LinkedCopies(self.blobs.directory)
+        places: tuple[Copies, ...] = (trees, links, *copies)
         sound = [item for item in self._now(items) if not item.damaged]
         for _ in range(_ROUNDS):
             self._compose_manifests(sound)

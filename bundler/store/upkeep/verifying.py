@@ -106,8 +106,8 @@ class Verification:
 
     def _check_blob(self, digest: str, advance: Callable[[int], None]) -> None:
         try:
-            path = self.blobs.path(digest)
-            got = "a link" if path.is_symlink() else digests.of_file(path, advance)
+            blob = self.blobs.path(digest)
+            got = "a link" if blob.is_symlink() else digests.of_file(blob, advance)
         except FileNotFoundError:
             got = "nothing: the file is missing"
             if all(tag == STORE for tag, _ in self.uses[digest]):

@@ -17,7 +17,8 @@ from .required_signers import RequiredSigners
 from .sign import TrustConfig
 
 if TYPE_CHECKING:
-    from ....bundler.store import Damage, Item, Store
+    from ....bundler.store import Item, Store
+    from ....bundler.store.upkeep.verifying import Damage
 
 Tag = Annotated[
     str | None,

@@ -7,8 +7,9 @@ this day would forgive.
 import pytest
 
 from modelbundle.bundler.archives import export_item, import_item
-from modelbundle.bundler.store import FolderCopies, Store
+from modelbundle.bundler.store import Store
 from modelbundle.bundler.store.files import barrier, disk
+from modelbundle.bundler.store.upkeep.copies import FolderCopies
 from modelbundle.runtime import digest as digests
 from modelbundle.runtime.manifests.file_entry import FileEntry
 

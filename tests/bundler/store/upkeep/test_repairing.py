@@ -7,7 +7,8 @@ import shutil
 import pytest
 
 from modelbundle.bundler.errors import NotFound
-from modelbundle.bundler.store import Blob, FolderCopies, Store
+from modelbundle.bundler.store import Blob, Store
+from modelbundle.bundler.store.upkeep.copies import FolderCopies
 
 
 def spoil(path, data=None):
