@@ -57,7 +57,7 @@ def check_lines(text: str) -> str:
     Raises:
         BuildError: for a line that is too long.
     """
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if len(line.encode()) > LONGEST:
             raise BuildError(
                 f"`{line[:60]}…` is longer than the {LONGEST} bytes that a line may have."

@@ -41,9 +41,11 @@ class _Distinct:
     """An annotation on a list: nothing stands in it twice."""
 
     def check(self, values: Sequence[Item]) -> Sequence[Item]:
+        seen: set[Item] = set()
         for index, value in enumerate(values):
-            if value in values[:index]:
+            if value in seen:
                 raise wrong(f"{quoted(value)} appears twice.", "Keep one of them.", (index,))
+            seen.add(value)
         return values
 
     def __get_pydantic_core_schema__(

@@ -28,6 +28,12 @@ _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
 _DOTTED = rf"{_IDENTIFIER}(?:\.{_IDENTIFIER})*"
 _PACKAGE = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _IMAGE_PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_REQUIREMENT = re.compile(  # with `*+` instead of `*`: no text is tried in a second way
+    rf"{_PACKAGE}\s*+(?:\[[A-Za-z0-9,._\s-]*+\]\s*+)?"
+    r"(?:@\s*+(?P<url>\S++)"
+    r"|\(?(?:(?:===|[<>=!~]=|[<>])\s*+[A-Za-z0-9.*+!_-]++\s*+(?:,\s*+)?)*+\)?)"
+    r"\s*+(?:;.+)?"
+)
 _EMPTY = "must not be empty, or begin or end with a space."
 
 
@@ -107,12 +113,7 @@ def _requirement(text: str) -> None:
             f"{quoted(text)} is an option of pip, not a requirement.",
             "Use `python.indexes`, or `requirements: requirements.txt` for a whole file.",
         )
-    match = re.fullmatch(
-        rf"{_PACKAGE}\s*(?:\[[A-Za-z0-9,._\s-]*\])?\s*"
-        r"(?:@\s*(?P<url>\S+)|\(?(?:(?:[<>=!~]=|===|[<>])\s*[A-Za-z0-9.*+!_-]+\s*,?\s*)*\)?)"
-        r"\s*(?:;.+)?",
-        text,
-    )
+    match = _REQUIREMENT.fullmatch(text)
     if not match:
         raise wrong(f"{quoted(text)} is not a requirement.", "Write it as `scikit-learn>=1.4`.")
     url = match["url"]

@@ -91,4 +91,6 @@ def test_a_line_that_docker_would_not_read_is_refused():
     """Docker's reader stops at 65,535 bytes with an error that names nothing."""
     with pytest.raises(BuildError, match="longer than"):
         check_lines(pairs("ENV", {"A": "x" * 70_000}))
+    with pytest.raises(BuildError, match="longer than"):  # a line end for Python, not for Docker
+        check_lines(pairs("ENV", {"A": "x" * 40_000 + "\u2028" + "x" * 40_000}))
     assert check_lines(pairs("ENV", {"A": "x" * 60_000}))

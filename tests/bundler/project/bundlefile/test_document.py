@@ -1,5 +1,9 @@
 """The bundlefile as a whole."""
 
+import resource
+import subprocess
+import sys
+
 import pytest
 
 from modelbundle.bundler.errors import BundlefileError
@@ -237,3 +241,32 @@ def test_a_misspelt_key_is_not_missed_as_well(tmp_path, text, keys):
     with pytest.raises(BundlefileError) as caught:
         Bundlefile.read(path)
     assert sorted(problem.where for problem in caught.value.problems) == keys
+
+
+HOSTILE = (
+    "python: {requirements: ['a%s#']}\n" % ("<1 " * 5_000),
+    "python: {requirements: ['a%s#']}\n" % (" " * 5_000),
+    "python:\n  indexes:\n" + "".join(f"    - https://a{number}\n" for number in range(9_000)),
+)
+
+
+def test_a_hostile_text_is_read_in_little_time(tmp_path):
+    """Each took minutes or forever; of the process, the system ends what takes 20 s of CPU."""
+    paths = [tmp_path / f"{number}.yaml" for number in range(len(HOSTILE))]
+    for path, text in zip(paths, HOSTILE, strict=True):
+        path.write_text(f"name: x\nmodels: [x]\n{text}")
+    code = (
+        "import pathlib, sys\n"
+        "from modelbundle.bundler.errors import BundlefileError\n"
+        "from modelbundle.bundler.project.bundlefile import Bundlefile\n"
+        "for name in sys.argv[1:]:\n"
+        "    try:\n"
+        "        print(len(Bundlefile.read(pathlib.Path(name)).python.indexes))\n"
+        "    except BundlefileError as error:\n"
+        "        print(len(error.problems))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, paths)], capture_output=True, text=True, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (20, 20)),
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.split()) == (0, ["1", "1", "9000"]), done.stderr
