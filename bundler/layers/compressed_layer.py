@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import BinaryIO, Literal, Protocol
 
 from ..archives.streams.compression import Compressor
 from ..progress import Meter
@@ -61,10 +61,10 @@ class _Writer(Protocol):
 
 
 class _File:
-    """Counts and hashes what it writes."""
+    """Counts and hashes what it writes to `file`."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("xb")
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
         self._hash = hashlib.sha256()
         self._size = 0
 
@@ -77,8 +77,9 @@ class _File:
         """None, so that all bytes pass through `write`."""
         return
 
-    def finish(self) -> Blob:
-        self._file.close()
+    @property
+    def blob(self) -> Blob:
+        """Digest and size of all that was written."""
         return Blob(f"sha256:{self._hash.hexdigest()}", self._size)
 
 
@@ -96,10 +97,11 @@ class _Gzip:
 
 def _compressed(layer: Layer, kind: str, folder: Path, meter: Meter) -> CompressedLayer:
     path = folder / layer.blob.digest.removeprefix("sha256:")
-    file = _File(path)
-    writer: _Writer = _Gzip(file) if kind == "gzip" else Compressor(file)
-    for part in layer.tar.read(0, layer.tar.size):
-        writer.write(part)
-        meter.advance(len(part))
-    writer.close()
-    return CompressedLayer(kind, file.finish(), path)
+    with path.open("xb") as opened:
+        file = _File(opened)
+        writer: _Writer = _Gzip(file) if kind == "gzip" else Compressor(file)
+        for part in layer.tar.read(0, layer.tar.size):
+            writer.write(part)
+            meter.advance(len(part))
+        writer.close()
+    return CompressedLayer(kind, file.blob, path)

@@ -116,7 +116,7 @@ class PackageTree:
     def _make_room(self, store: Store) -> None:
         """Remove the least recently used trees; their wheels are in the cache of uv."""
         there = [path for path in self.directory.parent.iterdir() if path.is_dir()]
-        there.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        there.sort(key=_last_use, reverse=True)
         layer_cache.remove(store, there[_KEPT:])
 
     def members(self) -> Mapping[str, list[Member]]:
@@ -207,6 +207,12 @@ class Wanted:
         given += ["--python-platform", PLATFORMS[self.platform], "--no-python-downloads"]
         given += ["--index-strategy", "unsafe-best-match"]  # the locked digest decides
         return [*given, *index_arguments(requirements), "--requirement", str(requirements)]
+
+
+def _last_use(tree: Path) -> float:
+    with suppress(OSError):
+        return tree.stat().st_mtime
+    return 0.0  # another process has removed it
 
 
 def _rows(record: Path) -> list[tuple[str, str]]:

@@ -218,6 +218,8 @@ def age(path: Path) -> float:
         return 0.0  # a read-only store: there is no garbage collection, either
     try:
         return os.fstat(descriptor).st_mtime - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0  # it was another process's, which has removed it
     finally:
         os.close(descriptor)
         remove(Path(name))

@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -190,6 +191,17 @@ def test_digests_of_layers_are_forgotten_after_a_month_unless_the_last_image_has
     assert bundle_less.removeprefix("sha256:") in {path.name for path in cache.unused()}
     cache.collect()
     assert memo.get(bundle_less) is None
+
+
+def test_several_processes_look_for_old_entries_at_once(own_store):
+    """Each has files of a moment there, with which it reads the clock of the file system."""
+    with own_store.staging():
+        (own_store.root / "layers" / "known").mkdir(parents=True)
+    for number in range(20):
+        (own_store.root / "layers" / "known" / f"{number:064x}").write_text("{}")
+    cache = LayerCache(own_store)
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda _: len(cache.unused()), range(100))) == {0}
 
 
 def test_nothing_goes_while_a_bundle_cannot_be_read(own_store, bundle, tree):
