@@ -3,8 +3,8 @@
 import json as jsonlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from ...bundler.progress import Meter, NullProgress
@@ -91,13 +91,13 @@ class Console:
         Raises:
             BundleError: when it cannot be written, for example to a full disk.
         """
-        try:
-            _write(streams.Results.stream(), text)
-        except BrokenPipeError:
-            streams.abandon(streams.Results.stream())  # the reader (`| head`) has what it wanted
-        except OSError as error:
-            streams.abandon(streams.Results.stream())
-            raise BundleError(f"The result cannot be written: {error.strerror}.") from error
+        with _written_to(streams.Results.stream()) as stream:
+            stream.write(text + "\n")
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write bytes to stdout, exactly as they are; raises as `write` does."""
+        with _written_to(streams.Results.stream()) as stream:
+            stream.buffer.write(data)
 
     def meter(self, text: str, total: int, unit: str = "bytes") -> AbstractContextManager[Meter]:
         """A progress bar on a terminal, else nothing."""
@@ -106,6 +106,19 @@ class Console:
         from . import bar
 
         return bar.shown(printable(text), total, unit, color=_has_color(sys.stderr))
+
+
+@contextmanager
+def _written_to(stream: Any) -> Iterator[Any]:
+    """All that the block writes has arrived when it ends."""
+    try:
+        yield stream
+        stream.flush()
+    except BrokenPipeError:
+        streams.abandon(stream)  # the reader (`| head`) has what it wanted
+    except OSError as error:
+        streams.abandon(stream)
+        raise BundleError(f"The result cannot be written: {error.strerror}.") from error
 
 
 def printable(text: str) -> str:

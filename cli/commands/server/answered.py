@@ -1,6 +1,5 @@
 """Answered: prints a server's answer, or writes it to a file."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,7 @@ def say(answer: Answer, console: Console, item: Mapping[str, Any]) -> None:
                 f"The answer is {answer.content_type or 'bytes'}, which `--json` cannot hold.",
                 hint="Leave `--json` out, and send stdout to a file.",
             ) from None
-        sys.stdout.buffer.write(answer.content)
+        console.write_bytes(answer.content)
         return
     text = answer.content.decode().rstrip("\n")
     fields = value if isinstance(value, dict) else {"answer": value}

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import struct
 import subprocess
 import sys
@@ -58,6 +59,29 @@ def test_a_result_that_cannot_be_written_is_an_error(command, tmp_path):
 
     assert done.returncode == 1
     assert "error: The result cannot be written: No space left on device.\n" in done.stderr
+
+
+ANSWERED = """
+from modelbundle.cli.commands.server import answered
+from modelbundle.cli.terminal.console import Console
+from modelbundle.runtime.errors import BundleError
+try:
+    answered.say(answered.Answer(200, b"\\x93NUMPY", "application/x-npy"), Console(), {})
+except BundleError as error:
+    raise SystemExit(str(error))
+"""
+
+
+def test_bytes_that_cannot_be_written_are_an_error_like_a_text(tmp_path):
+    line = shlex.join([sys.executable, "-c", ANSWERED])
+
+    done = shell(f"{line} >/dev/full", tmp_path)
+
+    assert (done.returncode, done.stderr) == (
+        1,
+        "The result cannot be written: No space left on device.\n",
+    )
+    assert shell(f"{line} | tail -c 5", tmp_path).stdout == "NUMPY"
 
 
 def test_talk_that_cannot_be_written_does_not_stop_the_work(plain, tmp_path):
