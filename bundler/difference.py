@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 from ..runtime.manifests.bundle_manifest import BundleManifest
 from ..runtime.manifests.model_entry import ModelEntry
 from ..runtime.manifests.model_manifest import ModelManifest
-from .requirements.environment import PIN
+from .requirements.lock.requirements_lock import PATH, PIN
 from .requirements.requirements import normalize
 from .untrusted import bundle_text
 
 if TYPE_CHECKING:
     from .store import Item, Store
-
-LOCK = "env/requirements.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +40,8 @@ class Contents:
         if item.kind == "model":
             return cls.of_model(ModelManifest.from_json(data))
         manifest = BundleManifest.from_json(data)
-        lock = next((entry for entry in manifest.files if entry.path == LOCK), None)
-        text = bundle_text.read(store.blob(lock.digest), LOCK) if lock else ""
+        lock = next((entry for entry in manifest.files if entry.path == PATH), None)
+        text = bundle_text.read(store.blob(lock.digest), PATH) if lock else ""
         return cls.of_bundle(manifest, text)
 
     @classmethod

@@ -8,28 +8,23 @@ from typing import TYPE_CHECKING
 
 from ...runtime.manifests.bundle_manifest import BundleManifest
 from .. import atomic_file
-from ..errors import BuildError, RegistryError, StoreError
+from ..errors import BuildError, RegistryError, ResolveError, StoreError
 from ..image import vendored_base
 from ..image.recipe.image_settings import brings_python
 from ..progress import NullProgress, Progress
 from ..requirements.index import Index
+from ..requirements.lock import requirements_lock
 from ..requirements.lock.lock import BaseImage, Lock
 from ..requirements.lock.package import Package
-from ..requirements.requirements import normalize
 from ..requirements.target import MACHINES, Target
 from ..requirements.wheels.location import Location, Needs
 from ..requirements.wheels.wheelhouse import BASE, LOCK, REQUIREMENTS, Wheelhouse, by_digest
-from ..untrusted import bundle_text
 from . import vendored_python
 from .locking import locking
 
 if TYPE_CHECKING:
     from ..project.project import Project
     from ..store import Item, Store
-
-_LOCK = "env/requirements.lock"
-_PIN = re.compile(r"([A-Za-z0-9._-]+)==([^\s;\\]+)(?:\s*;\s*([^\\]+))?")
-_DIGEST = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +80,7 @@ def vendor(  # noqa: PLR0913 - the public verb: one keyword for each decision of
         bases = [_Base.of(lock) for lock in locked.file.variants.values()]
     else:
         root = store.directory(what)
-        _write(directory / REQUIREMENTS, (root / "env" / "requirements.lock").read_bytes())
+        _write(directory / REQUIREMENTS, (root / requirements_lock.PATH).read_bytes())
         needs = list(_of_bundle(root, offline=offline))
         bases = [_base_of(root)]
     fetched = sum(_fill(house, need, progress) for need in needs)
@@ -173,32 +168,29 @@ def _split(packages: Sequence[Package], platform: str) -> Iterator[Package]:
 
 
 def _of_bundle(root: Path, *, offline: bool) -> Iterator[Needs]:
-    """Read off `env/requirements.lock`, which knows digests but no names of files."""
+    """Read off its lock, for each platform."""
     manifest = BundleManifest.read(root)
-    text = bundle_text.read(root / _LOCK, _LOCK)
+    platforms = _platforms(manifest)
+    if unknown := set(platforms) - MACHINES.keys():
+        raise ResolveError(f"No wheels are known for `{min(unknown)}`, which the bundle is for.")
+    text = requirements_lock.read(root)
     urls = re.findall(r"(?m)^--extra-index-url (\S+)$", text)
     carried = root / "env" / "wheels"
     links = (str(carried),) if carried.is_dir() else ()
-    blocks = [block.replace("\\\n", " ") for block in re.split(r"\n(?=[A-Za-z0-9])", text)]
-    for platform in manifest.image.get("platforms") or ["linux/amd64"]:
+    for platform in platforms:
         indexes = tuple(Index(url) for url in urls)
         target = Target(manifest.python, platform, indexes, links, directory=root, offline=offline)
-        yield Needs(target, tuple(_packages(blocks, MACHINES[platform])))
-
-
-def _packages(blocks: Sequence[str], machine: str) -> Iterator[Package]:
-    for block in blocks:
-        pin = _PIN.match(block)
-        if pin and (not pin[3] or f"'{machine}'" in pin[3]):
-            files = {digest: digest for digest in _DIGEST.findall(block)}
-            yield Package(normalize(pin[1]), pin[2], files)
+        yield Needs(target, tuple(requirements_lock.packages(text, MACHINES[platform])))
 
 
 def _base_of(root: Path) -> _Base:
     manifest = BundleManifest.read(root)
-    platforms = tuple(manifest.image.get("platforms") or ["linux/amd64"])
     image = BaseImage(str(manifest.accelerator.get("base") or ""))
-    return _Base(image, platforms, manifest.python)
+    return _Base(image, _platforms(manifest), manifest.python)
+
+
+def _platforms(manifest: BundleManifest) -> tuple[str, ...]:
+    return tuple(manifest.image.get("platforms") or ["linux/amd64"])
 
 
 def _bases(

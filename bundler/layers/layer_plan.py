@@ -9,12 +9,10 @@ from ...runtime import canonical, digest
 from ...runtime.manifests.bundle_manifest import BundleManifest
 from ...runtime.manifests.file_entry import FileEntry
 from ..progress import Progress
-from ..requirements import environment
-from ..requirements.requirements import normalize
+from ..requirements.lock import requirements_lock
 from ..requirements.standalone import Archive
 from ..requirements.target import MACHINES
 from ..store import Blob, Store
-from ..untrusted import bundle_text
 from . import bundle_files, layer_cache
 from .layer_memo import LayerMemo
 from .layer_tar import LayerTar
@@ -25,7 +23,6 @@ from .packages.installed_size import installed_size
 from .packages.package_tree import PackageTree, Wanted
 from .packages.python_tree import PYTHON_HOME, PythonTree
 
-_LOCK = "env/requirements.lock"
 _FORMAT = 1
 """Version of the layer format; part of each key."""
 _COMPILED = frozenset({"runtime", "code"})  # the code of a model is not imported from files
@@ -108,7 +105,8 @@ class LayerPlan:
         if target.python is not None:
             python = PythonTree.of(store, target.python, PYTHON_HOME, target.compiler)
             plan = replace(plan, python=python)
-        return plan._on(_pinned(directory, target.platform), own)  # noqa: SLF001 - of this class
+        pins = requirements_lock.pins(directory, MACHINES.get(target.platform, ""))
+        return plan._on(pins, own)  # noqa: SLF001 - of this class
 
     def _on(self, pins: Mapping[str, str], own: Sequence[PlannedLayer]) -> "LayerPlan":
         """Add the layers below those of the bundle itself: interpreter and packages."""
@@ -196,16 +194,6 @@ class LayerPlan:
         """The layers as JSON, each with whether the last image of the bundle name had it."""
         last = self.memo.last(name)
         return [_told(layer, self.memo.get(layer.key), last) for layer in self.layers]
-
-
-def _pinned(directory: Path, platform: str) -> dict[str, str]:
-    """The locked versions for the platform, by name."""
-    machine, found = MACHINES.get(platform, ""), {}
-    text = bundle_text.read(directory / _LOCK, _LOCK)
-    for line in text.splitlines():
-        if (pin := environment.PIN.match(line)) and (not pin[3] or f"'{machine}'" in pin[3]):
-            found[normalize(pin[1])] = pin[2]
-    return found
 
 
 def _fits(tar: LayerTar, blob: Blob | None) -> bool:

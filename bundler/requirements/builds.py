@@ -12,6 +12,7 @@ _FAMILIES = (
     (re.compile(r"protobuf3?"), "google/protobuf"),
     (re.compile(r"pil(?:low(?:-simd)?)?"), "PIL"),
 )
+_LIBRARIES = re.compile(r"nvidia-.*|triton|cuda-(toolkit|bindings|pathfinder|python)")
 _FOR_GPUS = {"onnxruntime": "onnxruntime-gpu"}
 # Without them it expects the libraries of CUDA and cuDNN from the system.
 _EXTRAS = {"onnxruntime-gpu": "[cuda,cudnn]"}
@@ -23,6 +24,11 @@ def place(name: str) -> str | None:
         if found := family.fullmatch(name):
             return where.format(*found.groups())
     return None
+
+
+def is_for_gpus(name: str) -> bool:
+    """Whether a distribution is one of the libraries that only GPUs need."""
+    return _LIBRARIES.fullmatch(name) is not None
 
 
 def fitting(name: str, accelerator: str) -> str:

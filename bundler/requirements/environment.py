@@ -12,8 +12,9 @@ from typing import Literal
 from ...runtime.manifests.bundle_manifest import BundleManifest
 from ..errors import ResolveError
 from ..progress import NullProgress, Progress
-from ..untrusted import bundle_text
+from . import builds
 from .environment_home import EnvironmentHome
+from .lock import requirements_lock
 from .lock.lock import index_arguments
 from .requirements import normalize
 from .resolving import uv
@@ -22,12 +23,9 @@ from .wheels import collisions
 
 Mode = Literal["auto", "locked", "current"]
 
-_LOCK = "env/requirements.lock"
 SHOWN = 3  # differing packages named in a sentence
 
-PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)(?:\s*;\s*([^\\]+))?")
 _RECORD = re.compile(r"(.+?)-([^-]+)(?:-py[0-9.]+)?\.(?:dist|egg)-info")
-_GPU = re.compile(r"nvidia-.*|triton|cuda-(toolkit|bindings|pathfinder|python)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +82,9 @@ def differences(bundle: Path, manifest: BundleManifest, *, on_gpu: bool = False)
     installed = installed_versions()
     without_gpu = installed.get("torch", "").endswith("+cpu") and not on_gpu
     found = []
-    for name, version in pins(bundle).items():
+    for name, version in requirements_lock.pins(bundle, platform.machine()).items():
         other = installed.get(name)
-        if other is None and not (without_gpu and _GPU.fullmatch(name)):
+        if other is None and not (without_gpu and builds.is_for_gpus(name)):
             found.append(f"{name} is not installed")
         elif other is not None and version not in _fulfilled(name, other, on_gpu=on_gpu):
             found.append(f"{name} is {other}, locked is {version}")
@@ -102,18 +100,6 @@ def _fulfilled(name: str, installed: str, *, on_gpu: bool) -> set[str]:
 def _is(version: str) -> bool:
     """Whether the current interpreter is of `version`, "3.11" or "3.11.9"."""
     return f"{platform.python_version()}.".startswith(f"{version}.")
-
-
-def pins(bundle: Path) -> dict[str, str]:
-    """Name -> version of what the lock has for this machine."""
-    machine = platform.machine()
-    found = {}
-    for line in bundle_text.read(_requirements(bundle), _LOCK).splitlines():
-        if pin := PIN.match(line):
-            marker = pin[3] or ""
-            if not marker or f"'{machine}'" in marker:
-                found[normalize(pin[1])] = pin[2]
-    return found
 
 
 def installed_versions() -> Mapping[str, str]:
@@ -154,7 +140,7 @@ def materialize(
 
     def fill(folder: Path) -> None:
         progress.step(f"Making the environment `{home.path}`")
-        _fill(folder, manifest.python, _requirements(bundle), offline=offline)
+        _fill(folder, manifest.python, bundle / requirements_lock.PATH, offline=offline)
 
     if not home.is_complete:
         home.make(fill, progress)
@@ -175,15 +161,11 @@ def _fill(folder: Path, version: str, requirements: Path, *, offline: bool) -> N
 
 
 def _check_machine(manifest: BundleManifest) -> None:
-    platforms = manifest.image.get("platforms", list(MACHINES))
-    machines = {MACHINES[name] for name in platforms}
+    platforms = manifest.image.get("platforms") or list(MACHINES)
+    machines = {MACHINES.get(name) for name in platforms}
     if sys.platform != "linux" or platform.machine() not in machines:
         raise ResolveError(
             f"The bundle is locked for {', '.join(platforms)}; this machine is "
             f"{sys.platform}/{platform.machine()}.",
             hint="Use `--env current`, or run its image with `bundle containerize`.",
         )
-
-
-def _requirements(bundle: Path) -> Path:
-    return bundle / _LOCK

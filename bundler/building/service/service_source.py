@@ -43,7 +43,16 @@ def read_service(src: Path, target: str) -> ServiceSource:
     Raises:
         BuildError: with file and line, for whatever would not work in a server.
     """
-    tree = SourceTree(src)
+    try:
+        return _read(SourceTree(src), target)
+    except (RecursionError, MemoryError) as error:  # the latter is the parser's, of a quoted type
+        raise BuildError(
+            f"`{target}` cannot be read: its types or its classes are nested too deeply.",
+            hint="Annotate with fewer levels, or with `dict`.",
+        ) from error
+
+
+def _read(tree: SourceTree, target: str) -> ServiceSource:
     module_name, _, class_name = target.partition(":")
     module = _module(tree, module_name)
     records = Records(tree)

@@ -18,7 +18,7 @@ from .instruction import quote
 
 _SECOND = 1_000_000_000  # nanoseconds
 _INHERITED = ("StopSignal", "Volumes")
-_ALPINE = re.compile(r"alpine-minirootfs|\bapk\s(?:.*\s)?add\b")
+_APK, _ADD = re.compile(r"\bapk\s"), re.compile(r"\sadd\b")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -61,7 +61,7 @@ class Identity:
 def _process(
     base: Mapping[str, Any], settings: ImageSettings, identity: Identity
 ) -> dict[str, Any]:
-    labels = dict(base.get("Labels") or {}) | _said(settings.labels)
+    labels = dict(base.get("Labels") or {}) | _sayable(settings.labels)
     labels |= {VERSION_LABEL: identity.version, DIGEST_LABEL: identity.digest}
     made: dict[str, Any] = {name: base[name] for name in _INHERITED if base.get(name)}
     return made | {
@@ -89,10 +89,10 @@ def _environment(base: Sequence[str], settings: ImageSettings, identity: Identit
     if not settings.brings_python:
         found["PATH"] = f"/{PYTHON_HOME}/bin:{found.get('PATH', _PATH)}"
     own = {**settings.environment, **settings.own_environment, TRUST: identity.trust}
-    return [f"{name}={value}" for name, value in (found | _said(own)).items()]
+    return [f"{name}={value}" for name, value in (found | _sayable(own)).items()]
 
 
-def _said(values: Mapping[str, str]) -> dict[str, str]:
+def _sayable(values: Mapping[str, str]) -> dict[str, str]:
     """The values, if an engine could write them, too."""
     for name, value in values.items():
         quote(value, f"`{name}`")
@@ -136,12 +136,18 @@ def check_libc(base: Mapping[str, Any], reference: str) -> None:
         BuildError: for Alpine Linux.
     """
     steps = [str(step.get("created_by", "")) for step in base.get("history") or ()]
-    if "alpine" in reference.rpartition("/")[2] or any(map(_ALPINE.search, steps)):
+    if "alpine" in reference.rpartition("/")[2] or any(map(_is_of_alpine, steps)):
         raise BuildError(
             f"The base image `{reference}` is an Alpine Linux, whose C library is musl; the locked "
             "wheels are built for glibc.",
             hint="Name one of Debian, e.g. `python:3.11-slim`.",
         )
+
+
+def _is_of_alpine(step: str) -> bool:
+    """Whether a step of a base image's history is one of Alpine's; a hostile step may be long."""
+    apk = _APK.search(step)
+    return "alpine-minirootfs" in step or bool(apk and _ADD.search(step, apk.end() - 1))
 
 
 def python_of(base: Mapping[str, Any], settings: ImageSettings) -> str | None:

@@ -1,14 +1,13 @@
 """AuthorPin: a pin of the author's own lock, and whether our lock keeps it."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import ResolveError
+from .. import builds
 from ..marker import holds
 from .package import Package
 
-_GPU = re.compile(r"nvidia-.*|triton|cuda-(toolkit|bindings|pathfinder|python)")
 SHOWN = 4  # names in a sentence
 
 
@@ -64,28 +63,28 @@ def changes(
     given: Mapping[str, AuthorPin], packages: Sequence[Package], accelerator: str
 ) -> list[str]:
     """Differences to the author's lock that the accelerator causes, one sentence each."""
-    told = []
+    sentences = []
     for package in packages:
         if package.name in given:
             sentence, _ = _difference(given[package.name], package, accelerator)
-            told += [sentence] if sentence else []
+            sentences += [sentence] if sentence else []
     there = {package.name for package in packages}
-    left = [name for name in given if _GPU.fullmatch(name) and name not in there]
+    left = [name for name in given if builds.is_for_gpus(name) and name not in there]
     if accelerator == "cpu" and left:
         more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
-        told.append(
+        sentences.append(
             f"{', '.join(left[:SHOWN])}{more} of `{given[left[0]].origin}` are left out, because "
             "of `accelerator: cpu`."
         )
-    return told
+    return sentences
 
 
 def _difference(given: AuthorPin, package: Package, accelerator: str) -> tuple[str, bool]:
     """What differs, in a sentence, and whether the accelerator explains it; empty if nothing."""
     name, version = package.name, package.version
     if given.foreign:
-        told = f"`{name}` of `{given.origin}` comes from {given.foreign}, which a bundle cannot"
-        return f"{told} install; {name} {version} of an index may be somebody else's.", False
+        start = f"`{name}` of `{given.origin}` comes from {given.foreign}, which a bundle cannot"
+        return f"{start} install; {name} {version} of an index may be somebody else's.", False
     digests = given.files.get(version)
     if digests is None:
         public, _, build = version.partition("+")
@@ -96,5 +95,5 @@ def _difference(given: AuthorPin, package: Package, accelerator: str) -> tuple[s
     other = sorted(set(package.files.values()) - digests) if digests else []
     if not other:
         return "", True
-    told = f"`{given.origin}` pins {name} {version} with other files than the index has now"
-    return f"{told}: sha256:{other[0]} is none of them.", False
+    start = f"`{given.origin}` pins {name} {version} with other files than the index has now"
+    return f"{start}: sha256:{other[0]} is none of them.", False

@@ -6,13 +6,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 from ...errors import ResolveError
+from .. import builds
 from ..lock.package import Package
 from ..requirements import Requirement, Requirements
 from ..target import TORCH_INDEX, Target
 from .accelerator import cuda_version
 from .resolution import resolve
 
-_GPU = re.compile(r"nvidia-.*|triton|cuda-(toolkit|bindings|pathfinder|python)")
 _RUNTIME = re.compile(r"nvidia-cuda-runtime(-cu\d+)?")
 _CUDA = re.compile(r"cuda==(\d+)\.(\d+)")
 _SHOWN = 4  # builds in a hint
@@ -74,7 +74,7 @@ def _without_gpu(
     plain: Sequence[Package], requirements: Requirements, target: Target
 ) -> list[Package]:
     backend = "cpu" if _torch_local(plain) not in {None, "cpu"} else None
-    gpu = tuple(sorted(package.name for package in plain if _GPU.fullmatch(package.name)))
+    gpu = tuple(sorted(package.name for package in plain if builds.is_for_gpus(package.name)))
     if not gpu and backend is None:
         return list(plain)
     lean = replace(target, backend=backend, excludes=(*target.excludes, *gpu))
@@ -137,10 +137,10 @@ def _from_torch_index(requirements: Requirements, target: Target) -> list[Packag
         ) from error
 
 
-def _unknown_build(target: Target, told: str) -> ResolveError:
+def _unknown_build(target: Target, message: str) -> ResolveError:
     """uv, which knows the builds of torch, has none for this CUDA."""
-    builds = re.findall(r"\bcu(\d{2,3})\b", told.partition("possible values")[2])
-    known = sorted((int(build[:-1]), int(build[-1])) for build in builds)
+    names = re.findall(r"\bcu(\d{2,3})\b", message.partition("possible values")[2])
+    known = sorted((int(name[:-1]), int(name[-1])) for name in names)
     newest = ", ".join(f"`cuda=={major}.{minor}`" for major, minor in known[: -_SHOWN - 1 : -1])
     return ResolveError(
         f"No build of torch is known for {target.backend}.",

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
@@ -274,6 +275,10 @@ def test_a_bundle_is_vendored_from_what_it_says_itself(vendored, tmp_path):
     assert (done.directory / "requirements.lock").read_bytes() == (
         built.directory / "env" / "requirements.lock"
     ).read_bytes()
+    strange = replace(built.manifest, image={"platforms": ["linux/s390x"]})
+    item = Store.default().commit("bundle", "strange", strange.encode(), strange.files)
+    with pytest.raises(ResolveError, match="No wheels are known for `linux/s390x`"):
+        vendor(item, tmp_path / "of-strange", with_base=False)
 
 
 def test_a_folder_that_holds_nothing_vendored_says_how_to_make_it(tmp_path):

@@ -166,6 +166,17 @@ def test_another_machines_bundle_is_refused_before_anything_is_made(locked, tmp_
         choose(locked, envs=tmp_path / "envs")
 
 
+def test_platforms_that_nobody_knows_are_another_machine_and_none_are_any(locked, tmp_path):
+    known = BundleManifest.read(locked)
+    for given in (["linux/s390x"], None):
+        made = replace(known, image={"platforms": given})
+        (locked / "bundle.json").write_bytes(made.encode())
+        if given:
+            with pytest.raises(ResolveError, match="locked for linux/s390x; this machine is"):
+                choose(locked, envs=tmp_path / "envs")
+    assert not choose(locked, envs=tmp_path / "envs").is_current
+
+
 def test_an_index_with_older_versions_does_not_hide_what_is_locked(
     tmp_path, serve_index, make_wheel, monkeypatch
 ):

@@ -263,3 +263,15 @@ def test_a_parameter_for_headers_is_known_and_is_no_part_of_the_body(tmp_path):
     assert "`x` is batchable and gets headers; rows of many requests have none." in fails(
         project(tmp_path, batched)
     )
+
+
+@pytest.mark.parametrize(
+    "kind", [" | ".join(["int"] * 900), f'"{"-" * 9000}1"'], ids=["union", "text"]
+)
+def test_types_that_are_nested_too_deeply_are_told(tmp_path, kind):
+    (tmp_path / "service.py").write_text(
+        "import modelbundle as mb\n@mb.service\nclass S:\n    @mb.api\n"
+        f"    def f(self, x: {kind}) -> int:\n        return 1\n"
+    )
+    with pytest.raises(BuildError, match=r"`service:S` cannot be read: .* nested too deeply"):
+        read_service(tmp_path, "service:S")
