@@ -212,10 +212,10 @@ def _openapi(manifest: BundleManifest, given: Ingredients) -> bytes:
         for route in manifest.routes
         if route.model and route.method in given.models[route.model].samples
     }
-    spoken = _dialects(manifest, given)
+    apis = _dialects(manifest, given)
     wanted = ServeSettings.from_json(manifest.serve).wanted_formats
     available = formats.locked(wanted, [package.name for package in given.locked.lock.packages])
-    return canonical.pretty(openapi.document(manifest, given.manifests, samples, spoken, available))
+    return canonical.pretty(openapi.document(manifest, given.manifests, samples, apis, available))
 
 
 def _dialects(manifest: BundleManifest, given: Ingredients) -> list[Dialect]:

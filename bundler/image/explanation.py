@@ -38,8 +38,10 @@ def _total(layers: list[dict[str, Any]]) -> int | None:
 
 def _sentences(layers: list[dict[str, Any]], reasons: list[str]) -> list[str]:
     reused = [layer for layer in layers if layer["reused"]]
-    told = [f"An engine is needed, because {'; '.join(reasons)}."] if reasons else []
+    sentences = [f"An engine is needed, because {'; '.join(reasons)}."] if reasons else []
     if not reasons:
-        told.append("No engine is needed: `--output oci:DIR`, `--output FILE.tar` or `--push`.")
-    told.append(f"{len(reused)} of {len(layers)} layers are those of the last image.")
-    return told
+        sentences.append(
+            "No engine is needed: `--output oci:DIR`, `--output FILE.tar` or `--push`."
+        )
+    sentences.append(f"{len(reused)} of {len(layers)} layers are those of the last image.")
+    return sentences

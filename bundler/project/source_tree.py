@@ -64,10 +64,10 @@ class SourceTree:
 
     def _refuse(self) -> None:
         if self._problems:
-            told = self._problems[:MAX_PROBLEMS]
-            more = len(self._problems) - len(told)
-            lines = [message for message, _ in told] + ([f"And {more} more."] if more else [])
-            hints = dict.fromkeys(hint for _, hint in told if hint)
+            first = self._problems[:MAX_PROBLEMS]
+            more = len(self._problems) - len(first)
+            lines = [message for message, _ in first] + ([f"And {more} more."] if more else [])
+            hints = dict.fromkeys(hint for _, hint in first if hint)
             raise BuildError("\n".join(lines), hint="\n".join(hints) or None)
 
     def _say(self, message: str, hint: str) -> None:

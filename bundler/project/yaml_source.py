@@ -106,11 +106,10 @@ def read(path: Path) -> YamlSource:
 def _read_bytes(path: Path, source: YamlSource) -> bytes:
     try:
         if not path.is_file():
-            is_folder = path.is_dir()
-            what = "It is a directory, not a bundlefile." if is_folder else "There is no such file."
-            if path.exists() and not is_folder:
-                what = "It is not a file."
-            source.report((), what, "Write one with `bundle init`.", NOWHERE)
+            message = "It is not a file." if path.exists() else "There is no such file."
+            if path.is_dir():
+                message = "It is a directory, not a bundlefile."
+            source.report((), message, "Write one with `bundle init`.", NOWHERE)
             return b""
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)

@@ -55,5 +55,5 @@ def bare(url: str) -> str:
 
 def shown(text: str) -> str:
     """A line of a file as messages may have it: without passwords in it, and not without end."""
-    told = _SECRETS.sub("***", text)  # before it is cut: what a cut leaves of an address is none
-    return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}..."
+    public = _SECRETS.sub("***", text)  # before it is cut: what a cut leaves of an address is none
+    return public if len(public) <= _LONGEST else f"{public[:_LONGEST]}..."

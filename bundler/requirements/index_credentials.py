@@ -93,9 +93,9 @@ def _for_another(index: Index, variable: str, given: str) -> ResolveError:
     host = parts.netloc.rpartition("@")[2]
     is_plain = parts.scheme == "http" and not _LOOPBACK.fullmatch(parts.hostname or "")
     place = f"{parts.scheme}://{host}" if is_plain else host
-    told = f"`{variable}` says `{shown(given)}`" if given else f"`{variable}` does not say so"
+    stated = f"`{variable}` says `{shown(given)}`" if given else f"`{variable}` does not say so"
     return ResolveError(
         f"The index `{index.name}` at `{place}` would be sent the password of its variables, and "
-        f"{told}.",
+        f"{stated}.",
         hint=f"If it is that host's password, set `{variable}={place}`.",
     )

@@ -71,15 +71,15 @@ def _one(tokens: list[str], known: Mapping[str, str]) -> bool | None:
         del tokens[:1]
         return value
     size = 4 if tokens[1:3] == ["not", "in"] else 3
-    said, tokens[:size] = tokens[:size], []
-    decided = {TRUE: True, FALSE: False}.get(" ".join(said))
-    if decided is not None or len(said) < size:
+    words, tokens[:size] = tokens[:size], []
+    decided = {TRUE: True, FALSE: False}.get(" ".join(words))
+    if decided is not None or len(words) < size:
         return decided
-    return _compared(said, known)
+    return _compared(words, known)
 
 
-def _compared(said: Sequence[str], known: Mapping[str, str]) -> bool | None:
-    left, order, right = said[0], " ".join(said[1:-1]), said[-1]
+def _compared(words: Sequence[str], known: Mapping[str, str]) -> bool | None:
+    left, order, right = words[0], " ".join(words[1:-1]), words[-1]
     one, two = (_value(token, known) for token in (left, right))
     if one is None or two is None:
         return None

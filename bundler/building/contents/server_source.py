@@ -51,8 +51,8 @@ if __name__ == "__main__":
 def render(name: str, routes: Sequence[Route], settings: ServeSettings) -> str:
     """The source of `server.py` for the bundle `name`; settings fill in the defaults of routes."""
     listed = "".join(_indented(_call(route, settings.batch)) for route in routes)
-    spoken = "".join(_indented([_dialect(*each)]) for each in meanings(settings.dialects))
-    return _HEAD.format(name=name, modules=_MODULES) + listed + _MIDDLE + spoken + _TAIL
+    dialects = "".join(_indented([_dialect(*each)]) for each in meanings(settings.dialects))
+    return _HEAD.format(name=name, modules=_MODULES) + listed + _MIDDLE + dialects + _TAIL
 
 
 def literal(value: str | float | bool | None) -> str:

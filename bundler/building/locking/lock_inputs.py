@@ -55,9 +55,9 @@ class LockInputs:
         python = python_version(settings.version, models)
         python_range.check(written.python, python, str(settings.requirements))
         manifests = {alias: model.manifest for alias, model in models.items()}
-        spoken = _spoken(bundlefile.serve.dialects)
+        protocols = _spoken(bundlefile.serve.dialects)
         gathered = Requirements.gather(
-            (*written.wanted, *spoken),
+            (*written.wanted, *protocols),
             written.limits,
             manifests,
             answers,
@@ -85,15 +85,15 @@ class LockInputs:
     @property
     def digest(self) -> str:
         """Digest of all of it."""
-        target, asked = self.target, self.requirements
+        target, requirements = self.target, self.requirements
         data: dict[str, Any] = {
             "schema": SCHEMA,
-            "wanted": sorted({item.text for item in asked.wanted}),
-            "limits": sorted({item.text for item in asked.limits}),
-            "preferences": dict(asked.preferences),
+            "wanted": sorted({item.text for item in requirements.wanted}),
+            "limits": sorted({item.text for item in requirements.limits}),
+            "preferences": dict(requirements.preferences),
             "given": {
                 name: {version: sorted(digests) for version, digests in given.files.items()}
-                for name, given in asked.given.items()
+                for name, given in requirements.given.items()
             },
             "python": target.python,
             "platforms": list(self.platforms),
@@ -136,8 +136,8 @@ def python_version(wanted: str | None, models: Mapping[str, ChosenModel]) -> str
     if wanted is None and not saved:
         raise ResolveError("Nothing says which Python the bundle is for.", hint=hint)
     if wanted is None and len(set(saved.values())) > 1:
-        told = ", ".join(f"`{alias}` with {minor}" for alias, minor in saved.items())
-        raise ResolveError(f"The models were saved with different Pythons: {told}.", hint=hint)
+        listed = ", ".join(f"`{alias}` with {minor}" for alias, minor in saved.items())
+        raise ResolveError(f"The models were saved with different Pythons: {listed}.", hint=hint)
     version = wanted or next(iter(saved.values()))
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_PYTHON:
         raise ResolveError(

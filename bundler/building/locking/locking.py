@@ -113,22 +113,22 @@ def settle(
     is_filed = inputs.accelerator in named
     before, versions = (old.variants, old.versions) if old else ({}, {})
     variants: dict[str, Lock] = {}
-    told: dict[str, tuple[str, ...]] = {}
+    warned: dict[str, tuple[str, ...]] = {}
     for accelerator in named if is_filed else (inputs.accelerator,):
         one = replace(inputs, accelerator=accelerator)
         lock = before.get(accelerator)
         if lock is None or lock.input != one.digest:
             from . import resolving  # only where something is to be resolved: it is slow to import
 
-            lock, told[accelerator] = resolving.resolve(
+            lock, warned[accelerator] = resolving.resolve(
                 one, versions, offline=offline, progress=progress or NullProgress()
             )
         variants[accelerator] = replace(lock, models=chosen)
     lock, file = variants[inputs.accelerator], LockFile(variants) if is_filed else None
     known = hardware.of_lock(inputs, lock)
     warnings = (*inputs.requirements.warnings, *known.warnings, *_doubts(inputs, lock))
-    warnings = (*warnings, *told.get(inputs.accelerator, ()))
-    is_kept = inputs.accelerator not in told
+    warnings = (*warnings, *warned.get(inputs.accelerator, ()))
+    is_kept = inputs.accelerator not in warned
     why = tuple(reasons.of_lock(inputs, lock, project.bundlefile, is_kept=is_kept))
     return Locked(lock, lock_path(project), known, file != old, warnings, file, why)
 

@@ -20,10 +20,8 @@ def of_lock(
         yield f"`{bundlefile.python.lock}` is kept: all that it depends on is the same."
     else:
         yield f"`{bundlefile.python.lock}` is made anew: what it depends on is not what it was."
-    told = (
-        "the bundlefile says so" if bundlefile.python.version else "the models were saved with it"
-    )
-    yield f"Python {lock.python}: {told}."
+    why = "the bundlefile says so" if bundlefile.python.version else "the models were saved with it"
+    yield f"Python {lock.python}: {why}."
     for platform in lock.platforms:
         found = lock.on(platform)
         own = [package.name for package in found if package.platforms]

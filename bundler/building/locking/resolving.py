@@ -28,8 +28,8 @@ def resolve(
         ResolveError: when the requirements conflict, or the packages cannot be installed together.
     """
     _check_excludes(inputs)
-    told = ", ".join(inputs.platforms)
-    progress.step(f"Resolving requirements for {told}, Python {inputs.target.python}")
+    platforms = ", ".join(inputs.platforms)
+    progress.step(f"Resolving requirements for {platforms}, Python {inputs.target.python}")
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = list(pool.map(lambda name: _one(inputs, kept, name, offline), inputs.platforms))
     for packages in found:

@@ -73,11 +73,11 @@ class BuildLog:
             )
         reason = _COMMAND.sub("The command returned", reason)
         rest = _COLOR.sub("", self._rest).strip()
-        said = [*self._lines, *([rest] if rest else [])]
-        told = "".join(f"\n  {line}" for line in said)
+        lines = [*self._lines, *([rest] if rest else [])]
+        output = "".join(f"\n  {line}" for line in lines)
         return ImageFailed(
-            f"The image cannot be built: `{_shortened(self._step)}` failed.{told}\n  {reason}",
-            hint=_hint("\n".join([*said, reason])),
+            f"The image cannot be built: `{_shortened(self._step)}` failed.{output}\n  {reason}",
+            hint=_hint("\n".join([*lines, reason])),
         )
 
 

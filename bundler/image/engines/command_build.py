@@ -55,15 +55,15 @@ class CommandEngine:
             ImageFailed: with the last lines that the program said.
         """
         with scratch.folder("image") as folder:
-            said = folder / "id"
-            command = [*_BUILD[self.name], "--iidfile", str(said)]
+            id_file = folder / "id"
+            command = [*_BUILD[self.name], "--iidfile", str(id_file)]
             command += ["--file", str(directory / NAME)]
             command += [word for tag in tags for word in ("--tag", tag)]
             # Handed over by name: what a command line holds, every user of the machine reads.
             command += [word for name in arguments for word in ("--build-arg", name)]
             command += ["--platform", platform] if platform else []
             self.run([*command, str(directory)], "build the image", arguments)
-            made = said.read_text("utf-8").strip()
+            made = id_file.read_text("utf-8").strip()
         if push:
             self.push(tags)
         return self.image(made, tuple(tags))
@@ -83,9 +83,9 @@ class CommandEngine:
         Raises:
             ImageFailed: when it has none of that name, or says what is no answer.
         """
-        said = self.run([*_INSPECT[self.name], image], "look at it")
+        answer = self.run([*_INSPECT[self.name], image], "look at it")
         try:
-            about = json.loads(said)
+            about = json.loads(answer)
         except ValueError:
             about = None
         first = about[0] if isinstance(about, list) and about else about
@@ -115,8 +115,8 @@ class CommandEngine:
             raise ImageFailed(f"`{self.program}` cannot be run: {error}.") from error
         if done.returncode != 0:
             last = deque((done.stdout + done.stderr).splitlines(), maxlen=SHOWN)
-            told = "".join(f"\n  {line}" for line in last)
-            raise ImageFailed(f"{self.name} cannot {doing}.{told}")
+            output = "".join(f"\n  {line}" for line in last)
+            raise ImageFailed(f"{self.name} cannot {doing}.{output}")
         return done.stdout
 
 
@@ -145,15 +145,15 @@ def find(name: str) -> CommandEngine:
             f"`{_PROGRAMS[name]}` is not installed.",
             hint="Install it, or use `--engine none` where no engine is needed.",
         )
-    asked = _VERSION.get(name, ("--version",))
+    question = _VERSION.get(name, ("--version",))
     try:
         done = subprocess.run(
-            [found, *asked], capture_output=True, text=True, timeout=_TIMEOUT, check=False
+            [found, *question], capture_output=True, text=True, timeout=_TIMEOUT, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EngineUnavailable(f"`{found}` cannot be run: {error}.") from error
     if done.returncode != 0:
         raise EngineUnavailable(
-            f"`{_PROGRAMS[name]} {' '.join(asked)}` failed: {done.stderr.strip()[:200]}."
+            f"`{_PROGRAMS[name]} {' '.join(question)}` failed: {done.stderr.strip()[:200]}."
         )
     return CommandEngine(name, Path(found))

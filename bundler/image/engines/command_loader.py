@@ -53,13 +53,13 @@ class CommandLoader:
 
     def python(self, reference: str) -> str | None:
         """See `ImageLoader`; it runs without a network."""
-        image, asked = _pinned(reference), ["-c", ASKED]
+        image, command = _pinned(reference), ["-c", ASKED]
         if self.name == "podman":
             alone = ["run", "--rm", "--network", "none", "--entrypoint", "python3"]
-            return self._engine.run([*alone, image, *asked], f"run `{reference}`")
+            return self._engine.run([*alone, image, *command], f"run `{reference}`")
         container = self._engine.run(["from", image], f"run `{reference}`").strip()
         try:
-            return self._engine.run(["run", container, "python3", *asked], f"run `{reference}`")
+            return self._engine.run(["run", container, "python3", *command], f"run `{reference}`")
         finally:
             self._engine.run(["rm", container], "remove a container")
 

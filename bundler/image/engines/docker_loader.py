@@ -59,22 +59,22 @@ class DockerLoader:
                 )
                 api.start(name)
                 status = api.wait(name)["StatusCode"]
-                said = self._said(name)
+                output = self._output(name)
             finally:  # whatever ends it, Ctrl-C included
                 self._remove(name)
         if status:
-            raise ImageFailed(f"{self.name} cannot run `{reference}`: {_last(said)}.")
-        return said or None
+            raise ImageFailed(f"{self.name} cannot run `{reference}`: {_last(output)}.")
+        return output or None
 
-    def _said(self, container: str) -> str:
+    def _output(self, container: str) -> str:
         """What a container printed; nothing where its logs go to a service."""
         from docker.errors import APIError
 
         try:
-            said: bytes = self._engine.client.api.logs(container)
+            output: bytes = self._engine.client.api.logs(container)
         except APIError:
             return ""
-        return said.decode("utf-8", "replace")
+        return output.decode("utf-8", "replace")
 
     def _remove(self, container: str) -> None:
         from docker.errors import NotFound

@@ -56,9 +56,9 @@ def connect(environment: Mapping[str, str] = os.environ) -> Engine:
         if isinstance(engine, Engine):
             return engine
         tried.append(f"{endpoint}: {trouble or engine}")
-    told = tried or ["None of the usual sockets of Docker and Podman is there."]
+    lines = tried or ["None of the usual sockets of Docker and Podman is there."]
     raise EngineUnavailable(
-        "\n  ".join(["No container engine answers.", *told]),
+        "\n  ".join(["No container engine answers.", *lines]),
         hint="Start Docker, or Podman with `systemctl --user start podman.socket`; set "
         "`DOCKER_HOST` where it listens elsewhere. `bundle containerize --print` needs none.",
     )

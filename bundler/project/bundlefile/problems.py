@@ -46,8 +46,10 @@ def validate(document: type[Document], path: Path) -> Document:
                 if _place(source, details) not in meant:
                     _report(source, document, details)
     elif not source.problems:
-        what = "is empty" if source.value is None else "is not a bundlefile: it has no `key: value`"
-        source.report((), f"The file {what}.", "Write `name: NAME` and `models: [NAME]`.")
+        message = "The file is not a bundlefile: it has no `key: value`."
+        if source.value is None:
+            message = "The file is empty."
+        source.report((), message, "Write `name: NAME` and `models: [NAME]`.")
     source.check()
     assert result is not None, "a document without problems is valid"
     return result

@@ -104,8 +104,8 @@ class Python(Section):
             names.add(name)
             for package in map(normalize, index.packages):
                 if package in bound:
-                    told = f"{quoted(package)} is bound to `{bound[package]}` already."
-                    raise wrong(told, "Name it under one index.", (position, "packages"))
+                    message = f"{quoted(package)} is bound to `{bound[package]}` already."
+                    raise wrong(message, "Name it under one index.", (position, "packages"))
                 bound[package] = index.name or index.url
         return indexes
 

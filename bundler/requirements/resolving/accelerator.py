@@ -73,7 +73,7 @@ def derive(packages: Sequence[Package], python: str, flavor: Flavor, machine: st
         why = (reason, f"`{base}` has the Python of the lock and nothing else.")
         return Accelerator("cpu", base, "slim", why=why, warnings=tuple(_unknown_gpu(packages)))
     driver, because, doubts = _driver(cuda)
-    archs, told = _archs(packages, cuda, machine)
+    archs, reasons = _archs(packages, cuda, machine)
     cudnn, brought = _cudnn(packages)
     found = Accelerator(
         kind="cuda",
@@ -83,7 +83,7 @@ def derive(packages: Sequence[Package], python: str, flavor: Flavor, machine: st
         cudnn=cudnn,
         min_driver=driver,
         archs=archs,
-        why=(reason, *brought, because, *told),
+        why=(reason, *brought, because, *reasons),
         warnings=(*_two_majors(packages), *doubts),
     )
     return _with_image(found, packages, python, flavor)
@@ -96,8 +96,8 @@ def _driver(cuda: str) -> tuple[str, str, list[str]]:
     if major in drivers:
         return drivers[major], f"CUDA {major} needs driver {drivers[major]} or newer.", []
     near = min(drivers, key=lambda one: abs(int(one) - int(major)))
-    told = f"No driver is known for CUDA {major}; CUDA {near}'s, {drivers[near]}, is asked for."
-    return drivers[near], told, [told + " State it with `cuda.min_driver`."]
+    sentence = f"No driver is known for CUDA {major}; CUDA {near}'s, {drivers[near]}, is asked for."
+    return drivers[near], sentence, [sentence + " State it with `cuda.min_driver`."]
 
 
 def _cudnn(packages: Sequence[Package]) -> tuple[str | None, list[str]]:
@@ -145,8 +145,10 @@ def _archs(
         return (), []
     known = tuple(facts()["archs"].get(cuda, {}).get(machine, ()))
     if not known:
-        told = f"It is not known which GPUs torch {torch} for CUDA {cuda} was built for; the server"
-        return (), [f"{told} does not check it (`cuda.archs` states it)."]
+        start = (
+            f"It is not known which GPUs torch {torch} for CUDA {cuda} was built for; the server"
+        )
+        return (), [f"{start} does not check it (`cuda.archs` states it)."]
     listed = ", ".join(known)
     return known, [f"torch {torch} for CUDA {cuda} has kernels for {listed} ({machine})."]
 
@@ -162,22 +164,22 @@ def _two_majors(packages: Sequence[Package]) -> list[str]:
             majors.setdefault(major, []).append(f"{package.name}{version}{asker}")
     if len(majors) < 2:  # noqa: PLR2004
         return []
-    told = "; ".join(f"CUDA {major}: {_few(names)}" for major, names in sorted(majors.items()))
-    return [f"The lock mixes two versions of CUDA. {told}.{_fitting(packages)}"]
+    listed = "; ".join(f"CUDA {major}: {_few(names)}" for major, names in sorted(majors.items()))
+    return [f"The lock mixes two versions of CUDA. {listed}.{_fitting(packages)}"]
 
 
 def _fitting(packages: Sequence[Package]) -> str:
     """Which versions of those that bring no libraries are for the CUDA of the others."""
     cuda = (cuda_version(packages)[0] or "").partition(".")[0]
-    told = ""
+    sentences = ""
     for package in packages:
         since = facts()["unbundled"].get(package.name, {})
         if cuda in since.values() and _major_of(package.version, since) != cuda:
             firsts = sorted(since, key=_key)
             at = [since[first] for first in firsts].index(cuda)
             upper = f",<{firsts[at + 1]}" if at + 1 < len(firsts) else ""
-            told += f" For CUDA {cuda} there is `{package.name}>={firsts[at]}{upper}`."
-    return told
+            sentences += f" For CUDA {cuda} there is `{package.name}>={firsts[at]}{upper}`."
+    return sentences
 
 
 def _few(names: Sequence[str]) -> str:

@@ -35,8 +35,8 @@ def resolve(requirements: Requirements, target: Target) -> list[Package]:
             packages = _Work(requirements, target, folder).run()
         except ResolveError as error:
             known = unreadable_line.named(error, requirements, folder)
-            told = _told(error, requirements) if known is error else known
-            raise told from error.__cause__
+            explained = _with_lines(error, requirements) if known is error else known
+            raise explained from error.__cause__
     return [_signed(package, requirements) for package in packages]
 
 
@@ -209,13 +209,13 @@ def _names(text: str) -> set[str]:
     return {normalize(word) for word in re.findall(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?", text)}
 
 
-def _told(error: ResolveError, requirements: Requirements) -> ResolveError:
+def _with_lines(error: ResolveError, requirements: Requirements) -> ResolveError:
     """The error with the lines of the input that it speaks of."""
     text = re.sub(rf"\b(?:the )?(?:project|{PROJECT})\b", "you", str(error))
     text = uv.second_person(text)
     words = _names(text)
-    asked = (*requirements.wanted, *requirements.limits)
-    askers = list(dict.fromkeys(str(item) for item in asked if item.name in words))
+    every = (*requirements.wanted, *requirements.limits)
+    askers = list(dict.fromkeys(str(item) for item in every if item.name in words))
     more = [f"and {len(askers) - _LISTED} more lines"] if len(askers) > _LISTED else []
     lines = [text, *(f"asked for: {asker}" for asker in askers[:_LISTED]), *more]
     return ResolveError("\n".join(lines), hint=_hint(f"{text} {error.hint}") or error.hint)

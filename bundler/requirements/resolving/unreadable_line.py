@@ -25,8 +25,8 @@ def named(error: ResolveError, requirements: Requirements, folder: Path) -> Reso
     if found is None or found[0] >= len(lines):
         return error
     item = lines[found[0]]
-    told = f"{item.origin}: {shown(item.text)!r} is not a requirement: {found[1]}."
-    return ResolveError(told, hint="Write it as `name>=1.2`.")
+    message = f"{item.origin}: {shown(item.text)!r} is not a requirement: {found[1]}."
+    return ResolveError(message, hint="Write it as `name>=1.2`.")
 
 
 def _read_alone(texts: list[str], folder: Path) -> ResolveError | None:
@@ -39,10 +39,10 @@ def _read_alone(texts: list[str], folder: Path) -> ResolveError | None:
     return None
 
 
-def _place(told: str, text: str) -> tuple[int, str] | None:
+def _place(message: str, text: str) -> tuple[int, str] | None:
     """The number of the line, from 0, and what is wrong there."""
-    if found := _POSITION.search(told):
+    if found := _POSITION.search(message):
         return text.encode()[: int(found[1])].count(b"\n"), found[2].rstrip(".")
-    if found := _LINE.search(told):
+    if found := _LINE.search(message):
         return int(found[2]) - 1, found[1]
     return None

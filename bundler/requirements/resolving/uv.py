@@ -123,9 +123,9 @@ def explain(stderr: str) -> ResolveError:
     """The error that uv's complaint amounts to."""
     if any(sign in stderr for sign in _OFFLINE):
         names = [a or b for a, b in _LACKING.findall(stderr)]
-        what = ", ".join(f"`{name}`" for name in dict.fromkeys(names)) or "a package"
+        missing = ", ".join(f"`{name}`" for name in dict.fromkeys(names)) or "a package"
         return ResolveError(
-            f"Offline, {what} cannot be resolved: it is not in uv's cache.",
+            f"Offline, {missing} cannot be resolved: it is not in uv's cache.",
             hint="Run once without `--offline`, or bring it along with `bundle vendor`.",
         )
     if any(sign in stderr for sign in _FULL):
@@ -159,10 +159,10 @@ def reason(stderr: str) -> str:
     """The explanation alone, without uv's labels, hints and counts."""
     body = stderr.split("\nhint:", 1)[0]
     # A label makes it a reason: "error: Building source distributions is disabled" is no progress.
-    said = [line.strip() for line in body.splitlines() if not line.strip().startswith(_PROGRESS)]
-    lines = [_LABEL.sub("", line).strip() for line in said]
-    told = [line for line in lines if line and not line.startswith("No solution found")]
-    return second_person("\n".join(told)) or "uv failed and said nothing."
+    kept = [line.strip() for line in body.splitlines() if not line.strip().startswith(_PROGRESS)]
+    lines = [_LABEL.sub("", line).strip() for line in kept]
+    sentences = [line for line in lines if line and not line.startswith("No solution found")]
+    return second_person("\n".join(sentences)) or "uv failed and said nothing."
 
 
 def second_person(text: str) -> str:

@@ -47,8 +47,8 @@ def check_lock(packages: Sequence[Package], listings: Mapping[str, Listing] | No
     _check_families(packages, listings.keys())
     junk = sorted({path for paths in clashes.values() for path in paths})
     pairs = ", ".join(f"{one} and {two}" for one, two in sorted(clashes))
-    told = f"{pairs} bring other content for {_files(junk)}, which no program should import."
-    return told if junk else ""
+    sentence = f"{pairs} bring other content for {_files(junk)}, which no program should import."
+    return sentence if junk else ""
 
 
 def find(listings: Mapping[str, Listing]) -> dict[tuple[str, str], list[str]]:
@@ -104,21 +104,21 @@ def _check_families(packages: Sequence[Package], listed: Iterable[str]) -> None:
 def _refusal(
     paths: Sequence[str], claimants: Sequence[Package], packages: Sequence[Package]
 ) -> ResolveError:
-    told = " and ".join(
+    owners = " and ".join(
         f"{package.name} {package.version}"
         + (f" (asked for by {', '.join(package.via)})" if package.via else "")
         for package in claimants
     )
-    return ResolveError(_clash(paths, told), hint=_way_out(claimants, packages))
+    return ResolveError(_clash(paths, owners), hint=_way_out(claimants, packages))
 
 
-def _clash(paths: Sequence[str], told: str) -> str:
+def _clash(paths: Sequence[str], owners: str) -> str:
     if folders := [path[:-1] for path in paths if path.endswith("/")]:
         both = f"Of two wheels, one brings {_files(folders)} as a file and the other as a folder"
-        return f"{both}: {told}. They cannot be installed together."
+        return f"{both}: {owners}. They cannot be installed together."
     return (
-        f"Two wheels bring {_files(paths)} with other content: {told}. Whichever is unpacked last "
-        "wins."
+        f"Two wheels bring {_files(paths)} with other content: {owners}. Whichever is unpacked "
+        "last wins."
     )
 
 
@@ -135,8 +135,8 @@ def _way_out(claimants: Sequence[Package], packages: Sequence[Package]) -> str:
     ours = {p.name for p in claimants if "torch" in p.via}
     ours |= {name for name in names if cuda and name.endswith(f"-cu{cuda}")}
     left = [name for name in names if name not in ours] or names
-    asked = {p.name for p in claimants if not all(map(_PACKAGE.fullmatch, p.via))}
-    if not (left := [name for name in left if name not in asked]):
+    direct = {p.name for p in claimants if not all(map(_PACKAGE.fullmatch, p.via))}
+    if not (left := [name for name in left if name not in direct]):
         return f"Ask for one of {' and '.join(names)} only."
     choice = " or ".join(f"`exclude_packages: [{name}]`" for name in left)
     words = [f"Leave one out under `python` in the bundlefile: {choice}."]

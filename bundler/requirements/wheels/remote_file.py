@@ -93,11 +93,11 @@ def _tail(answer: "urllib3.BaseHTTPResponse") -> tuple[int, int]:
 
 def _whole(answer: "urllib3.BaseHTTPResponse") -> int:
     """The size of a file that the server sends whole."""
-    said = answer.headers.get("Content-Length") or ""
-    if not re.fullmatch(r"\d{1,18}", said) or int(said) > WHOLE:
+    length = answer.headers.get("Content-Length") or ""
+    if not re.fullmatch(r"\d{1,18}", length) or int(length) > WHOLE:
         answer.close()
         raise OSError("The server does not support ranges.")
-    return int(said)
+    return int(length)
 
 
 def _body(answer: "urllib3.BaseHTTPResponse", size: int) -> bytes:
