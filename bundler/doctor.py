@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.client import HTTPException
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,7 @@ from ..runtime.process.machine.device import devices
 from .errors import EngineUnavailable, ResolveError
 from .image.engines import command_build
 from .image.engines.engine import connect
+from .requirements.index import bare, shown
 from .requirements.resolving import uv
 from .store import Store
 from .tag import KINDS
@@ -36,6 +38,7 @@ FRAMEWORKS = {
 """Our extras -> distributions of which one is enough."""
 
 _OLDEST = (3, 11)
+_WANTS_PASSWORD = {401, 403}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +141,15 @@ def _is_installed(name: str) -> bool:
 
 
 def _index() -> Finding:
+    """Whether the index answers; a password in its address is neither sent nor shown."""
     url = os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("UV_INDEX_URL") or INDEX
-    name = "index"
+    name, place = "index", shown(url)
     try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/pip/", timeout=TIMEOUT) as answer:  # noqa: S310
-            return Finding(name, "ok", f"{url} answers ({answer.status})")
-    except (urllib.error.URLError, OSError, ValueError) as error:
+        with urllib.request.urlopen(f"{bare(url)}/pip/", timeout=TIMEOUT) as answer:  # noqa: S310
+            return Finding(name, "ok", f"{place} answers ({answer.status})")
+    except (OSError, ValueError, HTTPException, ResolveError) as error:
+        if isinstance(error, urllib.error.HTTPError) and error.code in _WANTS_PASSWORD:
+            return Finding(name, "ok", f"{place} answers ({error.code}); it asks for a password")
         reason = getattr(error, "reason", error)
         hint = "Locking needs an index; set `UV_DEFAULT_INDEX`, or use `--offline`."
-        return Finding(name, "warning", f"{url} does not answer: {reason}.", hint)
+        return Finding(name, "warning", f"{place} does not answer: {reason}.", hint)

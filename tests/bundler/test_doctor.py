@@ -2,6 +2,8 @@
 
 import os
 import stat
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -107,3 +109,38 @@ def test_an_index_that_does_not_answer_is_a_warning(monkeypatch):
     index = found(network=True)["index"]
     assert index.state == "warning"
     assert "127.0.0.1:1" in index.detail
+
+
+@pytest.mark.parametrize(
+    "url", ["http://u:geheim@127.0.0.1:1/simple", "http://127.0.0.1:1/a b", "http://[", "nowhere"]
+)
+def test_an_odd_index_is_a_warning_without_its_password(monkeypatch, url):
+    monkeypatch.setenv("UV_DEFAULT_INDEX", url)
+    index = found(network=True)["index"]
+    assert index.state == "warning"
+    assert "geheim" not in index.detail
+
+
+def test_an_index_that_asks_for_a_password_answers(monkeypatch, locked_index):
+    monkeypatch.setenv("UV_DEFAULT_INDEX", locked_index.replace("//", "//u:geheim@"))
+    index = found(network=True)["index"]
+    assert (index.state, "(401)" in index.detail, "geheim" in index.detail) == ("ok", True, False)
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"{locked_index}/gone")
+    assert found(network=True)["index"].state == "warning"
+
+
+@pytest.fixture
+def locked_index():
+    """The URL of an index that lets nobody in."""
+
+    class Locked(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_error(404 if "gone" in self.path else 401)
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Locked) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/simple"
+        server.shutdown()
