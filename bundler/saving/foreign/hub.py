@@ -99,7 +99,7 @@ class Repository:
         try:
             data = json.loads(answer.read(_LISTING, "hub's listing"))
             return _commit(data["sha"]), [_file(entry) for entry in data["siblings"]]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, OverflowError, KeyError, TypeError, RecursionError) as error:
             raise RegistryError("The hub's listing cannot be read.") from error
 
     def _download(
@@ -184,6 +184,8 @@ def _commit(text: object) -> str:
 
 def _file(entry: Mapping[str, Any]) -> _File:
     name, large = entry["rfilename"], entry.get("lfs")
+    if not isinstance(name, str):
+        raise TypeError("a file has no name")
     if large:
         return _File(name, int(large["size"]), str(large["sha256"]), None)
     return _File(name, int(entry["size"]), None, str(entry["blobId"]))

@@ -177,9 +177,17 @@ def test_a_hub_without_tls_is_refused(monkeypatch):
         hub.Repository.parse("hf://o/n")
 
 
-def test_the_listing_of_a_liar_is_told(served, fetch):
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"rfilename": 3},
+        {"rfilename": 3, "size": 1, "blobId": "0"},
+        {"rfilename": "config.json", "size": float("inf"), "blobId": "0"},
+    ],
+)
+def test_the_listing_of_a_liar_is_told(served, fetch, entry):
     served.files = {"config.json": b"{}"}
-    served.siblings = lambda: [{"rfilename": 3}]
+    served.siblings = lambda: [entry]
     with pytest.raises(RegistryError, match="listing"):
         fetch()
 
