@@ -55,12 +55,14 @@ def running(launch: "Launch", options: Sequence[str] = ()) -> Iterator[Running]:
 
 def is_ready(address: str) -> bool:
     """Whether the server there answers, and says that it is ready."""
+    from http.client import HTTPException
+
     from ...bundler.http_opener import opened
 
     try:
         with opened(f"{address}/readyz", 2):
             return True
-    except OSError:
+    except (OSError, HTTPException):  # another program may have the port
         return False
 
 

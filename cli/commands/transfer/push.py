@@ -57,7 +57,9 @@ def push(
     there = f", {human(spared)} were there" if spared else ""
     sent = f"{human(done.sent)}{there}{_with(done.signatures)}"
     text = f"Pushed `{done.item.tag}` to `{done.references[0]}`: {sent}."
-    console.result(data, text, next_command=f"bundle pull {shlex.quote(done.references[0])}")
+    plain = " --plain-http" if plain_http else ""
+    pulled = f"bundle pull {shlex.quote(done.references[0])}{plain}"
+    console.result(data, text, next_command=pulled)
 
 
 def _with(signatures: int) -> str:

@@ -55,7 +55,8 @@ def test_what_is_not_in_the_store_is_told(bundle, tmp_path):
 
 
 def test_a_version_there_is_replaced_by_force_alone(bundle, double, plain, tmp_path):
-    bundle("push", double, f"./shared:{double}")
+    pushed = bundle("push", double, f"./shared:{double}", "--plain-http")
+    assert pushed.err.endswith(f"next: bundle pull ./shared:{double} --plain-http\n")
     index = tmp_path / "shared" / "index.json"
     document = json.loads(index.read_bytes())
     document["manifests"][0]["digest"] = "sha256:" + "0" * 64
