@@ -13,9 +13,7 @@ ROWS = {"instances": [[1.0, 2.0]]}
 TWICE = {"predictions": [[2.0, 4.0]]}
 
 
-@pytest.mark.parametrize(
-    "target", ["twice", "bundle:twice", "model:double", ".", "bundlefile.yaml"]
-)
+@pytest.mark.parametrize("target", ["bundle:twice", "model:double", ".", "bundlefile.yaml"])
 def test_a_tag_a_model_a_project_and_a_bundlefile_are_served(target, shop):
     with shop.serving(target, "--env", "current") as server:
         assert server.post("/predict", ROWS) == TWICE
@@ -28,20 +26,19 @@ def test_an_unpacked_bundle_is_served_from_any_directory(shop, tmp_path):
         assert server.post("/predict", ROWS) == TWICE
 
 
-def test_json_says_one_object_when_the_server_is_ready(shop):
+def test_json_says_one_object_when_the_server_is_ready_and_ctrl_c_ends_it_with_130(shop):
     with shop.serving("twice", "--env", "current") as server:
         assert list(server.ready)[:2] == ["tag", "digest"]
         assert server.ready["tag"] == shop.tag
         assert server.ready["routes"] == ["/predict"]
         server.post("/predict", ROWS)
-        server.stop()
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            server.post("/predict", {"rows": 1})
+        assert refused.value.code in {400, 422}
+        refused.value.close()
+        assert server.stop(signal.SIGINT) == 130
         assert server.process.stdout.read() == "", "the access log is on stderr"
     assert any('"path":"/predict"' in line for line in server.talk)
-
-
-def test_ctrl_c_ends_with_130(shop):
-    with shop.serving("twice", "--env", "current") as server:
-        assert server.stop(signal.SIGINT) == 130
 
 
 def test_a_taken_port_is_told_at_once(shop):
@@ -99,14 +96,7 @@ def test_an_untrusted_model_is_refused_once_and_served_with_trust(bundle, plain,
         assert server.ready["tag"].startswith("length:")
 
 
-def test_without_json_stderr_says_where_it_serves(shop, eventually):
-    with shop.started("serve", "twice", "--env=current", "--port=0") as (process, talk):
-        eventually(lambda: any("Serving `twice` on http://127.0.0.1:" in line for line in talk))
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(90) == 0
-
-
-def test_what_killed_the_server_is_said(shop, eventually):
+def test_without_json_stderr_says_where_it_serves_and_what_killed_the_server(shop, eventually):
     with shop.started("serve", "twice", "--env=current", "--port=0") as (process, talk):
         eventually(lambda: any("Serving `twice` on http://127.0.0.1:" in line for line in talk))
         path = Path(f"/proc/{process.pid}/task/{process.pid}/children")
@@ -139,13 +129,3 @@ def test_a_model_that_writes_where_it_should_not_ends_nobody_else(bundle, plain,
             refused.value.close()
             assert server.post("/predict", ROWS) == TWICE
         assert server.stop() == 0, "".join(server.talk)
-
-
-def test_a_bad_row_is_refused_with_field_and_reason(shop):
-    with (
-        shop.serving("twice", "--env=current") as server,
-        pytest.raises(urllib.error.HTTPError) as refused,
-    ):
-        server.post("/predict", {"rows": 1})
-    assert refused.value.code in {400, 422}
-    refused.value.close()

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from modelbundle.bundler.serving.running import RunningServer
+
 ROWS = {"instances": [[1.0, 2.0]]}
 TWICE = {"predictions": [[2.0, 4.0]]}
 THRICE = {"predictions": [[3.0, 6.0]]}
@@ -91,8 +93,7 @@ def test_the_newest_version_takes_over_with_no_request_lost(served, bundle, plai
         done = bundle("restart", "--json").json
         answered = len(asked.answers)
         assert served.post("/predict", ROWS) == THRICE
-        for _ in range(2):
-            bundle("restart", "double")
+        bundle("restart", "double")
     assert asked.failures == []
     kinds = {body.replace(b".0", b"") for body in asked.answers}
     assert kinds == {b'{"predictions":[[2,4]]}', b'{"predictions":[[3,6]]}'}
@@ -209,10 +210,8 @@ def test_a_server_that_is_told_to_stop_is_not_restarted_once_more(served, home, 
     assert "failed" not in "".join(served.talk)
 
 
-def test_a_server_goes_by_many_names(served, bundle):
-    port, pid, tag = served.url.rpartition(":")[2], served.ready["pid"], served.ready["tag"]
-    for name in (port, pid, tag, "model:double", "double"):
-        assert bundle("restart", name, "--json").json["url"] == served.url
+def port_of(server):
+    return server.url.rpartition(":")[2]
 
 
 def test_without_a_server_it_says_so(bundle):
@@ -223,15 +222,21 @@ def test_without_a_server_it_says_so(bundle):
     assert "bundle serve fraud" in bundle("restart", "fraud", code=1).err
 
 
-def test_between_several_one_must_be_named(served, serving, bundle):
+def test_a_server_goes_by_many_names_and_between_several_one_must_be_given(
+    served, serving, bundle, home
+):
+    pid, tag = served.ready["pid"], served.ready["tag"]
+    for name in (None, port_of(served), str(pid), tag, "model:double", "double"):
+        assert RunningServer.find(home, name).url == served.url
     with serving("model:double") as other:
         many = bundle("restart", code=1)
         assert "2 servers are running" in many.err
         assert "`bundle restart " in many.err
         unknown = bundle("restart", "nobody", code=1)
         assert "No server answers to `nobody`" in unknown.err
-        port = other.url.rpartition(":")[2]
-        assert bundle("restart", port, "--json").json["url"] == other.url
+        for server in (served, other):
+            assert RunningServer.find(home, port_of(server)).url == server.url
+        assert bundle("restart", port_of(other), "--json").json["url"] == other.url
 
 
 def test_a_server_that_has_ended_leaves_no_trace_and_a_killed_one_is_not_taken_for_alive(
