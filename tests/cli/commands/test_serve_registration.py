@@ -171,9 +171,8 @@ class Traffic:
         self._thread.join()
 
 
-@pytest.mark.parametrize("target", [".", "twice"])
-def test_a_model_of_the_store_comes_and_goes_under_the_traffic_of_another(counter, target):
-    with counter(target=target) as here, Traffic(here.server.url) as traffic:
+def test_a_model_of_the_store_comes_and_goes_under_the_traffic_of_another(counter):
+    with counter() as here, Traffic(here.server.url) as traffic:
         version, _ = save(here.shop, here.canary, "triple", "triple")
         assert here.infer("/v2/models/triple").status_code == 404
         done = here.register("triple")
@@ -216,6 +215,13 @@ def test_a_model_of_the_store_comes_and_goes_under_the_traffic_of_another(counte
     assert traffic.failures == []
 
 
+def test_a_built_bundle_gets_models_of_the_store_too(richer):
+    with richer(target="twice") as here:
+        assert here.register("triple").status_code == 200
+        rows = {"instances": [[1.0, 2.0]]}
+        assert here.ask("/triple/predict", rows).json() == {"predictions": [[3.0, 6.0]]}
+
+
 def test_a_version_comes_beside_those_that_are_there(counter):
     with counter() as here, Traffic(here.server.url) as traffic:
         old = here.manage("GET", "/models/double").json()[0]["modelVersion"]
@@ -240,7 +246,10 @@ def test_a_version_comes_beside_those_that_are_there(counter):
     assert traffic.failures == []
 
 
-def test_who_may_load_models_over_the_open_port_may_bring_them_too(richer, tripled):
+def test_who_may_load_models_over_the_open_port_may_bring_them_too_until_the_server_ends(
+    richer, tripled, eventually
+):
+    """They outlive a process of the server, and not a restart."""
     version, _ = tripled[-1]
     with richer(control="explicit") as here:
         assert here.ask("/v2/repository/models/triple/load", {}).status_code == 200
@@ -258,11 +267,6 @@ def test_who_may_load_models_over_the_open_port_may_bring_them_too(richer, tripl
                 "There is no model `nobody`: neither here nor in the store."
             ),
         )
-
-
-def test_it_outlives_a_process_of_the_server_but_not_the_server(richer, eventually):
-    with richer(control="explicit") as here:
-        assert here.register("triple").status_code == 200
         before = here.manage("GET", "/models/triple").json()[0]["workers"][0]["pid"]
         status = Path(f"/proc/{before}/status").read_text()
         supervisor = int(status.split("PPid:")[1].split()[0])
