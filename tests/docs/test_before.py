@@ -36,7 +36,14 @@ joblib.dump(model, "iris.joblib")
 SECONDS = 150  # in which the slowest of them begins to answer, on a busy machine
 
 
-SCRIPTED = """
+LOADED = """
+import joblib
+
+model = joblib.load("iris.joblib")
+"""
+SCRIPTED = (
+    LOADED
+    + """
 import torch
 
 net = torch.nn.Linear(4, 3)
@@ -44,6 +51,7 @@ net.weight.data = torch.tensor(model.coef_, dtype=torch.float32)
 net.bias.data = torch.tensor(model.intercept_, dtype=torch.float32)
 torch.jit.script(net).save("iris.pt")
 """
+)
 
 
 def no_settings(port):
@@ -80,7 +88,7 @@ class Server:
 
     requirements   what is installed for it
     file           what its code is called in the page's commands
-    prepare        what is run first, after the model was trained
+    prepare        what is run first, beside the trained model
     settings       the files that say its ports
     options        arguments of the command that starts it, in place of those of the page, or beside
     """
@@ -96,7 +104,7 @@ SERVERS = {
     "bentoml": Server(
         environments.BENTOML,
         "service.py",
-        prepare="import bentoml\nbentoml.sklearn.save_model('iris', model)\n",
+        prepare=LOADED + "import bentoml\nbentoml.sklearn.save_model('iris', model)\n",
     ),
     "fastapi": Server(environments.FASTAPI, "app.py"),
     "kserve": Server(environments.KSERVE, "predictor.py"),
@@ -120,8 +128,21 @@ SERVERS = {
 }
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Trains the model of all pages once, by the first Python: all have the same scikit-learn."""
+    home = tmp_path_factory.mktemp("trained")
+
+    def model(python):
+        if not (home / "iris.joblib").exists():
+            subprocess.run([python, "-c", TRAIN], check=True, cwd=home)
+        return home / "iris.joblib"
+
+    return model
+
+
 @pytest.mark.parametrize("name", SERVERS)
-def test_what_was_before_runs(name, judge, tmp_path, short, checkout):  # noqa: F811
+def test_what_was_before_runs(name, judge, trained, tmp_path, short, checkout):  # noqa: F811
     """Whoever migrates compares the two; neither is to be made up."""
     server = SERVERS[name]
     python = judge(server.requirements).python
@@ -135,7 +156,9 @@ def test_what_was_before_runs(name, judge, tmp_path, short, checkout):  # noqa: 
     for file, written in {server.file: text, **server.settings(port)}.items():
         (tmp_path / file).write_text(written.replace("8080", str(port)))
     environment = _environment(python, tmp_path, short)
-    for command in ([python, "-c", TRAIN + server.prepare], *prepared):
+    shutil.copy(trained(python), tmp_path)
+    scripts = [[python, "-c", server.prepare]] if server.prepare else []
+    for command in (*scripts, *prepared):
         subprocess.run(command, check=True, cwd=tmp_path, env=environment, capture_output=True)
     assert asked
     command = server.options([each.replace("8080", str(port)) for each in started])

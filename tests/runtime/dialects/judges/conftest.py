@@ -37,6 +37,12 @@ def _plain():
     return own | {"NO_PROXY": "*"}
 
 
+@pytest.fixture(scope="module", params=["process"])
+def isolation(request):
+    """Where models run, of which clients notice nothing: the other way is tested with our own."""
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def judge():
     """`judge(TRITON)`: an environment with that; skips where there is none."""
