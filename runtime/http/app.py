@@ -75,8 +75,10 @@ class Application:
         self._host = host
         self._heartbeat = Heartbeat(metrics.lagged, host.tell_costs)
         settings = plan.settings
-        most = settings.limits.max_in_flight
-        shared = SharedState(settings, self.readiness, Budget(most), Backlog(most), metrics)
+        limits = settings.limits
+        backlog = Backlog(limits.max_in_flight, 3 * limits.receive_timeout)
+        budget = Budget(limits.max_in_flight)
+        shared = SharedState(settings, self.readiness, budget, backlog, metrics)
         self._cross_origin = CrossOrigin(settings.cors) if settings.cors else None
         self._is_native = "native" in settings.dialects
         self._endpoints = {

@@ -60,7 +60,6 @@ class LimitedProtocol(HttpToolsProtocol):
         "_is_receiving",
         "_is_spared",
         "_leave",
-        "_patience",
         "_piece",
         "_refusal",
     )
@@ -80,7 +79,6 @@ class LimitedProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._deadline: asyncio.TimerHandle | None = None  # of the headers or of the body
         self._is_spared = False  # past its deadline; data that arrived in time is read first
-        self._patience: asyncio.TimerHandle | None = None  # for a client that does not read
         self._refusal: RefusedHead | None = None
         self._farewell = b""  # the last answer, written after those of earlier requests
         self._leave: Callable[[], object] | None = None
@@ -108,12 +106,12 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is closed: stop its timers, and call the handler of the disconnect."""
         self._disarm()
-        self._stop_patience()
         self._unset_keepalive_if_required()  # else its timer keeps this object alive
         self.backlog.forget(self.transport)
         leave, self._leave = self._leave, None
         super().connection_lost(exc)
         self._forget()
+        self._extensions.clear()  # else only the garbage collector would free this object
         if leave is not None:
             leave()
 
@@ -181,18 +179,14 @@ class LimitedProtocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = handle
 
     def pause_writing(self) -> None:
-        """Start the deadline of a client that does not read its answers."""
+        """The client does not read its answers."""
         super().pause_writing()
         self.backlog.note(self.transport)
-        if self._patience is None:
-            seconds = 3 * self.limits.receive_timeout
-            self._patience = self.loop.call_later(seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Stop that deadline."""
+        """The client reads again."""
         super().resume_writing()
         self.backlog.forget(self.transport)
-        self._stop_patience()
 
     # --- the parser's callbacks ---
 
@@ -310,11 +304,6 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-
-    def _stop_patience(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
 
     def _expire(self) -> None:
         self._deadline = None

@@ -90,9 +90,7 @@ class FastProtocol(LimitedProtocol):
             self._coming = None
             self.fast_path.began(1)
             self.fast_path.open += 1
-        pipeline.waiting.clear()
-        pipeline.more_body = False
-        pipeline.disconnected = True
+        pipeline.lose()
         super().connection_lost(exc)
         now = time.monotonic()
         for request in gone:

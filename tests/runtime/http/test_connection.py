@@ -1,7 +1,9 @@
 """What a connection may expect, whichever way its requests take."""
 
 import asyncio
+import gc
 import json
+import weakref
 
 import pytest
 
@@ -278,6 +280,26 @@ def test_a_connection_that_breaks_leaves_no_timer(talk):
         return protocol.timeout_keep_alive_task
 
     assert talk(conversation) is None
+
+
+def test_a_connection_that_has_ended_is_freed_without_the_garbage_collector(talk):
+    """It would stop the event loop to free the thousands of a storm, and until then they stay."""
+
+    async def conversation(way):
+        client, protocol = await way.connect()
+        client.send(post([1, 2]))
+        assert await asyncio.get_running_loop().sock_recv(client, 4096)
+        ended = weakref.ref(protocol)
+        gc.collect()
+        gc.disable()
+        try:
+            del protocol
+            client.close()
+            await until(lambda: ended() is None)
+        finally:
+            gc.enable()
+
+    talk(conversation)
 
 
 def test_who_leaves_is_noticed_however_large_its_body_was(talk, gate):

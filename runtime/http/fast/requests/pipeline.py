@@ -26,9 +26,15 @@ class Pipelined(Protocol):
 
 
 class _Nobody:
-    """An event without waiters."""
+    """An event without waiters, and the connection of a client that has gone."""
 
     def set(self) -> None:
+        """Do nothing."""
+
+    def write(self, data: bytes) -> None:
+        """Do nothing."""
+
+    def on_all_answered(self, now: float) -> None:
         """Do nothing."""
 
 
@@ -68,6 +74,16 @@ class Pipeline(Generic[P]):
     def keep_alive(self, value: bool) -> None:
         if not value:
             self.is_closing = True
+
+    def lose(self) -> None:
+        """Forget all requests, because the client has gone, and the connection itself.
+
+        It refers to this object: both would wait for the garbage collector, with all they hold.
+        """
+        self.waiting.clear()
+        self.more_body = False
+        self.disconnected = True
+        self.protocol = _NOBODY
 
     def answered(self, now: float) -> None:
         """Write the replies that are ready, in the order of their requests."""
