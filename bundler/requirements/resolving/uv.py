@@ -121,6 +121,8 @@ def _killed(number: int) -> ResolveError:
 
 def explain(stderr: str) -> ResolveError:
     """The error that uv's complaint amounts to."""
+    if "unexpected argument" in stderr:
+        return ResolveError(f"`{binary()}` is too old.", hint="Run `pip install --upgrade uv`.")
     if any(sign in stderr for sign in _OFFLINE):
         names = [a or b for a, b in _LACKING.findall(stderr)]
         missing = ", ".join(f"`{name}`" for name in dict.fromkeys(names)) or "a package"

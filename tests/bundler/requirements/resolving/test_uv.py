@@ -78,6 +78,12 @@ def test_a_cache_that_cannot_be_written_names_the_setting():
     assert "UV_CACHE_DIR" in error.hint
 
 
+def test_a_uv_that_does_not_know_an_option_is_too_old(tmp_path):
+    with pytest.raises(ResolveError, match="uv` is too old") as caught:
+        uv.run(["pip", "compile", "--option-of-tomorrow"], cwd=tmp_path)
+    assert "--upgrade uv" in caught.value.hint
+
+
 def test_a_uv_that_the_system_has_killed_is_told_as_such(tmp_path, monkeypatch):
     program = tmp_path / "uv"
     program.write_text("#!/bin/sh\necho 'Prepared 14 packages in 1ms' >&2\nkill -9 $$\n")
