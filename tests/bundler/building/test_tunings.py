@@ -46,6 +46,8 @@ def nets(index, tmp_path_factory):
         root = tmp_path_factory.mktemp(name)
         text = f"name: nets\naccelerator: cpu\nmodels: [{{ref: net{more}}}]\n"
         (root / "bundlefile.yaml").write_text(text)
+        if "plain" in built:  # which asks for the same packages
+            (root / "bundle.lock").write_bytes(built["plain"].plan.locked.file.encode())
         built[name] = build(root, store=store)
     return built, store
 

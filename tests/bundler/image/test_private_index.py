@@ -29,7 +29,7 @@ def run(home, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def own(index, serve_index, make_wheel):
+def own(tiny_index, serve_index, make_wheel):
     """An index with one package, which only who knows the password gets."""
     served = serve_index("own", credentials=f"ann:{SECRET}")
     files = [("acme_features.py", "x = 1\n")]
