@@ -15,13 +15,22 @@ class Use:
             "given"   it is an argument of the call `to`
             "asked"   its result is an argument of the call `to`, which may run methods of it
             "shaped"  as "asked", and the pickle has chosen the attributes of the result
+            "state"   an object of it gets its state
+            "part"    an object is the part `to` of that state, or the state itself
+            "inside"  an object is in a container that is the part `to` of that state
+            "slot"    the attribute `to` of an object of it is set one by one
+            "fill"    elements are put into an object of it
     module, name  of the global; `UNTOLD` if that is only known by running the pickle
+    to            the call as "module:name", or the name of a part of a state
     """
 
-    how: Literal["call", "new", "result", "change", "given", "asked", "shaped"]
+    how: Literal[
+        "call", "new", "result", "change", "given", "asked", "shaped",
+        "state", "part", "inside", "slot", "fill",
+    ]  # fmt: skip
     module: str
     name: str
-    to: str = ""  # "module:name"
+    to: str = ""
 
 
 @dataclass(slots=True)

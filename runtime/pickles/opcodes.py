@@ -13,33 +13,27 @@ from typing import IO, Any, ClassVar, Literal, cast
 from . import dtype_state, raw_array
 from .effort import Effort
 from .frame import Frame
-from .global_use import GlobalUse, Use
-from .safe_globals import DEFAULTS, DTYPES, SAFE
+from .global_use import GlobalUse
+from .recorder import Recorder
 from .skipping_file import SkippingFile
 from .stack_values import (
     ARGUMENTS,
     PERSISTENT,
-    UNKNOWN,
     UNTOLD,
     CallResult,
     Entries,
     Global,
     Listed,
-    has_parts,
     hold,
+    is_odd,
     odd_parts,
     update,
 )
 
 _STEPS = 1_000_000  # opcodes of one pickle
-_USES = 100_000  # of a file, and names; a model has a hundred
+_NAMES = 100_000  # of a file; a model has a hundred
 _NAME = 512  # characters of a module's or attribute's name
-_IMPORT = "cloudpickle.cloudpickle.subimport"  # how code by value finds its modules
-_REMAKE = "copyreg._reconstructor"  # makes an object as one of its bases, the second argument
 _UNPICKLES = "__pyx_unpickle"  # Cython's: gives an object its state where it makes it
-_SHALLOW = frozenset(  # what is harmless and asks nothing of the parts of a container
-    f"builtins.{name}" for name in ("frozenset", "list", "set", "tuple")
-) | {"collections.Counter", "collections.deque", "copyreg._reconstructor"}
 _ONCE = frozenset({dtype_state.NAME, raw_array.NAME})  # get their state once
 _MARK = object()
 _VALUE = object()  # a number or bytes that nobody looks at
@@ -61,7 +55,7 @@ class Machine:
         self._raw = file
         self._asked = asked
         self._effort = effort
-        self._used = asked.uses
+        self._recorder = Recorder(asked, effort)
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
         self._protocol = 0
@@ -137,7 +131,7 @@ class Machine:
         if self._protocol < _TEXT_PROTOCOLS:
             module, name = NAME_MAPPING.get((module, name), (module, name))
             module = IMPORT_MAPPING.get(module, module)
-        if max(len(module), len(name)) > _NAME or len(self._asked.names) > _USES:
+        if max(len(module), len(name)) > _NAME or len(self._asked.names) > _NAMES:
             raise ValueError("more or longer names than a model has")
         found = Global(module, name)
         if found != _RAW and name.rpartition(".")[2] == _RAW.attribute:
@@ -154,8 +148,9 @@ class Machine:
 
     def _persistent(self, argument: str | None) -> None:
         """Push the object of a persistent id, which only the file's reader knows."""
-        if argument is None:
-            self._pop()
+        identity = self._pop() if argument is None else argument
+        if is_odd(identity) or any(odd_parts(identity)):  # it is hashed, and put into a text
+            raise ValueError("a persistent id that is an object")
         self._push(CallResult(PERSISTENT, (), is_built=True))
 
     def _global(self, argument: str) -> None:
@@ -194,60 +189,12 @@ class Machine:
 
     def _make(self, maker: Any, args: Any, how: Literal["call", "new"] = "call") -> None:
         """Push the result of a call, and record the call."""
-        if isinstance(maker, CallResult):
-            self._used.add(Use("result", maker.maker.module, maker.maker.attribute))
-            maker = UNKNOWN
-        elif not isinstance(maker, Global):
-            maker = UNKNOWN
-            self._used.add(Use(how, UNTOLD, UNTOLD))
-        else:
-            self._used.add(Use(how, maker.module, maker.attribute))
         if not isinstance(args, tuple):
             raise Malformed("arguments that are not a tuple")
-        if maker.name == _IMPORT:
-            names = (arg if isinstance(arg, str) else UNTOLD for arg in args[:ARGUMENTS])
-            self._asked.names.update(names)
-        if maker.name == _REMAKE:
-            base = args[1] if len(args) > 1 and isinstance(args[1], Global) else UNKNOWN
-            self._used.add(Use("call", base.module, base.attribute))
-        self._hand(maker, args)
+        called = self._recorder.called(maker, args, how)
         has_state = any(isinstance(arg, (tuple, dict, CallResult)) for arg in args[:ARGUMENTS])
-        self._push(
-            CallResult(maker, args, None, maker.attribute.startswith(_UNPICKLES) and has_state)
-        )
-
-    def _hand(self, maker: Global, args: tuple[Any, ...]) -> None:
-        """Record arguments that the called function may call, or whose methods it may run."""
-        to = f"{maker.module}:{maker.attribute}"
-        is_deep = maker.name in SAFE | DTYPES and maker.name not in _SHALLOW
-        if len(self._used) > _USES:
-            raise ValueError(f"more than {_USES} different calls")
-        if len(args) > ARGUMENTS:
-            self._used.add(Use("asked", UNTOLD, UNTOLD, to))
-        self._effort.look_at(min(len(args), ARGUMENTS))
-        for arg in args[:ARGUMENTS]:
-            if isinstance(arg, Global):
-                self._used.add(Use("given", arg.module, arg.attribute, to))
-            elif isinstance(arg, CallResult) and not arg.is_plain:
-                self._hand_made(arg, to)
-            elif is_deep and has_parts(arg):
-                self._used.add(Use("asked", UNTOLD, UNTOLD, to))
-            else:
-                self._look_into(arg, to)
-
-    def _hand_made(self, made: CallResult, to: str) -> None:
-        is_shaped = made.is_built and made.maker is not PERSISTENT
-        how: Literal["shaped", "asked"] = "shaped" if is_shaped else "asked"
-        self._used.add(Use(how, made.maker.module, made.maker.attribute, to))
-
-    def _look_into(self, argument: Any, to: str) -> None:
-        """Record the same for the elements of an argument, which the function may iterate."""
-        if to.replace(":", ".") in _SHALLOW:
-            return
-        for part in odd_parts(argument):
-            self._effort.look_at(1)
-            if part is not None:
-                self._hand_made(part, to)
+        is_built = called.attribute.startswith(_UNPICKLES) and has_state
+        self._push(CallResult(called, args, None, is_built))
 
     def _build(self, _: None) -> None:
         state = self._pop()
@@ -255,8 +202,7 @@ class Machine:
         if isinstance(made, CallResult):
             if made.is_built and made.name in _ONCE:
                 raise ValueError("an array with two states, of which the second adds to the first")
-            if made.name == DEFAULTS:  # a state could give it something else to call
-                self._used.add(Use("change", *DEFAULTS.split(".")))
+            self._recorder.restored(made, state)
             made.is_built = True
             made.state = state
             if made.name == dtype_state.NAME:
@@ -270,7 +216,7 @@ class Machine:
         try:
             dtype_state.holds_objects(made)
         except (ValueError, TypeError, AttributeError, IndexError, KeyError):
-            self._used.add(Use("change", made.maker.module, made.maker.attribute))
+            self._recorder.changed(made.maker)
 
     def _skip_raw_array(self, state: Any) -> None:
         """Skip the array bytes that joblib writes between the opcodes."""
@@ -292,16 +238,30 @@ class Machine:
 
     def _set_items(self, _: None) -> None:
         items = self._pop_mark()
-        update(self._changed(), items)
+        self._recorder.hashed(items[::2])
+        update(self._filled(), items)
 
     def _set_item(self, _: None) -> None:
         value, name = self._pop(), self._pop()
-        update(self._changed(), [name, value])
+        self._recorder.hashed([name])
+        update(self._filled(), [name, value])
 
     def _dict(self, _: None) -> None:
         items = self._pop_mark()
+        self._recorder.hashed(items[::2])
         self._push(Entries())
         update(self._stack[-1], items)
+
+    def _frozen_set(self, _: None) -> None:
+        items = self._pop_mark()
+        self._recorder.hashed(items)
+        self._push(Listed())
+        hold(self._stack[-1], items)
+
+    def _add_items(self, _: None) -> None:
+        items = self._pop_mark()
+        self._recorder.hashed(items)
+        hold(self._filled(), items)
 
     def _list(self, _: None) -> None:
         items = self._pop_mark()
@@ -310,21 +270,22 @@ class Machine:
 
     def _append(self, _: None) -> None:
         value = self._pop()
-        hold(self._changed(), [value])
+        hold(self._filled(), [value])
 
     def _extend(self, _: None) -> None:
         items = self._pop_mark()
-        hold(self._changed(), items)
+        hold(self._filled(), items)
+
+    def _filled(self) -> Any:
+        """The object that gets elements, which is recorded."""
+        target = self._changed()
+        self._recorder.filled(target)
+        return target
 
     def _changed(self) -> Any:
         """The object that is changed; recorded if it is a global, or has its state already."""
         target = self._stack[-1]
-        if isinstance(target, Global):
-            self._used.add(Use("change", target.module, target.attribute))
-        elif isinstance(target, CallResult) and target.is_built:
-            self._used.add(Use("change", target.maker.module, target.maker.attribute))
-        elif target is None or target is _VALUE:
-            self._used.add(Use("change", UNTOLD, UNTOLD))
+        self._recorder.changed(None if target is _VALUE else target)
         return target
 
     def _remember(self, argument: int | None) -> None:
@@ -354,14 +315,14 @@ class Machine:
         "BUILD": _build,
         "APPEND": _append,
         "APPENDS": _extend,
-        "ADDITEMS": _extend,
+        "ADDITEMS": _add_items,
         "NEWTRUE": lambda self, _: self._push(True),
         "NEWFALSE": lambda self, _: self._push(False),
         "EMPTY_DICT": lambda self, _: self._push(Entries()),
         "EMPTY_LIST": lambda self, _: self._push(Listed()),
         "EMPTY_SET": lambda self, _: self._push(Listed()),
         "LIST": _list,
-        "FROZENSET": _list,
+        "FROZENSET": _frozen_set,
         "DICT": _dict,
         "SETITEM": _set_item,
         "SETITEMS": _set_items,

@@ -22,7 +22,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import NotTrusted
+from . import restoring
 from .global_use import Use
+from .recorder import KEYS
 from .safe_globals import DEFAULTS, DTYPES, SAFE
 from .stack_values import PERSISTENT, UNTOLD
 
@@ -72,16 +74,16 @@ def owner(module: str, name: str) -> str | None:
 
 def may_be_used(use: Use) -> bool:
     """Whether `package.*` allows a use of a global of the package."""
-    if use.how == "given" and DEFAULTS in {f"{use.module}.{use.name}", use.to.replace(":", ".")}:
-        return _is_empty_made(use)
     if use.how == "given":
-        return _may_be_given(use)
-    if use.how in {"asked", "shaped"}:
+        is_of_defaults = DEFAULTS in {f"{use.module}.{use.name}", use.to.replace(":", ".")}
+        return _is_empty_made(use) if is_of_defaults else _may_be_given(use)
+    if use.how in {"asked", "shaped"} and use.to != KEYS:
         return not _asks(use.to) and _may_be_asked(use)
     found = _found(use.module, use.name)
     if found is _MISSING or use.how in {"result", "change"}:
         return found is _MISSING and use.module != UNTOLD
-    return _may_be_called(use, found)
+    is_made = use.how in {"call", "new"}
+    return _may_be_called(use, found) if is_made else restoring.may_be(use, found)
 
 
 def _is_empty_made(use: Use) -> bool:
@@ -95,12 +97,13 @@ def _may_be_called(use: Use, found: Any) -> bool:
     if not isinstance(found, type):
         is_compiled = not isinstance(found, FunctionType) and use.name.startswith(_COMPILED)
         return use.how == "call" and (is_compiled or use.name in _REBUILDING)
-    if _keeps(found):
+    is_member = issubclass(found, Enum) and found.__new__ is Enum.__new__
+    if is_member or _keeps(found) or f"{use.module}.{use.name}" in DTYPES:
         return True
-    if f"{use.module}.{use.name}" in DTYPES:
-        return True
-    if issubclass(found, (np.dtype, np.ndarray)) or _is_ended(found):
-        return False  # numpy has functions for theirs, of which we know what they are given
+    if issubclass(found, (np.dtype, np.ndarray, type)) or _is_ended(found):
+        # numpy has functions for theirs, of which we know what they are given; and what a
+        # metaclass made would be a class with methods of the pickle's choosing.
+        return False
     steps: list[Any] = [found.__new__]
     if use.how == "call":
         steps.append(found.__init__)
@@ -113,7 +116,9 @@ def _keeps(kind: Any) -> bool:
     """Whether a class only stores its arguments."""
     if not isinstance(kind, type):
         return False
-    return issubclass(kind, (Enum, BaseException)) or _is_named_tuple(kind)
+    if issubclass(kind, BaseException):
+        return not isinstance(kind.__new__, FunctionType) and not _is_begun_in_python(kind)
+    return _is_named_tuple(kind)
 
 
 def _is_ended(kind: type) -> bool:
@@ -176,7 +181,14 @@ def _may_be_made_with(use: Use, given: type) -> bool:
 
 
 def _is_named_tuple(kind: type) -> bool:
-    return issubclass(kind, tuple) and isinstance(getattr(kind, "_fields", None), Sequence)
+    """Whether it is one whose construction is that of `collections.namedtuple`."""
+    is_one = issubclass(kind, tuple) and isinstance(getattr(kind, "_fields", None), Sequence)
+    maker = getattr(kind.__new__, "__globals__", {}).get("__name__", "namedtuple_")
+    return is_one and maker.startswith("namedtuple_") and not _is_begun_in_python(kind)
+
+
+def _is_begun_in_python(kind: type) -> bool:
+    return isinstance(getattr(kind, "__init__", None), FunctionType)
 
 
 def _found(module: str, name: str) -> Any:

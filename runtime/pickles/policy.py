@@ -29,6 +29,7 @@ _TOLD = 20  # names in a hint
 _READERS = frozenset({"joblib.numpy_pickle", "pickle", "torch.serialization"})
 _OURS = __name__.rpartition(".pickles.")[0] + "."
 _STORAGE = "Storage"  # torch knows these itself, and asks for none
+_UNFORESEEN: tuple[Literal["call", "state", "fill"], ...] = ("call", "state", "fill")
 _DOES = {
     "call": "calls",
     "new": "makes a",
@@ -37,6 +38,11 @@ _DOES = {
     "given": "has something call",
     "asked": "has something run methods of what it got from",
     "shaped": "has something run methods of what it got from",
+    "state": "sets the state of an object of",
+    "part": "puts objects into the state of an object of",
+    "inside": "puts objects into the state of an object of",
+    "slot": "sets attributes of an object of",
+    "fill": "puts elements into an object of",
 }
 
 
@@ -159,9 +165,11 @@ class Policy:
             NotTrusted: unless it is allowed by its full name, or is one of `SAFE`.
         """
         module, name = _renamed(module, name)
-        use = Use("call", module, name)
-        if not self._is_named(f"{module}.{name}") and not package_content.may_be_used(use):
-            self._refuse(f"{module}.{name}")
+        if self._is_named(f"{module}.{name}"):
+            return
+        for how in _UNFORESEEN:
+            if not package_content.may_be_used(Use(how, module, name)):
+                self._refuse(f"{module}.{name}")
 
     def _may_be_found(self, name: str) -> bool:
         if self._is_named(name):

@@ -92,10 +92,16 @@ def odd_parts(value: Any) -> Iterator[CallResult | None]:
             yield None
             continue
         seen.add(id(part))
-        is_odd = isinstance(part, CallResult) and not part.is_plain
-        yield part if is_odd else None
-        if not is_odd:
-            waiting += _parts(part)
+        if is_odd(part):
+            yield part
+            continue
+        yield None
+        waiting += _parts(part)
+
+
+def is_odd(value: Any) -> bool:
+    """Whether it is an object of a class, whose methods may do anything."""
+    return isinstance(value, CallResult) and not value.is_plain
 
 
 def _parts(value: Any) -> list[Any]:

@@ -1,7 +1,9 @@
 """skops files: known by their content, their types told and held against the policy."""
 
+import io
 import json
 import zipfile
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -66,3 +68,44 @@ def test_one_that_is_damaged_is_none(tmp_path, method):
     path.write_bytes(data)
 
     assert not skops_file.is_one(path)
+
+
+def test_text_in_a_state_is_not_executed_with_a_star(kept):
+    import skops.io as skops
+    from scipy.stats import norm
+
+    directory, model, _ = kept
+    canary, path = directory / "canary", directory / "model.skops"
+    model.distribution = norm
+    data = skops.dumps(model)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    schema = json.loads(members["schema.json"])
+    state = schema["content"]["content"]["distribution"]["content"]["content"]
+    state["_parse_arg_template"]["content"] = json.dumps(f"open({str(canary)!r}, 'w').close()")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in (members | {"schema.json": json.dumps(schema).encode()}).items():
+            archive.writestr(name, content)
+    stars = Policy("allow-listed", frozenset({"numpy.*", "scipy.*", "sklearn.*"}))
+    with pytest.raises(NotTrusted, match="sets the state"):
+        skops_file.load(path, stars)
+    assert not canary.exists()
+    with suppress(Exception):
+        skops_file.load(path, Policy())
+    assert canary.exists(), "it is no attack"
+
+
+def test_estimators_within_others_load_with_the_star_of_their_library(tmp_path):
+    import skops.io as skops
+    from sklearn.isotonic import IsotonicRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rows = np.arange(12.0)
+    models = make_pipeline(StandardScaler(), IsotonicRegression()).fit(rows[:, None], rows)
+    path = tmp_path / "model.skops"
+    path.write_bytes(skops.dumps(models))
+    stars = Policy("allow-listed", frozenset({"numpy.*", "scipy.*", "sklearn.*"}))
+    assert np.allclose(skops_file.load(path, stars).predict(rows[:, None]), rows)
+    held = [use for use in skops_file.uses(path) if use.how in {"part", "inside"}]
+    assert [(use.name, use.to) for use in held] == [("Pipeline", "steps")]

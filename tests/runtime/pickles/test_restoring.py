@@ -1,0 +1,279 @@
+"""What a pickle puts into an object: its state, its slots and its elements, set by its class."""
+
+import pickle
+import struct
+import zipfile
+from contextlib import suppress
+
+import numpy as np
+import pytest
+
+from modelbundle.runtime.errors import NotTrusted
+from modelbundle.runtime.pickles import package_content
+from modelbundle.runtime.pickles.global_use import Use
+from modelbundle.runtime.pickles.policy import Policy
+
+STARS = Policy(
+    "allow-listed",
+    frozenset({"joblib.*", "numpy.*", "pandas.*", "scipy.*", "sklearn.*", "torch.*"}),
+)
+RUN = ("torch.utils.collect_env", "run")
+PLAIN = ("sklearn.gaussian_process.kernels", "RBF")  # has no `__setstate__`
+LAYER = ("torch.nn.modules.linear", "Linear")
+
+
+def text(value):
+    return b"X" + struct.pack("<I", len(value)) + value.encode()
+
+
+def found(module, name):
+    return text(module) + text(name) + b"\x93"
+
+
+def called(function, *arguments, opcode=b"R"):
+    return function + b"(" + b"".join(arguments) + b"t" + opcode
+
+
+def new(kind):
+    return called(found(*kind), opcode=b"\x81")
+
+
+def entries(**values):
+    return b"}(" + b"".join(text(name) + value for name, value in values.items()) + b"u"
+
+
+def made(kind, **state):
+    return new(kind) + entries(**state) + b"b"
+
+
+def touches(path):
+    """An object that runs a program when it is called without arguments."""
+    manager = made(("joblib._parallel_backends", "SequentialBackend"), nesting_level=b"K\x00")
+    call = found(*RUN) + text(f"touch {path}") + b"\x85}\x87"
+    parts = {"items": b"]" + call + b"a", "_backend": manager, "_n_jobs": b"K\x01"}
+    return made(
+        ("joblib.parallel", "BatchedCalls"), **parts, _reducer_callback=b"N", _size=b"K\x01"
+    )
+
+
+def shown(path):
+    """An object that runs a program when it is put into a text."""
+    return made(LAYER, extra_repr=touches(path), _modules=b"}")
+
+
+def hashed(path):
+    """An object that runs a program when it is a key."""
+    terms = called(found("numpy.f2py.symbolic", "Op"), b"M\xe8\x03")
+    data = made(PLAIN, items=touches(path))
+    return made(("numpy.f2py.symbolic", "Expr"), op=terms, data=data)
+
+
+def ended(path):
+    """The attributes with which an object runs a program when it is freed."""
+    file = made(PLAIN, closed=b"\x89", close=touches(path), seek=found("numpy", "shape"))
+    return {"fp": file, "mode": text("r"), "_mm_buf": b"N"}
+
+
+FILE = ("scipy.io._netcdf", "netcdf_file")
+
+
+def executes_text_of_its_state(path):
+    template = text(f"open({str(path)!r}, 'w').close()")
+    return made(("scipy.stats._continuous_distns", "norm_gen"), _parse_arg_template=template)
+
+
+def has_a_state_with_methods(path):
+    return new(LAYER) + made(PLAIN, keys=touches(path)) + b"b"
+
+
+def has_a_part_with_methods(path):
+    flags = made(PLAIN, keys=touches(path))
+    return made(("pandas.core.frame", "DataFrame"), _typ=b"K\x01", _flags=flags)
+
+
+def has_weights_with_methods(path):
+    values = made(
+        ("torch.jit._script", "OrderedDictWrapper"), _c=made(PLAIN, contains=touches(path))
+    )
+    return made(LAYER, _parameters=values)
+
+
+def finds_a_method_among_its_elements(path):
+    filled = new(("scipy.optimize._optimize", "OptimizeResult"))
+    return filled + text("__setstate__") + found(*RUN) + b"s" + text(f"touch {path}") + b"b"
+
+
+def extends_by_one_of_its_elements(path):
+    filled = new(("sklearn.utils._bunch", "Bunch")) + text("append") + found(*RUN) + b"s"
+    return filled + text(f"touch {path}") + b"a"
+
+
+def makes_a_class(path):
+    meta, method = found("torch.nn.parameter", "_ParameterMeta"), entries(__setstate__=found(*RUN))
+    kind = called(meta, text("X"), found("torch", "Tensor") + b"\x85", method)
+    return kind + text(f"touch {path}") + b"b"
+
+
+def remakes_what_has_an_end(path):
+    remade = called(
+        found("copyreg", "_reconstructor"), found(*FILE), found("builtins", "object"), b"N"
+    )
+    return remade + entries(**ended(path)) + b"b0N"
+
+
+def changes_its_class(path):
+    slots = entries(__class__=found(*FILE))
+    return new(PLAIN) + entries(**ended(path)) + slots + b"\x86b0N"
+
+
+def changes_the_class_of_a_table(path):
+    state = {"_typ": b"K\x01", "__class__": found(*FILE)} | ended(path)
+    return made(("pandas.core.frame", "DataFrame"), **state) + b"0N"
+
+
+def is_a_key(path):
+    return b"}" + hashed(path) + b"Ns"
+
+
+def is_a_key_of_a_new_dictionary(path):
+    return b"(" + hashed(path) + b"Nd"
+
+
+def is_part_of_a_key(path):
+    return b"}(" + hashed(path) + b"\x85Nu"
+
+
+def is_in_a_set(path):
+    return b"\x8f(" + hashed(path) + b"\x90"
+
+
+def is_in_a_frozen_set(path):
+    return b"(" + hashed(path) + b"\x91"
+
+
+def is_in_a_set_that_is_called(path):
+    return called(found("builtins", "set"), b"]" + hashed(path) + b"a")
+
+
+def is_the_value_of_no_member(path):
+    return called(found("numpy._globals", "_CopyMode"), shown(path))
+
+
+ATTACKS = [
+    executes_text_of_its_state,
+    has_a_state_with_methods,
+    has_a_part_with_methods,
+    finds_a_method_among_its_elements,
+    extends_by_one_of_its_elements,
+    makes_a_class,
+    remakes_what_has_an_end,
+    changes_its_class,
+    changes_the_class_of_a_table,
+    is_a_key,
+    is_a_key_of_a_new_dictionary,
+    is_part_of_a_key,
+    is_in_a_set,
+    is_in_a_frozen_set,
+    is_in_a_set_that_is_called,
+    is_the_value_of_no_member,
+]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_star_runs_no_code_of_a_class_with_what_a_pickle_gives_it(tmp_path, attack):
+    canary, path = tmp_path / "canary", tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x04" + attack(canary) + b".")
+    with pytest.raises(NotTrusted):
+        STARS.load(path)
+    assert not canary.exists()
+    with suppress(Exception):
+        Policy("allow").load(path)
+    assert canary.exists(), "it is no attack"
+
+
+def test_weights_are_no_object_with_methods(tmp_path):
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x04" + has_weights_with_methods(tmp_path / "canary") + b".")
+    with pytest.raises(NotTrusted, match="puts objects into the state"):
+        STARS.load(path)
+
+
+def test_what_torch_calls_a_tensor_is_no_object(tmp_path):
+    import torch
+
+    canary, path = tmp_path / "canary", tmp_path / "model.pt"
+    torch.save(torch.ones(1), path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    place = text("storage") + found("torch", "FloatStorage") + shown(canary) + text("cpu")
+    members["model/data.pkl"] = b"\x80\x04(" + place + b"K\x01tQ."
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    with pytest.raises(NotTrusted), STARS.narrowing(path, "zip"):
+        pytest.fail("it was let through")
+    with suppress(Exception):
+        torch.load(path, weights_only=False)
+    assert canary.exists(), "it is no attack"
+
+
+@pytest.mark.parametrize(
+    ("use", "is_allowed"),
+    [
+        (("state", "sklearn.svm", "SVC"), True),
+        (("inside", "sklearn.svm", "SVC", "steps"), True),
+        (("part", "sklearn.svm", "SVC", "_sklearn_version"), False),
+        (("state", "sklearn.tree._tree", "Tree"), True),
+        (("state", "scipy.stats._continuous_distns", "norm_gen"), False),
+        (("inside", "sklearn.isotonic", "IsotonicRegression", "y_thresholds_"), False),
+        (("part", "torch.nn", "Linear", "_parameters"), False),
+        (("inside", "torch.nn", "Linear", "_parameters"), True),
+        (("inside", "torch.nn", "LSTM", "_all_weights"), False),
+        (("part", "sklearn.gaussian_process.kernels", "RBF", ""), False),
+        (("state", "numpy._globals", "_CopyMode"), False),
+        (("slot", "fractions", "Fraction", "_numerator"), True),
+        (("slot", "sklearn.svm", "SVC", "__class__"), False),
+        (("slot", "sklearn.svm", "LinearSVC", "repr_html"), False),
+        (("fill", "collections", "OrderedDict"), True),
+        (("fill", "torch.nn", "Sequential"), False),
+        (("fill", "sklearn.utils", "Bunch"), False),
+        (("call", "numpy.exceptions", "AxisError"), False),
+        (("call", "sklearn.exceptions", "NotFittedError"), True),
+        (("call", "numpy._globals", "_CopyMode"), True),
+        (("asked", "numpy._globals", "_CopyMode", "builtins:dict"), True),
+        (("shaped", "numpy._globals", "_CopyMode", "builtins:dict"), False),
+        (("shaped", "sklearn.svm", "SVC", "builtins:dict"), True),
+        (("call", "torch.nn.parameter", "_ParameterMeta"), False),
+    ],
+)
+def test_what_a_star_lets_be_set(use, is_allowed):
+    assert package_content.may_be_used(Use(*use)) is is_allowed
+
+
+def test_a_named_tuple_with_a_constructor_of_its_own_is_called_by_its_full_name(tmp_path):
+    from typing import NamedTuple
+
+    class Pair(NamedTuple):
+        a: int
+
+    class Opens(Pair):
+        def __new__(cls, a):
+            return super().__new__(cls, a)
+
+    assert package_content._is_named_tuple(Pair)
+    assert not package_content._is_named_tuple(Opens)
+
+
+def test_models_load_all_the_same(tmp_path):
+    from sklearn.isotonic import IsotonicRegression
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV
+
+    rows, labels = np.random.default_rng(0).random((40, 3)), np.arange(40) % 2
+    search = GridSearchCV(LogisticRegression(), {"C": [1, 2]}, cv=2).fit(rows, labels)
+    isotonic = IsotonicRegression().fit(rows[:, 0], labels)
+    keys = {search.estimator: 1, frozenset({"a"}): 2, ("a", 1): 3, np.float64(2): 4}
+    path = tmp_path / "model.pkl"
+    for protocol in (0, 2, 5):
+        path.write_bytes(pickle.dumps([search, isotonic, keys, {np.float32}], protocol))
+        assert len(STARS.load(path)) == 4
