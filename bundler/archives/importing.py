@@ -37,18 +37,18 @@ def import_item(
     aliases: Sequence[str] = (),
     progress: Progress = NullProgress(),  # noqa: B008
 ) -> Imported:
-    """Take in what `export_item` wrote: same digest, same tag, and only what is missing is written.
+    """Import what `export_item` wrote, with its digest and tag; only missing blobs are written.
 
-    Every byte is hashed before the first one is in the store. Nothing is run, and nothing that
-    comes this way is trusted.
+    Every byte is hashed before the item is in the store. No code runs, and what is imported is not
+    trusted.
 
     Args:
         store: where to.
         source: a tar, a `.tar.zst`, a layout directory, a URL, or `-` for stdin.
-        kind: refuse the other.
+        kind: the only kind that is accepted; None for both.
         rename: `name` or `name:version`, instead of those in the archive.
         aliases: further names that move to it.
-        progress: told of the bytes.
+        progress: reports the bytes.
 
     Raises:
         InvalidArchive: naming the member that is damaged or not allowed.

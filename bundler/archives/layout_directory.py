@@ -29,7 +29,7 @@ class LayoutDirectory:
 
     @property
     def where(self) -> str:
-        """What errors call it."""
+        """Its name in error messages."""
         return f"`{self.path}`"
 
     def document(self, name: str, limit: int) -> bytes:
@@ -44,7 +44,7 @@ class LayoutDirectory:
         return data
 
     def check(self, inventory: Inventory) -> None:
-        """Finish reading; other files in the directory are ignored."""
+        """Compare the sizes of its blobs; other files in the directory are ignored."""
         for blob in inventory.members:
             name = layout.blob_name(blob.digest)
             with self._opened(name) as file:
@@ -59,7 +59,7 @@ class LayoutDirectory:
                 receive(blob, file.readinto)
 
     def offer(self, wanted: Mapping[str, int | None], offer: Receive) -> None:
-        """Hand over what is called by one of these digests."""
+        """Pass each blob that is named by one of these digests to `offer`."""
         for digest in wanted:
             with suppress(InvalidArchive), self._opened(layout.blob_name(digest)) as file:
                 offer(Blob(digest, os.fstat(file.number).st_size), file.readinto)
@@ -71,11 +71,11 @@ class LayoutDirectory:
         store: Store,
         advance: Callable[[int], None],
     ) -> None:
-        """Make the directory, which appears when all of it is written and durable.
+        """Write the directory; it appears only once it is complete and durable.
 
         Raises:
-            InvalidDestination: when something is there.
-            Damaged: when a blob is not as it was saved.
+            InvalidDestination: when the path exists, and is not an empty directory.
+            Damaged: when a blob does not match its digest.
         """
         path = self.path.absolute()
         if path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir()))):
@@ -135,7 +135,7 @@ class LayoutDirectory:
 
 
 def _settle(path: Path, temporary: Path) -> None:
-    """Make the directory's name durable; else take the name back, so that a retry finds none."""
+    """Make the directory's name durable; if that fails, rename it back, for a retry to work."""
     try:
         disk.settle_directory(path.parent)
     except OSError:

@@ -24,7 +24,7 @@ class Source(Protocol):
 
     @property
     def where(self) -> str:
-        """What errors call it."""
+        """Its name in error messages."""
 
     def document(self, name: str, limit: int) -> bytes:
         """All bytes of a small member.
@@ -34,21 +34,21 @@ class Source(Protocol):
         """
 
     def check(self, inventory: Inventory) -> None:
-        """Compare what is there with what should be, as far as that can be known beforehand.
+        """Compare the members with the inventory, as far as they are known before reading.
 
         Raises:
             InvalidArchive: naming the member.
         """
 
     def deliver(self, blobs: Iterable[Blob], receive: Receive) -> None:
-        """Hand over each of these blobs once, in whatever order they come.
+        """Pass each of these blobs to `receive` once, in the order in which they are read.
 
         Raises:
             InvalidArchive: naming the member.
         """
 
     def offer(self, wanted: Mapping[str, int | None], offer: Receive) -> None:
-        """Hand over what is called by one of these digests, whatever else there is."""
+        """Pass each blob that is named by one of these digests to `offer`."""
 
 
 def inventory(source: Source) -> tuple[Announcement, Inventory]:

@@ -57,7 +57,7 @@ class _Writer(Protocol):
         """Compress it."""
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the end of the stream."""
 
 
 class _File:

@@ -19,7 +19,7 @@ class Member:
     content     a file of this machine, or bytes; None for a folder or a link
     size        bytes of the content
     executable  whether it may be run
-    digest      of the content; "" where nobody has said it
+    digest      of the content; "" if it is unknown
     link        where a symbolic link points
     """
 
@@ -32,16 +32,16 @@ class Member:
 
     @classmethod
     def of_bytes(cls, path: str, data: bytes) -> "Member":
-        """A small file that is made here."""
+        """A small file with this content."""
         return cls(path, data, len(data))
 
     @property
     def is_folder(self) -> bool:
-        """Whether there is nothing in it but others."""
+        """Whether it is a directory."""
         return self.content is None and not self.link
 
     def header(self) -> bytes:
-        """What stands in front of it in the tar: root's, from 1980, one of two modes.
+        """Its tar header: owned by root, from 1980, with one of two modes.
 
         POSIX.1-2001 (pax): a name of any length and alphabet, a size of any number of bytes. Most
         are plain, and written here: an image has ten thousand, and `tarfile` takes 40 us for each.

@@ -1,7 +1,7 @@
 """Absent code: finds the author's own modules that a model imports only when it is called.
 
-What a module imports at its top is found when the model is written, and travels with it. What a
-function imports in its body is found nowhere before it runs: here it succeeds, on a server not.
+Imports at the top of a module are found when the model is saved, and are saved with it. An import
+inside a function is only seen when the function runs: it succeeds here, and fails on a server.
 """
 
 import sys
@@ -17,8 +17,8 @@ from ...runtime.pickles.pickling import is_local
 def asked_for(run: Callable[[], None]) -> str | None:
     """The first of the author's own modules that `run` imports, or None.
 
-    It is run without them, and then once more with them if it wanted one. What it raises is
-    raised, unless that came of one that was kept from it.
+    `run` is called while these modules cannot be imported, and once more normally if it tried to.
+    Its exceptions are raised, unless a hidden module may have caused them.
     """
     with _absent() as finder:
         try:
@@ -48,7 +48,7 @@ def _absent() -> Iterator["_Nowhere"]:
 
 
 class _Nowhere:
-    """Finds none of the author's modules, and remembers which was asked for first."""
+    """Hides the author's modules, and remembers the first that was imported."""
 
     def __init__(self, own: set[str]) -> None:
         self._own = own
@@ -60,7 +60,7 @@ class _Nowhere:
         path: Sequence[str] | None = None,  # noqa: ARG002  of the protocol
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
-        """None for what others may find; raises for what is the author's own."""
+        """Raise for the author's own modules; None leaves others to the next finder."""
         if name.partition(".")[0] not in self._own:
             return None
         self.asked = self.asked or name

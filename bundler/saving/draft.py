@@ -28,7 +28,7 @@ _PICKLED = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".pt2")
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What `directory` holds of a model, and what was recorded of it."""
+    """A model in `directory`, with its recordings, before it is in the store."""
 
     name: str
     framework: Framework
@@ -39,29 +39,29 @@ class Draft:
 
     @property
     def executes_code(self) -> bool:
-        """Whether loading it runs what came from elsewhere: its files, or an adapter not ours."""
+        """Whether loading it runs foreign code: from its files, or a third-party adapter."""
         return self.saved.executes_code or not registry.is_builtin(registry.loader(self.framework))
 
     def commit(self, store: Store, given: SaveOptions, progress: Progress) -> Item:
-        """Take in the files, each hashed once, and publish the model.
+        """Store the files, hashing each once, and publish the model.
 
         Raises:
-            InvalidSource: when nobody could read what would be written of it.
+            InvalidSource: when its `model.json` could not be read again.
         """
-        asked = self._globals()
+        references = self._globals()
         manifest = ModelManifest(
             framework=self.framework.name,
             loader=registry.loader(self.framework),
             format=self.saved.format,
             python=self.origin.python or platform.python_version(),
-            packages=self._packages(asked),
+            packages=self._packages(references),
             methods=class_names.chosen(
                 {recorded.method: recorded.signature for recorded in self.recordings}, given.classes
             ),
             files=self._ingest(store, progress),
             executes_code=self.executes_code,
-            globals=asked,
-            options={**self.saved.options, **keras_backend.noted(_modules(asked))},
+            globals=references,
+            options={**self.saved.options, **keras_backend.noted(_modules(references))},
             samples={r.method: _sample_path(r) for r in self.recordings if r.samples},
             labels=given.labels,
             metadata={**self.origin.metadata, **given.metadata},
@@ -89,11 +89,11 @@ class Draft:
         }
         return {file: names for file, names in found.items() if names}
 
-    def _packages(self, asked: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    def _packages(self, references: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
         """What the model was made with: what its tool recorded, else what is installed here."""
         recorded = self.origin.packages
         if not recorded:
-            return provenance.packages(self._imports(asked))
+            return provenance.packages(self._imports(references))
         if not self.executes_code:  # nothing in it can use another package
             aside = set(beyond(recorded))
             recorded = {name: v for name, v in recorded.items() if normalize(name) not in aside}
@@ -103,10 +103,10 @@ class Draft:
         missing = {name: v for name, v in needed.items() if normalize(name) not in known}
         return dict(sorted({**recorded, **missing}.items()))
 
-    def _imports(self, asked: Mapping[str, tuple[str, ...]]) -> set[str]:
+    def _imports(self, references: Mapping[str, tuple[str, ...]]) -> set[str]:
         imports = {*self.framework.distributions, *self.saved.needs}
         imports.add(type(self.framework).__module__.partition(".")[0])  # a third party's adapter
-        imports |= _modules(asked)
+        imports |= _modules(references)
         imports |= set(keras_backend.noted(imports).values())
         if any(recorded.signature.inputs.layout == "columns" for recorded in self.recordings):
             imports.add("pandas")
@@ -127,12 +127,12 @@ class Draft:
         return tuple(sorted(entries, key=lambda entry: entry.path))
 
 
-def _modules(asked: Mapping[str, tuple[str, ...]]) -> set[str]:
-    return {name.partition(".")[0] for names in asked.values() for name in names}
+def _modules(references: Mapping[str, tuple[str, ...]]) -> set[str]:
+    return {name.partition(".")[0] for names in references.values() for name in names}
 
 
 def _check_readable(content: bytes) -> None:
-    """A model that cannot be read again is told of now, not where it is served."""
+    """Raise now if the model could not be read again, and not when it is served."""
     try:
         ModelManifest.from_json(json.loads(content))
     except InvalidBundle as error:

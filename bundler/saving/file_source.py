@@ -38,7 +38,7 @@ _OTHERS = "Of any other library, save the object: `bundle save NAME module:varia
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What another tool wrote down of a model.
+    """What another tool recorded about a model.
 
     tool        its name, e.g. "mlflow"
     packages    distribution -> version that it recorded; empty = those installed here count
@@ -64,9 +64,9 @@ class Origin:
 class FileSource:
     """A model file: its adapter, its format, and what else belongs to it.
 
-    `files` maps the name under which a file is kept to where it lies now; those below `code/` are
-    source that loading runs. `options` are for the adapter's loader. `takes_links` says whether
-    its library opens files that are links.
+    `files` maps the names in the store to the present paths; files below `code/` are source that
+    loading runs. `options` are for the adapter's loader. `takes_links` is whether the library opens
+    symbolic links.
     """
 
     framework: Framework
@@ -94,11 +94,11 @@ class FileSource:
 
 
 def of_file(path: Path, *, is_named_by_hand: bool = True) -> FileSource:
-    """Tell a model file by its content. Runs nothing of it.
+    """Recognize a model file by its content, without running any code.
 
     Args:
         path: the file.
-        is_named_by_hand: whether a suffix that says otherwise is an error.
+        is_named_by_hand: whether it is an error if the suffix promises another format.
 
     Raises:
         InvalidSource: when it is no model, or not what its suffix says.

@@ -78,7 +78,7 @@ def _module_like(name: str, places: Iterable[str]) -> str | None:
 
 
 def _installing(error: ImportError) -> str | None:
-    """What a module that is missing asks for: people have several environments."""
+    """A hint at the environment to install a missing module in: people have several."""
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         return None
     return (
@@ -88,7 +88,7 @@ def _installing(error: ImportError) -> str | None:
 
 
 def _offered(module: str, found: Any) -> str | None:
-    """The objects of a module that may have been meant."""
+    """A hint at the objects of a module that may have been meant."""
     names = [
         name for name, value in vars(found).items()
         if name[:1] != "_" and not isinstance(value, type | ModuleType | FunctionType)
@@ -131,7 +131,7 @@ def fetch(address: str, unpacked: Path, progress: Progress) -> FileSource:
 
 
 def recognize(path: Path, unpacked: Callable[[], Path]) -> FileSource:
-    """Tell a model file, a directory or an archive by its content. Runs nothing of it.
+    """Recognize a model file, a directory or an archive by its content, without running any code.
 
     Args:
         path: what the person names.

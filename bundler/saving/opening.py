@@ -1,4 +1,4 @@
-"""Opening: loads a model file that was just written or given, and says why where it cannot."""
+"""Opening: loads a model file that was just written or given, or explains why it cannot."""
 
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,8 @@ def load(framework: Framework, directory: Path, saved: Saved) -> Any:
             hint=_hint_missing(framework, error),
         ) from error
     except Exception as error:
-        said = in_short(error).replace(f"{directory}/", "")  # a copy, which nobody knows
-        raise InvalidSource(f"The {framework.name} file cannot be loaded: {said}.") from error
+        reason = in_short(error).replace(f"{directory}/", "")  # of a copy: nobody knows it
+        raise InvalidSource(f"The {framework.name} file cannot be loaded: {reason}.") from error
 
 
 def _hint_missing(framework: Framework, error: ImportError) -> str:

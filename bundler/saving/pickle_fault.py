@@ -23,9 +23,9 @@ def unpicklable(model: Any, error: Exception) -> Unpicklable:
     """The error that names the culprit, found by pickling part after part."""
     path, culprit = _culprit(model, "model", _DEPTH)
     kind = f"{type(culprit).__module__}.{type(culprit).__qualname__}"
-    said = str(error).partition("\n")[0].rstrip(".")
+    reason = str(error).partition("\n")[0].rstrip(".")
     return Unpicklable(
-        f"The model cannot be saved: `{path}` is a `{kind}`, which cannot be pickled ({said}).",
+        f"The model cannot be saved: `{path}` is a `{kind}`, which cannot be pickled ({reason}).",
         hint=_HINT_PARAMETRIZED if hasattr(culprit, "parametrizations") else _HINT_DROP,
     )
 

@@ -164,8 +164,8 @@ def main() -> None:
                     framework, model, rows, given.methods, given.signatures, given.batch_axis
                 )
     except Exception as error:
-        said = str(error).lower()
-        if isinstance(error, MemoryError) or any(word in said for word in _WANTS_MEMORY):
+        message = str(error).lower()
+        if isinstance(error, MemoryError) or any(word in message for word in _WANTS_MEMORY):
             sys.exit(_TOO_LARGE)
         raise
 

@@ -1,4 +1,4 @@
-"""SaveOptions: what a person may say about a model beside its name."""
+"""SaveOptions: the options of a save."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,19 +68,19 @@ def signatures(given: Mapping[str, Signature | Mapping[str, Any]]) -> dict[str, 
     Raises:
         InvalidSource: when one is none, with what it looks like.
     """
-    return {method: _signature(method, said) for method, said in given.items()}
+    return {method: _signature(method, value) for method, value in given.items()}
 
 
 def check(name: str, given: SaveOptions) -> None:
-    """Refuse all that can be wrong before minutes of work.
+    """Check the options before minutes of work.
 
     Raises:
-        InvalidSource: with what is wrong; InvalidTag where it is a name.
+        InvalidSource: for an invalid option; InvalidTag for a name, version or alias.
     """
     check_name(name)
-    for text, what in ((given.version, "version"), *((alias, "alias") for alias in given.aliases)):
+    for text, kind in ((given.version, "version"), *((alias, "alias") for alias in given.aliases)):
         if text is not None:
-            check_version(text, what)
+            check_version(text, kind)
     if given.batch_axis and not given.has_sample:
         raise InvalidSource(
             "Where the answers have their rows, only a sample shows: `batch_axis` needs one.",
@@ -98,7 +98,7 @@ def check(name: str, given: SaveOptions) -> None:
 
 
 def check_signed(given: SaveOptions, found: Sequence[str]) -> None:
-    """Refuse a signature for a method that is not served; `found` are those of the model.
+    """Check that each signature is for a method that is served; `found` are those of the model.
 
     Raises:
         InvalidSource: with those that are.
@@ -113,11 +113,11 @@ def check_signed(given: SaveOptions, found: Sequence[str]) -> None:
             )
 
 
-def _signature(method: str, said: Any) -> Signature:
-    if isinstance(said, Signature):
-        return said
+def _signature(method: str, value: Any) -> Signature:
+    if isinstance(value, Signature):
+        return value
     try:
-        return Signature.from_json(said)
+        return Signature.from_json(value)
     except KeyError as error:
         why = f"{error} is missing"
     except (AttributeError, TypeError, ValueError) as error:

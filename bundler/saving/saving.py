@@ -64,13 +64,13 @@ def save(  # noqa: PLR0913  the author's face: each is a word of theirs
     store: Store | None = None,
     progress: Progress = NullProgress(),  # noqa: B008  it has no state
 ) -> Item:
-    """Save a trained model; with a `sample`, its signature and its answers are recorded too.
+    """Save a trained model. With a `sample`, its signature and its answers are recorded, too.
 
-    `model` is the object, the path of its file, or `module:attribute`. What has nothing to call
-    (a dict, a vocabulary) is kept too: `load` and services give it back.
-    The framework is found by the object; `sample` is a few rows as the model takes them (ndarray,
-    DataFrame, tensor, dict or list). The model is left as it was. `batch_axis=1` says that it takes
-    the steps of a sequence first; `{"x": 1}` that only its input `x` is so.
+    `model` is the object, the path of its file, or `module:attribute`. An object with nothing to
+    call (a dict, a vocabulary) is saved for `load` and for services. `sample` is a few rows as the
+    model takes them: an ndarray, DataFrame, tensor, dict or list. The model itself does not change.
+    `batch_axis` is the axis of the rows: 1 where the steps of a sequence come first, `{"x": 1}`
+    where that is so for the input `x` only.
 
         modelbundle.save("iris", classifier, sample=rows[:4], labels={"team": "growth"})
 
@@ -105,7 +105,7 @@ def save_source(
     store: Store | None = None,
     progress: Progress = NullProgress(),  # noqa: B008
 ) -> Item:
-    """Save what SOURCE names: a file, a directory or an address, else `module:attribute`."""
+    """Save the model in a file, in a directory, at an address (`hf://`), or `module:attribute`."""
     path = Path(source)
     check_name(name)
     if remote.is_one(source):
@@ -125,7 +125,7 @@ def save_object(
     store: Store | None = None,
     progress: Progress = NullProgress(),  # noqa: B008
 ) -> Item:
-    """Save a live object, which this machine trusts from now on, by digest."""
+    """Save an object of this process. This machine trusts it from then on, by its digest."""
     save_options.check(name, given)
     store = store or Store.default()
     framework = _framework(model)
@@ -159,10 +159,10 @@ def save_file(
     store: Store | None = None,
     progress: Progress = NullProgress(),  # noqa: B008
 ) -> Item:
-    """Save a model file byte for byte, told by its content; nothing of it is run.
+    """Save a model file byte for byte. Its content tells its format; none of its code runs.
 
-    What cannot run code is opened for its signature and called with the sample. A pickle is
-    opened only where `given.trust` vouches for it, and then trusted here from now on.
+    A file that cannot run code is opened for its signature, and called with the sample. A pickle is
+    opened only with `given.trust`; this machine then trusts it, by its digest.
 
     Raises:
         InvalidSource: when it is no model file.
@@ -215,7 +215,7 @@ def _save_found(
 
 
 def load(tag: str, *, device: str = "cpu", trust: bool = False, store: Store | None = None) -> Any:
-    """The library's own object of a saved model, on "cpu" or "cuda:N".
+    """Load a saved model as the object of its library, onto "cpu" or "cuda:N".
 
     Raises:
         NotFound: when there is no such model.
@@ -274,7 +274,7 @@ def _recordings(framework: Framework, model: Any, rows: Any, given: SaveOptions)
 
 
 def _check_methods(model: Any, found: tuple[str, ...], rows: Any, given: SaveOptions) -> None:
-    """What the person names must be there; with a sample, there must be something to call."""
+    """Check that named methods exist, and that there is one to call with a sample."""
     kind = f"{type(model).__module__}.{type(model).__qualname__}"
     for method in given.methods:
         if method not in found and not callable(getattr(model, method, None)):
@@ -318,7 +318,7 @@ def _recordings_of_file(
 
 
 def _with_origin(source: FileSource, given: SaveOptions) -> SaveOptions:
-    """What its tool says of the model, where the person says nothing."""
+    """The options of the user, completed by what the model's tool recorded."""
     origin = source.origin
     method = origin.method or "predict"
     if origin.signature is not None:
@@ -357,9 +357,9 @@ def _written(framework: Framework, model: Any, directory: Path, given: SaveOptio
 def _replay(
     framework: Framework, directory: Path, saved: Saved, recordings: list[Recording]
 ) -> str | None:
-    """Load what was written and ask again, so that nothing was lost unnoticed.
+    """Load what was written and compare its answers, so that nothing is lost unnoticed.
 
-    Returns a module of the author's that the answers took, and that is not in it.
+    Returns the author's module that the calls imported, and that was not saved; None without one.
     """
     if sum((directory / file).stat().st_size for file in saved.files) > _REPLAYED:
         return None
@@ -378,9 +378,9 @@ def _tell(recordings: Sequence[Recording], framework: Framework, progress: Progr
     """Say what the answers to the sample have shown, which a server then acts upon."""
     mixed = [each.method for each in recordings if each.is_mixed and each.samples is not None]
     without = advice.unrecorded({each.method: each.samples for each in recordings})
-    for told in (advice.mixed(mixed, framework.name), without):
-        if told is not None:
-            progress.step(told)
+    for note in (advice.mixed(mixed, framework.name), without):
+        if note is not None:
+            progress.step(note)
 
 
 def _warn_of(text: str | None, progress: Progress) -> None:

@@ -37,16 +37,16 @@ class Compressor:
             self._sink.write(compressed)
 
     def fileno(self) -> None:
-        """No kernel compresses for us."""
+        """None: all bytes must be compressed here."""
         return
 
     def close(self) -> None:
-        """Write what is still inside."""
+        """Write the end of the stream."""
         self._sink.write(self._stream.flush())
 
 
 class Decompressor:
-    """What `Compressor` or `zstd` wrote, as its own bytes again."""
+    """Decompresses what `Compressor` or `zstd` wrote."""
 
     def __init__(self, source: Readable, where: str) -> None:
         self._module = _zstandard()
@@ -61,7 +61,7 @@ class Decompressor:
         """Fill the start of `buffer`; 0 at the end.
 
         Raises:
-            InvalidArchive: when it is damaged, or grows beyond measure.
+            InvalidArchive: when it is damaged, or decompresses to more than is allowed.
         """
         try:
             count: int = self._stream.readinto(buffer)

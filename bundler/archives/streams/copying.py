@@ -22,14 +22,14 @@ class Sink(Protocol):
         """Write every byte."""
 
     def fileno(self) -> int | None:
-        """The descriptor that the kernel may copy to; None where bytes must pass through us."""
+        """The descriptor that the kernel may copy to; None if bytes must go through `write`."""
 
 
 def copy(blob: Blob, path: Path, sink: Sink, advance: Callable[[int], None]) -> None:
     """Write the bytes of a blob that lies at `path`.
 
     Raises:
-        Damaged: when they are others than its name says.
+        Damaged: when they do not have its digest.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:

@@ -26,11 +26,11 @@ class Upload:
     file: Any
 
     def write(self, data: bytes | memoryview) -> None:
-        """Hand every byte over."""
+        """Write every byte."""
         self.file.write(bytes(data))
 
     def fileno(self) -> None:
-        """The kernel knows nothing of it."""
+        """None: there is no descriptor."""
         return
 
 

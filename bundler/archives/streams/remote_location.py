@@ -14,7 +14,7 @@ from ...untrusted.quotation import quoted
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _SECRETS = re.compile(r"(?<=://)[^/@]*(?=@)|(?<=\?).*", re.DOTALL)
 _BUFFER = 8 << 20  # bytes of one request
-_SAID = 300  # characters of what a library says
+_LONGEST = 300  # characters of what a library says
 
 
 def is_remote(text: str) -> bool:
@@ -23,19 +23,19 @@ def is_remote(text: str) -> bool:
 
 
 def local(location: str) -> str:
-    """The path behind a `file://` URL, which the libraries would write in place; others as is."""
+    """The path of a `file://` URL, which libraries would write in place; others unchanged."""
     address = urlsplit(location) if location.lower().startswith("file://") else None
     return unquote(address.path) if address and address.netloc in {"", "localhost"} else location
 
 
 def shown(location: str) -> str:
-    """A path as it is; a URL without the password or the token in it."""
+    """A path as it is; a URL without its password or token."""
     return _SECRETS.sub("***", location) if is_remote(location) else location
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteLocation:
-    """One object of a store that fsspec knows; credentials are that store's own business."""
+    """An object in a store that fsspec knows; the store's library finds the credentials."""
 
     url: str
 
@@ -49,7 +49,7 @@ class RemoteLocation:
 
     @contextmanager
     def writing(self) -> Iterator[Any]:
-        """A binary file to write to; it is not there before the block ends well."""
+        """A binary file to write to; it appears only when the block ends without an error."""
         with self._told("write"):
             system, path = self._system()
             with system.transaction, system.open(path, "wb", block_size=_BUFFER) as file:
@@ -66,17 +66,17 @@ class RemoteLocation:
 
     @contextmanager
     def _told(self, verb: str) -> Iterator[None]:
-        """What fsspec and the libraries below it raise is of a hundred kinds, and never ours."""
+        """Convert the exceptions of fsspec and its libraries, which have no common base class."""
         try:
             yield
         except BundleError:
             raise
         except Exception as error:
-            said = in_short(error)
+            reason = in_short(error)
             for secret in filter(None, _SECRETS.findall(self.url)):
-                said = said.replace(secret, "***")
+                reason = reason.replace(secret, "***")
             raise BundleError(
-                f"Could not {verb} {quoted(shown(self.url))}: {said[:_SAID]}.",
+                f"Could not {verb} {quoted(shown(self.url))}: {reason[:_LONGEST]}.",
                 hint="Check the name and the credentials; `pip install s3fs`, `gcsfs` or `adlfs` "
                 "brings what a store needs.",
             ) from error

@@ -21,7 +21,7 @@ class TarFile:
     members: dict[str, Member] = field(default_factory=dict)
 
     def scan(self) -> None:
-        """The first pass: every header.
+        """The first pass: read every header.
 
         Raises:
             InvalidArchive: naming the first member that is not allowed.
@@ -46,7 +46,7 @@ class TarFile:
         return data
 
     def check(self, inventory: Inventory) -> None:
-        """Nothing is missing, nothing left over, and every size is as it should be."""
+        """Check that no member is missing or unlisted, and that each has its size."""
         expected = {layout.blob_name(blob.digest): blob.size for blob in inventory.members}
         for name in sorted(expected.keys() - self.members.keys()):
             raise refused(self.where, name, "is missing")
@@ -63,7 +63,7 @@ class TarFile:
             receive(blob, _Cursor(self.file, member.offset).read)
 
     def offer(self, wanted: Mapping[str, int | None], offer: Receive) -> None:
-        """Hand over what is called by one of these digests."""
+        """Pass each blob that is named by one of these digests to `offer`."""
         for name, member in self.members.items():
             digest = layout.digest_of(name)
             if digest is not None and digest in wanted:

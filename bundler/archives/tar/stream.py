@@ -34,10 +34,10 @@ class TarStream:
         return data
 
     def check(self, inventory: Inventory) -> None:
-        """Nothing can be known of what has not come."""
+        """Do nothing: later members are not known yet."""
 
     def deliver(self, blobs: Iterable[Blob], receive: Receive) -> None:
-        """Take what comes, as long as it was announced."""
+        """Pass on each member as it is read; it must be one of the announced."""
         waiting = {layout.blob_name(blob.digest): blob for blob in blobs}
         for member in self._members:
             blob = waiting.pop(member.name, None)
@@ -51,7 +51,7 @@ class TarStream:
             raise refused(self.where, name, "is missing")
 
     def offer(self, wanted: Mapping[str, int | None], offer: Receive) -> None:
-        """Hand over what is called by one of these digests, as it comes by."""
+        """Pass each blob that is named by one of these digests to `offer`, as it is read."""
         for member in self._members:
             digest = layout.digest_of(member.name)
             if digest is not None and digest in wanted:

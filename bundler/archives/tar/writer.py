@@ -13,20 +13,20 @@ from .header import END, TarHeader, padding
 
 @dataclass(frozen=True, slots=True)
 class TarWriter:
-    """Writes the members of an archive; `advance` is told of the bytes of blobs."""
+    """Writes the members of an archive; `advance` is called with the bytes of blobs written."""
 
     sink: Sink
     advance: Callable[[int], None] = lambda _: None
 
     def add_bytes(self, name: str, data: bytes) -> None:
-        """A small member."""
+        """Write a small member."""
         self.sink.write(TarHeader(name, len(data)).encode() + data + bytes(padding(len(data))))
 
     def add_blob(self, blob: Blob, path: Path) -> None:
-        """A blob, hashed as it is written.
+        """Write a blob, hashing it on the way.
 
         Raises:
-            Damaged: when its bytes are others than its name says.
+            Damaged: when its bytes do not have its digest.
         """
         self.sink.write(TarHeader(layout.blob_name(blob.digest), blob.size).encode())
         copying.copy(blob, path, self.sink, self.advance)

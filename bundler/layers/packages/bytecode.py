@@ -59,13 +59,13 @@ class Compiler:
             exact = ".".join(map(str, sys.version_info[:3]))
             return cls(Path(sys.executable), str(sys.implementation.cache_tag), exact)
         try:
-            asked = ["python", "find", minor, "--no-python-downloads"]
-            return cls._asked(Path(uv.run(asked, cwd=store.root, offline=True).stdout.strip()))
+            command = ["python", "find", minor, "--no-python-downloads"]
+            return cls._of(Path(uv.run(command, cwd=store.root, offline=True).stdout.strip()))
         except ResolveError:
             return None
 
     @classmethod
-    def _asked(cls, python: Path) -> "Compiler | None":
+    def _of(cls, python: Path) -> "Compiler | None":
         try:
             done = subprocess.run(
                 [str(python), "-I", "-S", "-c", _ASK], capture_output=True, text=True,
@@ -97,15 +97,15 @@ class Compiler:
                 stack.callback(process.kill)  # ends all when one has failed
                 running.append(process)
             for process in running:
-                said = process.communicate()[1].strip()
+                message = process.communicate()[1].strip()
                 if process.returncode:
-                    raise self._failure(process.returncode, said)
+                    raise self._failure(process.returncode, message)
 
-    def _failure(self, code: int, said: str) -> Exception:
-        if refused := _REFUSED.fullmatch(said):
+    def _failure(self, code: int, message: str) -> Exception:
+        if refused := _REFUSED.fullmatch(message):
             number = int(refused[1])
             return OSError(number, os.strerror(number), refused[2])
-        end = f"signal {-code} ended it" if code < 0 else said.rpartition("\n")[2][-300:]
+        end = f"signal {-code} ended it" if code < 0 else message.rpartition("\n")[2][-300:]
         return BuildError(f"`{self.python}` cannot compile: {end}.")
 
     def _start(self, jobs: Iterable[tuple[Path, str, Path]], work: Path) -> subprocess.Popen[str]:

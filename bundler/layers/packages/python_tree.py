@@ -126,7 +126,7 @@ def fetch(archive: Archive, place: Path, *, offline: bool) -> None:
         )
     running, left = hashlib.sha256(), _LARGEST
     try:
-        with _asked(url) as answer, place.open("xb") as file:
+        with _opened(url) as answer, place.open("xb") as file:
             while left > 0 and (chunk := answer.read(digest.CHUNK)):
                 left -= len(chunk)
                 running.update(chunk)
@@ -144,7 +144,7 @@ def fetch(archive: Archive, place: Path, *, offline: bool) -> None:
         )
 
 
-def _asked(url: str) -> Any:
+def _opened(url: str) -> Any:
     # The user sets the mirror, perhaps a directory; the archive is compared with its digest.
     return urllib.request.urlopen(url, timeout=_TIMEOUT)  # noqa: S310
 

@@ -89,11 +89,11 @@ def _origin(document: Mapping[str, Any]) -> Origin:
     signatures = document.get("signatures")
     methods = [name for name in signatures if name.isidentifier()] if isinstance(
         signatures, Mapping) else []  # fmt: skip
-    told = {"name": document.get("name"), "version": document.get("version")}
+    about = {"name": document.get("name"), "version": document.get("version")}
     return Origin(
         tool="bentoml",
         packages=packages,
         python=python if isinstance(python, str) and is_python(python) else None,
         method=methods[0] if methods and methods[0] not in {"__call__", "run"} else None,
-        metadata={"bentoml": plain_texts(told)},
+        metadata={"bentoml": plain_texts(about)},
     )

@@ -26,8 +26,8 @@ def loads(data: bytes) -> Any:
         events = yaml.parse(data.decode(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         return _Reader(events).document()
     except yaml.YAMLError as error:
-        said = getattr(error, "problem", None) or type(error).__name__
-        raise ValueError(f"it is not YAML: {said}") from error
+        reason = getattr(error, "problem", None) or type(error).__name__
+        raise ValueError(f"it is not YAML: {reason}") from error
     except UnicodeDecodeError as error:
         raise ValueError("it is not UTF-8") from error
 

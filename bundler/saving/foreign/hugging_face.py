@@ -56,13 +56,13 @@ def read(folder: Folder) -> FileSource:
     known: Mapping[str, Any] = json.loads(config)
     kind = _class(folder, known)
     names = [CONFIG, *_weights(folder), *sorted(n for n in BESIDE if folder.has(n))]
-    told = {"architecture": kind, "version": known.get("transformers_version")}
+    about = {"architecture": kind, "version": known.get("transformers_version")}
     return FileSource(
         Transformers(),
         "snapshot",
         {f"{HOME}/{name}": folder.file(name) for name in names},
         options={"class": kind},
-        origin=Origin(tool="huggingface", metadata={"huggingface": plain_texts(told)}),
+        origin=Origin(tool="huggingface", metadata={"huggingface": plain_texts(about)}),
     )
 
 

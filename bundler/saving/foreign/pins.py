@@ -42,13 +42,13 @@ def warnings(loose: Sequence[str]) -> tuple[str, ...]:
     """Sentences about the lines that pin nothing; none where there are none."""
     plain = [line for line in loose if _LOOSE.fullmatch(line)]
     others = len(loose) - len(plain)
-    said = []
+    notes = []
     if plain:
         named = ", ".join(f"`{line}`" for line in plain[:5])
-        said.append(
+        notes.append(
             f"Not exact, and so not recorded: {named}. Put what the model needs of it into the "
             "bundlefile's `python.requirements`."
         )
     if others:
-        said.append(f"Options, URLs and paths among its requirements are left out ({others}).")
-    return tuple(said)
+        notes.append(f"Options, URLs and paths among its requirements are left out ({others}).")
+    return tuple(notes)

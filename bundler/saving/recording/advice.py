@@ -11,7 +11,7 @@ _SHOWN = 6  # methods or columns in a hint
 
 
 def other_methods(model: Any, tried: Sequence[str]) -> str | None:
-    """Which of its methods look as if they were to be served, where the usual names were not."""
+    """A hint at other methods that could be served, where those of the usual names fail."""
     found = [
         name
         for name in dir(model)
@@ -25,7 +25,7 @@ def other_methods(model: Any, tried: Sequence[str]) -> str | None:
 
 
 def of_class(model: Any) -> str | None:
-    """What to save instead of a class."""
+    """A hint to save an object, if the model is a class; else None."""
     if not isinstance(model, type):
         return None
     name = model.__qualname__
@@ -33,7 +33,7 @@ def of_class(model: Any) -> str | None:
 
 
 def of_weights(model: Any) -> str | None:
-    """What to save instead of a `state_dict`, or of a checkpoint with one in it."""
+    """A hint to save the module, if the model is a `state_dict` or a checkpoint; else None."""
     parts = [model, *model.values()] if isinstance(model, Mapping) else []
     if not any(isinstance(part, Mapping) and _are_tensors(part) for part in parts):
         return None
@@ -48,7 +48,7 @@ def _are_tensors(part: Mapping[Any, Any]) -> bool:
 
 
 def rows(error: Exception, model: Any, method: str, call: Callable[[Any], Any], batch: Any) -> str:
-    """How the sample should be, or what the method should take: it may be one for a single row."""
+    """A hint for a method that fails on its sample: how to give rows, or that it takes only one."""
     if "1D array" in str(error):
         return _LISTED
     if "eature names" in str(error) and (named := _columns(model, batch)):
@@ -63,7 +63,7 @@ def rows(error: Exception, model: Any, method: str, call: Callable[[Any], Any], 
 
 
 def _columns(model: Any, batch: Any) -> str | None:
-    """The columns that a model of scikit-learn was fitted on, and what the sample has instead."""
+    """The columns that a scikit-learn model was fitted on, and how the sample's differ."""
     fitted = [str(name) for name in getattr(model, "feature_names_in_", ())]
     given = [str(name) for name in getattr(batch, "columns", ())]
     if not fitted or not given:
@@ -71,8 +71,8 @@ def _columns(model: Any, batch: Any) -> str | None:
     lacks = _listed([name for name in fitted if name not in given])
     adds = _listed([name for name in given if name not in fitted])
     unlike = [f"lacks {lacks}"] * bool(lacks) + [f"also has {adds}"] * bool(adds)
-    told = f" The sample {' and '.join(unlike)}." if unlike else ""
-    return f"It was fitted on the columns {_listed(fitted)}, in this order.{told}"
+    difference = f" The sample {' and '.join(unlike)}." if unlike else ""
+    return f"It was fitted on the columns {_listed(fitted)}, in this order.{difference}"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -81,7 +81,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def counts(recorded: Iterable[Samples | None]) -> str | None:
-    """What to say where a method has not answered each of several rows with one row."""
+    """A warning for a method that does not answer with one row for each row."""
     for samples in recorded:
         if samples is not None and len(samples.outputs) != len(samples.inputs) > 1:
             return (
@@ -93,7 +93,7 @@ def counts(recorded: Iterable[Samples | None]) -> str | None:
 
 
 def unrecorded(recorded: Mapping[str, Samples | None]) -> str | None:
-    """What to say of methods whose answers to the sample could not be kept."""
+    """A note on methods whose answers to the sample could not be recorded."""
     without = [f"`{method}`" for method, samples in recorded.items() if samples is None]
     if not without:
         return None
@@ -104,14 +104,14 @@ def unrecorded(recorded: Mapping[str, Samples | None]) -> str | None:
 
 
 def mixed(methods: Sequence[str], framework: str) -> str | None:
-    """What to say of methods whose answer to a row is another beside other rows."""
+    """A note on methods whose answer to a row depends on the rows around it."""
     if not methods:
         return None
     listed = " and ".join(f"`{method}`" for method in methods)
-    told = f"What {listed} answers for a row depends on the other rows: requests share no calls."
+    note = f"What {listed} answers for a row depends on the other rows: requests share no calls."
     if framework != "torch":
-        return told
-    return f"{told} If its first axis is that of steps, save it with `batch_axis=1`."
+        return note
+    return f"{note} If its first axis is that of steps, save it with `batch_axis=1`."
 
 
 def _succeeds(step: Callable[[], Any]) -> bool:

@@ -19,7 +19,7 @@ _HINT = "`batch_axis` counts from 0, as NumPy does: 1 where the steps of a seque
 
 
 def rows_first(side: Side, axis: BatchAxis) -> Side:
-    """A side that a model tells of itself, with its rows moved to the first axis.
+    """A side that the model itself declares, with its rows moved to the first axis.
 
     Raises:
         SampleMismatch: when no input has such an axis.
@@ -30,12 +30,12 @@ def rows_first(side: Side, axis: BatchAxis) -> Side:
 
 
 def of_model(side: Side) -> Side:
-    """The same as the model tells it."""
+    """The reverse of `rows_first`: the side as the model declares it."""
     return _turned(side, source=lambda _: 0, target=lambda field: field.axis)
 
 
 def of_batch(batch: Any, axis: BatchAxis) -> Side:
-    """The inputs in a batch that has its rows first already, for a model that does not.
+    """The inputs of a batch that has its rows first, for a model that has them on `axis`.
 
     Raises:
         SampleMismatch: when no input has such an axis.
@@ -45,9 +45,9 @@ def of_batch(batch: Any, axis: BatchAxis) -> Side:
 
 
 def of_answer(call: Callable[[Any], Any], batch: Any, answer: Any) -> Side:
-    """The outputs of a model that gave `answer` to `batch`: the rows are where their number shows.
+    """The outputs of a model that gave `answer` to `batch`, with the axes of their rows.
 
-    It is asked once more with another number of rows. The first axis is taken where it can be.
+    The model is called again with another number of rows: the axis whose size changes has the rows.
 
     Raises:
         PredictionFailed: when the outputs differ in their number of rows.

@@ -12,9 +12,9 @@ from ...errors import SampleMismatch
 
 
 def named(side: Side, framework: Framework, model: Any, method: str, answer: Any) -> Side:
-    """What a method answers with, and the classes that are in it as far as `answer` bears out.
+    """The outputs of a method with the names of its classes, as far as they fit `answer`.
 
-    A class that holds more than JSON has, or an answer of other values, leaves it without.
+    Without names where a class is not a JSON value, or `answer` has other values.
     """
     known = framework.classes(model, method) if isinstance(framework, Classifying) else {}
     if not known:

@@ -13,10 +13,10 @@ Call = Callable[[Any], Any]
 
 
 def differs(call: Call, batch: Any, answer: Any) -> bool | None:
-    """Whether a row's `answer` is another without the rows around it.
+    """Whether the answer to a row changes without the rows around it.
 
-    None where that cannot be asked: there are not n answers for n rows, or a row alone, or twice,
-    is more than the model can do.
+    None if that cannot be tried: the model does not give n answers for n rows, or it fails on a
+    single row, or on a row twice.
     """
     try:
         count = table.rows(batch)
@@ -32,9 +32,9 @@ def differs(call: Call, batch: Any, answer: Any) -> bool | None:
             return _listed(batch_axis.restored(one, side))
 
         # A score moves with each row; a label only where it was close, so each one is asked.
-        asked = range(count) if _is_rough(whole) else (0, count - 1)
-        rows = [row for at in asked for row in alone(at)]
-        return bool(compare([whole[at] for at in asked], rows))
+        places = range(count) if _is_rough(whole) else (0, count - 1)
+        rows = [row for at in places for row in alone(at)]
+        return bool(compare([whole[at] for at in places], rows))
     except Exception:  # noqa: BLE001  it answered before: alone or doubled, it cannot
         return None
 

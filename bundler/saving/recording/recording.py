@@ -81,9 +81,9 @@ def record(
         inputs = known.inputs if known else getattr(declared.get(method), "inputs", None)
         if inputs and framework.is_typed and not known:
             inputs = axes.rows_first(inputs, axis)
-        asked = _Method(framework, model, method, known, axis)
+        named_method = _Method(framework, model, method, known, axis)
         try:
-            recorded = asked.record(sample, inputs, declared.get(method))
+            recorded = named_method.record(sample, inputs, declared.get(method))
         except SampleMismatch as error:
             if methods or not recordings:
                 if framework.name == "generic" and not methods:  # the names were a guess
@@ -93,7 +93,7 @@ def record(
                 raise
             continue
         recordings.append(recorded)
-        rows = asked.rows
+        rows = named_method.rows
     others = set(named) - {each.method for each in recordings}
     is_mixed = any(each.is_mixed for each in recordings) or (
         framework.name == "sklearn"  # whose other methods are harmless to ask
@@ -150,7 +150,7 @@ class _Method:
         others: list[Any] = []
         if self._framework.name == "torch" and not (declared or self._known):
             rows, others = lengths.split(rows)
-        batch = self._told(lambda: self._batch(rows, declared))
+        batch = self._reported(lambda: self._batch(rows, declared))
         sample_rows.check(batch)
         batch = self._unnamed(rows, batch, declared)
         if isinstance(sample, Text) and isinstance(batch, list) and self._known is None:
@@ -164,11 +164,11 @@ class _Method:
         sample_rows.check_sayable(table.slice(batch, 0, ROWS))
         inputs = declared or OBJECTS
         fixed = inputs.fields[0].shape[0] if inputs.fields else None
-        few = self._told(lambda: table.slice(batch, 0, fixed or ROWS))
+        few = self._reported(lambda: table.slice(batch, 0, fixed or ROWS))
         self.rows = few
         if fixed is None and not self._known:
-            self._told(lambda: self._look(few))
-        answer = self._told(lambda: self._answered(few))
+            self._reported(lambda: self._look(few))
+        answer = self._reported(lambda: self._answered(few))
         inputs = self._nullable(inputs, batch)
         moved = self._sides.outputs
         outputs = moved if batch_axis.is_other(moved) else signatures.side_of(answer, "output")
@@ -188,8 +188,8 @@ class _Method:
     def _batch(self, rows: Any, declared: Side | None) -> Any:
         """The sample as a batch with its rows first, as a list has them already."""
         has_rows_first = isinstance(rows, list)
-        told = declared if has_rows_first or declared is None else axes.of_model(declared)
-        batch = signatures.as_batch(rows, self._framework, told, self._model)
+        known = declared if has_rows_first or declared is None else axes.of_model(declared)
+        batch = signatures.as_batch(rows, self._framework, known, self._model)
         if not self._axis and not batch_axis.is_other(self._sides.inputs):
             return batch
         if isinstance(batch, list) and (array := signatures.as_array(batch)) is not None:
@@ -208,10 +208,10 @@ class _Method:
     def _freed(self, inputs: Side, outputs: Side, others: list[Any]) -> tuple[Side, Side]:
         """Both sides with the axes free that are of another size in `others` and their answers."""
         batches = [each.astype(self.rows.dtype) for each in others]
-        answers = self._told(lambda: list(map(self._answered, batches)))
-        came = [signatures.side_of(each, "input") for each in batches]
-        went = [signatures.side_of(each, "output") for each in answers]
-        return lengths.free(inputs, came), lengths.free(outputs, went)
+        answers = self._reported(lambda: list(map(self._answered, batches)))
+        other_inputs = [signatures.side_of(each, "input") for each in batches]
+        other_outputs = [signatures.side_of(each, "output") for each in answers]
+        return lengths.free(inputs, other_inputs), lengths.free(outputs, other_outputs)
 
     def is_mixed(self, rows: Any) -> bool:
         """Whether a row's answer is another beside other rows; False where it cannot be asked."""
@@ -313,8 +313,8 @@ class _Method:
         table.to_instances(answer, nan_as_null=True)
         return answer
 
-    def _told(self, step: Callable[[], Any]) -> Any:
-        """Run the author's model; whatever it raises is about their sample."""
+    def _reported(self, step: Callable[[], Any]) -> Any:
+        """Run the author's model; what it raises becomes a `SampleMismatch` with a hint."""
         try:
             return step()
         except PredictionFailed as error:
@@ -346,7 +346,7 @@ class _Method:
             return None
         call = lambda: _plain(self._call(table.collate(signature.inputs, instances)))  # noqa: E731
         try:
-            outputs = self._told(call)
+            outputs = self._reported(call)
         except SampleMismatch as error:
             if isinstance(error.__cause__, PredictionFailed):
                 return None  # not JSON, or not a number: the server says so, request by request
@@ -357,7 +357,7 @@ class _Method:
                 f"brings them: {in_short(error.__cause__ or error)}.",
                 hint=sample_rows.TEXTS,
             ) from error
-        again = self._told(call)
+        again = self._reported(call)
         if compare(outputs, again):
             return None
         if len(instances) == table.rows(batch):

@@ -20,10 +20,10 @@ _CODE = re.compile(r"0\d+")  # a postal code or an account, whose zeros a number
 
 
 def read(path: Path) -> Any:
-    """The rows in a file: an ndarray, some by name, a DataFrame, or the list that is in the JSON.
+    """The rows in a file: an ndarray, ndarrays by name, a DataFrame, or the list in the JSON.
 
-    JSON is a list of rows, or what a request is, `{"instances": [...]}`. A CSV whose first line is
-    not all numbers has a header; a column in which something like 0150 stands is one of texts.
+    JSON is a list of rows, or a request: `{"instances": [...]}`. A CSV whose first line is not all
+    numbers has a header. A column with a value such as 0150 is a column of text.
 
     Raises:
         InvalidSource: when it cannot be read as what its suffix says.
