@@ -19,7 +19,7 @@ _EXTRAS = {"onnxruntime-gpu": "[cuda,cudnn]"}
 
 
 def place(name: str) -> str | None:
-    """Where each distribution of a family puts its files; None for one that has no others."""
+    """Where the distributions of a family install their files; None outside of a family."""
     for family, where in _FAMILIES:
         if found := family.fullmatch(name):
             return where.format(*found.groups())
@@ -32,7 +32,7 @@ def is_for_gpus(name: str) -> bool:
 
 
 def fitting(name: str, accelerator: str) -> str:
-    """The build of a distribution for an accelerator, with its extras: often itself."""
+    """The build of a distribution for an accelerator, with its extras; most have only one."""
     if accelerator == "auto":
         return name
     if accelerator == "cpu":

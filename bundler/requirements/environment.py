@@ -30,7 +30,7 @@ _RECORD = re.compile(r"(.+?)-([^-]+)(?:-py[0-9.]+)?\.(?:dist|egg)-info")
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """An interpreter, and a sentence that says why it is this one."""
+    """A Python interpreter, and a sentence that says why it was chosen."""
 
     python: Path
     why: str
@@ -49,7 +49,8 @@ def choose(
     """The environment for the bundle in the directory `bundle`.
 
     `auto` takes the current interpreter where it has every locked version, else the bundle's
-    own environment below `envs`, which is made when it is not there yet. `on_gpu` says what for.
+    own environment below `envs`, which is made when it is not there yet. `on_gpu` says whether
+    the models are to run on a GPU.
 
     Raises:
         ResolveError: when that environment cannot be made.
@@ -72,10 +73,10 @@ def choose(
 
 
 def differences(bundle: Path, manifest: BundleManifest, *, on_gpu: bool = False) -> list[str]:
-    """What the current interpreter has otherwise than the lock, a phrase each; empty if nothing.
+    """How the current environment differs from the lock, a phrase for each difference.
 
-    `torch==2.13.0` is fulfilled by `2.13.0+cpu`, which then needs none of the GPU's libraries;
-    but not to run on a GPU.
+    The version `2.13.0+cpu` of torch is as good as a locked 2.13.0, and needs none of the GPU's
+    libraries; but not where it is to run on a GPU.
     """
     if not _is(manifest.python):
         return [f"Python is {platform.python_version()}, locked is {manifest.python}"]
@@ -92,7 +93,7 @@ def differences(bundle: Path, manifest: BundleManifest, *, on_gpu: bool = False)
 
 
 def _fulfilled(name: str, installed: str, *, on_gpu: bool) -> set[str]:
-    """The versions of a lock that an installed one is as good as."""
+    """The locked versions that an installed one is as good as."""
     is_another = on_gpu and name == "torch" and installed.endswith("+cpu")
     return {installed} if is_another else {installed, installed.partition("+")[0]}
 

@@ -40,9 +40,9 @@ class EnvironmentHome:
         return (self.path / COMPLETE).exists() and self.python.exists()
 
     def make(self, fill: Callable[[Path], None], progress: Progress) -> None:
-        """Have `fill` make the environment in a folder that does not exist yet.
+        """Make the environment, unless another process completes it meanwhile.
 
-        Unless another process completes it meanwhile. A folder that is not filled is removed.
+        `fill` gets the path of a folder that it has to make. If it fails, that is removed.
 
         Raises:
             StoreError: when nothing can be written there.

@@ -16,9 +16,9 @@ _LONGEST = 200  # characters of a line in a message
 class Index:
     """A package index.
 
-    name      as its credentials are called: `UV_INDEX_<NAME>_PASSWORD`; empty without
-    packages  normalized names that come from here and from nowhere else; empty: it is asked
-              first for everything
+    name      by which its credentials are found, `UV_INDEX_<NAME>_PASSWORD`; may be empty
+    packages  normalized names of what comes from here and from nowhere else; if there are none,
+              it is asked first for everything
     """
 
     url: str
@@ -26,7 +26,7 @@ class Index:
     packages: tuple[str, ...] = ()
 
     def to_json(self) -> str | dict[str, Any]:
-        """As it stands in the lock: the address alone where there is no more to say."""
+        """Its form in the lock: the address alone if it has neither a name nor packages."""
         if not self.name and not self.packages:
             return self.url
         return {"name": self.name, "url": self.url, "packages": list(self.packages)}
@@ -54,6 +54,6 @@ def bare(url: str) -> str:
 
 
 def shown(text: str) -> str:
-    """A line of a file as messages may have it: without passwords in it, and not without end."""
+    """A line of a file for a message: without passwords, and not longer than a line."""
     public = _SECRETS.sub("***", text)  # before it is cut: what a cut leaves of an address is none
     return public if len(public) <= _LONGEST else f"{public[:_LONGEST]}..."

@@ -97,7 +97,7 @@ def _value(token: str, known: Mapping[str, str]) -> str | None:
 
 
 def _versions(one: str, order: str, two: str) -> bool | None:
-    """Releases alone are compared; who speaks of others is not answered."""
+    """Compare two releases; None for pre-releases and what is no version."""
     is_prefix = two.endswith(".*") and order in {"==", "!="}
     two = two.removesuffix(".*")
     if not (_RELEASE.fullmatch(one) and _RELEASE.fullmatch(two)):

@@ -21,7 +21,7 @@ RUNTIME = (
     "uvloop>=0.19; sys_platform != 'win32'",
     "httptools>=0.6.3",
 )
-"""What every bundle needs to answer requests. Wide, so that it never fights the author's pins."""
+"""The packages of the server. The ranges are wide, so that they fit the author's pins."""
 
 TABLES = "pandas>=2.1"
 IMAGES = "pillow>=10.3"
@@ -32,10 +32,10 @@ FORMATS = {
     "msgpack": "msgpack>=1.0.8",
     "image": IMAGES,
 }
-"""What bodies need, by the names of `serve.formats`."""
+"""The packages of formats, by their names in `serve.formats`."""
 
 DIALECTS = {"grpc": ("grpcio>=1.84", "protobuf>=5.29")}
-"""What ways to be spoken to need, by the names of `serve.dialects`."""
+"""The packages of dialects, by their names in `serve.dialects`."""
 
 _NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
 
@@ -93,9 +93,10 @@ class Requirements:
 
         `formats` are those of `serve.formats`.
 
-        A model's packages are pinned to the versions it was saved with. Where the author names
-        the same package or another build of it, the author's word binds and the recorded version
-        is only preferred; a marker may keep that word from this platform, but not the package.
+        A model's packages are pinned to the versions that it was saved with. If the author names
+        the same package, or another build of it, the author's requirement holds, and the recorded
+        version is only preferred. If that requirement has a marker, the package is asked for
+        without one, too: the model needs it on each platform.
 
         Raises:
             ResolveError: when two models were saved with versions that exclude each other.
@@ -125,7 +126,7 @@ class Requirements:
         )
 
     def fitted(self, accelerator: str) -> Self:
-        """Models' packages in the builds for an accelerator; what the author names stays."""
+        """The same with the builds for an accelerator of what models need and no author names."""
         preferred = {
             builds.fitting(name, accelerator).partition("[")[0]: version
             for name, version in self.preferences.items()

@@ -41,7 +41,7 @@ class Target:
         return {name: index for index in self.indexes for name in index.packages}
 
     def arguments(self, sourced: Collection[str] = ()) -> list[str]:
-        """What uv is told about the target; of the packages `sourced`, sdists are taken."""
+        """The options of uv for the target; `sourced` are packages that are built from source."""
         given = ["--python-version", self.python, "--python-platform", PLATFORMS[self.platform]]
         # Without an interpreter of our own uv looks for one of the target's version, or loads it.
         given += ["--python", sys.executable, "--no-python-downloads"]

@@ -87,7 +87,7 @@ def _extras(
 
 
 def _group(tables: Mapping[str, Any], group: str, source: str) -> Iterator[str]:
-    """Its lines, and once those of each group that it includes."""
+    """The lines of a group and of those that it includes, of each group once."""
     done: set[str] = set()
 
     def lines(group: str, within: tuple[str, ...]) -> Iterator[str]:

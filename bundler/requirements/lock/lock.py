@@ -17,14 +17,14 @@ UNPINNED = "unpinned"
 
 
 NAMED = "# --index "
-"""Begins a comment: by what name an index is given its user and password."""
+"""The start of a comment with the name and the address of an index, for its credentials."""
 
 
 def index_arguments(requirements: Path) -> list[str]:
-    """What tells uv the names of the indexes in a `requirements.lock`, for their credentials.
+    """The options that tell uv the names of the indexes in a `requirements.lock`.
 
     Raises:
-        ResolveError: when these were given for another place.
+        ResolveError: when the credentials of one were given for another host.
     """
     lines = requirements.read_text("utf-8").splitlines()
     found = [line.removeprefix(NAMED) for line in lines if line.startswith(NAMED)]

@@ -71,9 +71,9 @@ class _Work:
         return [replace(one, warnings=warnings.get(one.name, ())) for one in packages]
 
     def _possible(self, bound: set[str]) -> dict[str, Note]:
-        """Resolve with all that is bound, without what cannot be had and perhaps nobody needs.
+        """Resolve with all packages that are bound to an index, but those that it does not have.
 
-        That is barred, from every index: whoever does need it is not taken elsewhere's instead.
+        These are barred from every index, so that none of the same name comes from elsewhere.
         """
         first: ResolveError | None = None
         while True:

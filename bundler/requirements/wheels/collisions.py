@@ -33,7 +33,7 @@ SHOWN = 3  # colliding files named in a message
 def check_lock(packages: Sequence[Package], listings: Mapping[str, Listing] | None = None) -> str:
     """Refuse a lock in which two packages would overwrite each other.
 
-    Returns what nobody imports and collides all the same, in a sentence; empty without.
+    Returns a sentence about collisions of files that nobody imports; empty if there are none.
 
     Raises:
         ResolveError: naming both, who asks for them, and a way out.

@@ -29,15 +29,15 @@ _BUSY = frozenset({429, 503})
 
 
 def ask(
-    url: str, asked: Mapping[str, str], expected: Iterable[int], indexes: Iterable[Index] = ()
+    url: str, extra: Mapping[str, str], expected: Iterable[int], indexes: Iterable[Index] = ()
 ) -> "urllib3.BaseHTTPResponse":
     """The answer for the file at `url`, its body not read yet.
 
     Args:
         url: where the file is, or what leads to it.
-        asked: headers beside those that let us in, which only the host of `url` is shown.
+        extra: headers beside those with credentials, which only the host of `url` gets.
         expected: statuses of an answer that is of use.
-        indexes: those whose variables may let us in.
+        indexes: those whose credentials may be sent.
 
     Raises:
         OSError: when there is no such answer.
@@ -45,7 +45,7 @@ def ask(
     shown, first = headers(url, indexes), url
     for _ in range(_HOPS + 1):
         own = shown if origin(url) == origin(first) else {}
-        answer = _patiently(url, {**own, **asked})
+        answer = _patiently(url, {**own, **extra})
         if answer.status in expected:
             return answer
         answer.close()

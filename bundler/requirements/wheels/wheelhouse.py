@@ -60,10 +60,10 @@ class Wheelhouse:
         return LockFile.read(self.directory / LOCK)
 
     def base_of(self, reference: str) -> str:
-        """The base image of `name:tag@sha256:…` as it is here, `oci:DIR:NAME`.
+        """Where the base image `name:tag@sha256:…` is in this directory: `oci:DIR:NAME`.
 
         Raises:
-            ResolveError: when it was not brought along.
+            ResolveError: when it was not vendored.
         """
         layout = self.directory / BASE
         digest = reference.rpartition("@sha256:")[2]
