@@ -186,10 +186,10 @@ class HostedModels:
         state, why = await self._pending.result(ask)
         if (what not in {"unload", "forget"}) != (state == "READY"):
             done = "unloaded" if what == "forget" else f"{what}ed"
-            told = f"Model `{alias}` could not be {done}: {why or state}."
+            message = f"Model `{alias}` could not be {done}: {why or state}."
             if why == UNLOADED or state == "READY":  # another caller undid it
-                raise Overloaded(told, retry_after=1)
-            raise LoadFailed(told)
+                raise Overloaded(message, retry_after=1)
+            raise LoadFailed(message)
 
     def want(self, alias: str) -> None:
         """Load a lazy model at its first request."""

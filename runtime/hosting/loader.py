@@ -56,7 +56,7 @@ class Loader:
         self._metrics.remove_model(alias)
 
     async def load(
-        self, alias: str, links: Sequence[ModelLink] | None, told: AvailabilityListener
+        self, alias: str, links: Sequence[ModelLink] | None, listener: AvailabilityListener
     ) -> Runner:
         """Load a model in this process, or wait until the processes behind `links` have loaded it.
 
@@ -72,7 +72,7 @@ class Loader:
         try:
             await runner.start()
             if links is not None:
-                await Availability(alias, links, told).arrival()
+                await Availability(alias, links, listener).arrival()
         except BaseException:
             await discard(runner)
             raise

@@ -14,7 +14,7 @@ class LocalCoordinator:
     def __init__(self, hosted: HostedModels) -> None:
         self._hosted = hosted
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._told: dict[int, asyncio.Future[str]] = {}  # by term
+        self._outcomes: dict[int, asyncio.Future[str]] = {}  # by term
         self._terms = count(1)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -36,20 +36,20 @@ class LocalCoordinator:
         if event == "prepared":
             self._hosted.transitions.commit(alias, term)
         else:
-            self._told[term].set_result(event)
+            self._outcomes[term].set_result(event)
 
     async def _do(self, what: str, alias: str, request_id: int) -> None:
         async with self._turns[alias]:
             term = next(self._terms)
-            told = self._told[term] = asyncio.get_running_loop().create_future()
+            outcome = self._outcomes[term] = asyncio.get_running_loop().create_future()
             try:
                 if what == "load":
                     self._hosted.transitions.prepare(alias, term, None)
                 else:
                     self._hosted.begin_unload(alias, term)
-                self._settle(alias, request_id, await told)
+                self._settle(alias, request_id, await outcome)
             finally:
-                del self._told[term]
+                del self._outcomes[term]
 
     def _settle(self, alias: str, request_id: int, event: str) -> None:
         why = {"committed": "", "unloaded": UNLOADED}.get(event, CANNOT_LOAD)

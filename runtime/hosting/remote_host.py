@@ -98,13 +98,13 @@ class RemoteHost:
         """Nothing: the other process has these metrics."""
 
 
-def _completed(routes: tuple[Route, ...], told: list[dict[str, object]]) -> tuple[Route, ...]:
+def _completed(routes: tuple[Route, ...], described: list[dict[str, object]]) -> tuple[Route, ...]:
     """The routes, with the details that only the loaded class knows.
 
     Raises:
         InvalidBundle: when the process speaks of others.
     """
-    found = tuple(map(Route.from_json, told))
+    found = tuple(map(Route.from_json, described))
     if [route.path for route in found] != [route.path for route in routes]:
         raise InvalidBundle("The service process has other routes than the bundle.")
     return found

@@ -40,10 +40,10 @@ class Handover:
         text = environment.pop(VARIABLE, "")
         if not text:
             return cls()
-        told = json.loads(text)
-        asked = told.pop("resolver", None)
-        resolver = None if asked is None else Resolver.from_json(asked)
-        found = cls(**told, resolver=resolver)
+        fields = json.loads(text)
+        command = fields.pop("resolver", None)
+        resolver = None if command is None else Resolver.from_json(command)
+        found = cls(**fields, resolver=resolver)
         for descriptor in (found.listener, found.told):
             if descriptor >= 0:
                 os.set_inheritable(descriptor, False)
@@ -52,11 +52,11 @@ class Handover:
     def variables(self) -> dict[str, str]:
         """The environment variables for the server process."""
         resolver = None if self.resolver is None else self.resolver.to_json()
-        told = {
+        fields = {
             "listener": self.listener, "told": self.told, "is_successor": self.is_successor,
             "resolver": resolver,
         }  # fmt: skip
-        return {VARIABLE: json.dumps(told)}
+        return {VARIABLE: json.dumps(fields)}
 
     @property
     def descriptors(self) -> tuple[int, ...]:

@@ -111,10 +111,12 @@ class Start:
         for device in self.devices:
             log.info("GPU %d: %s, driver %s.", device.index, device.name, device.driver)
         for route in plan.routes:
-            what = f"model `{route.model}`" if route.model else f"service `{plan.manifest.service}`"
+            target = (
+                f"model `{route.model}`" if route.model else f"service `{plan.manifest.service}`"
+            )
             limits = plan.limits(route, batchable=route.batchable)
             log.info(
-                "POST %s: `%s` of the %s; %s.", route.path, route.method, what, _batching(limits)
+                "POST %s: `%s` of the %s; %s.", route.path, route.method, target, _batching(limits)
             )
 
 

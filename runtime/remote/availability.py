@@ -25,10 +25,12 @@ class AvailabilityListener(Protocol):
 class Availability:
     """Reports when the last process of a model has ended, and when the first is back."""
 
-    def __init__(self, alias: str, links: Sequence[ModelLink], told: AvailabilityListener) -> None:
+    def __init__(
+        self, alias: str, links: Sequence[ModelLink], listener: AvailabilityListener
+    ) -> None:
         self._alias = alias
         self._links = links
-        self._told = told
+        self._listener = listener
         self._arrived = asyncio.Event()
         for link in links:
             link.on_change = self._changed
@@ -41,11 +43,11 @@ class Availability:
     def _changed(self, link: ModelLink) -> None:
         if any(link.is_ready for link in self._links):
             self._arrived.set()
-            self._told.found(self._alias)
+            self._listener.found(self._alias)
             return
         if not self._arrived.is_set():
             return
         why = f"{link.why} and " if link.why else ""
-        self._told.missing(self._alias, f"`{self._alias}` {why}is being started again")
+        self._listener.missing(self._alias, f"`{self._alias}` {why}is being started again")
         if all(each.losses >= TRIES for each in self._links):
-            self._told.broken(self._alias, f"it {why}cannot be started again")
+            self._listener.broken(self._alias, f"it {why}cannot be started again")

@@ -25,7 +25,7 @@ from ..errors import ModelDied, Overloaded
 from ..manifests.signature import Field, Side
 from ..plan import Plan
 from .channel import Channel
-from .decoder_process import told
+from .decoder_process import encode_tasks
 from .model_link import BatchJob, ModelLink
 from .slabs.inputs import Inputs
 from .slabs.note import NotedOutput, with_note
@@ -63,7 +63,7 @@ class Decoder:
         self._writer = _Post(self._start, "Large answers are written by the server itself: %s.")
 
     def _start(self) -> "_Process":
-        return _Process(told(self._codecs, self._plan))
+        return _Process(encode_tasks(self._codecs, self._plan))
 
     def learn(self, plan: Plan) -> None:
         """Work for a model that was added, too: in new processes, which know it."""
@@ -217,14 +217,14 @@ class _Post:
 class _Process:
     """One process, from its start to its end."""
 
-    def __init__(self, said: bytes) -> None:
+    def __init__(self, tasks: bytes) -> None:
         self.is_over = False
         self._is_leaving = False
         self._callers = 0
         self._loop = asyncio.get_running_loop()
         self._channel = Channel.create()
         try:
-            self._child = _start(self._channel, said)
+            self._child = _start(self._channel, tasks)
         except OSError:
             self._channel.close()
             raise
@@ -321,7 +321,7 @@ def _batch(batch: Any, *, is_any: bool) -> Any:
     return list(map(orjson.Fragment, batch)) if is_any else batch
 
 
-def _start(channel: Channel, said: bytes) -> "subprocess.Popen[bytes]":
+def _start(channel: Channel, tasks: bytes) -> "subprocess.Popen[bytes]":
     """Start the process as a new interpreter, because forking a process with threads is unsafe."""
     inherited = channel.descriptors
     home = Path(__file__).absolute().parents[3]
@@ -330,7 +330,7 @@ def _start(channel: Channel, said: bytes) -> "subprocess.Popen[bytes]":
     if (home / "bundle.json").is_file():  # in a bundle: only the listed files
         begin = [str(Path(bundle_modules.__file__)), _MODULE, str(home)]
     with os.fdopen(os.memfd_create("codecs"), "w+b") as stdin:
-        stdin.write(said)
+        stdin.write(tasks)
         stdin.seek(0)
         # -P: the working directory is not searched for modules.
         return subprocess.Popen(

@@ -48,8 +48,8 @@ class DecoderTasks:
 
     def __call__(self, method: str, given: Any) -> tuple[Any, ...]:
         """Run one task: a side, a batch or bytes, and an optional note."""
-        what, name, content_type = method.split("\n", 2)
-        return self._does[what](self, name, content_type, given)
+        task, name, content_type = method.split("\n", 2)
+        return self._does[task](self, name, content_type, given)
 
     def _decode(self, route: str, content_type: str, body: np.ndarray) -> tuple[Any, ...]:
         codec = self._codecs[route]
@@ -87,9 +87,9 @@ def _plain(side: Side, batch: Any) -> tuple[Side, Any]:
     return side, batch
 
 
-def told(codecs: Mapping[str, Codec], plan: Plan | None) -> bytes:
+def encode_tasks(codecs: Mapping[str, Codec], plan: Plan | None) -> bytes:
     """Codecs and catalog entries as JSON, for the decoder process."""
-    said = None if plan is None else _said(plan)
+    bundle = None if plan is None else _bundle(plan)
     known = {
         route: (
             codec.inputs.to_json(),
@@ -100,17 +100,17 @@ def told(codecs: Mapping[str, Codec], plan: Plan | None) -> bytes:
         )
         for route, codec in codecs.items()
     }
-    return orjson.dumps((known, said))
+    return orjson.dumps((known, bundle))
 
 
-def _said(plan: Plan) -> dict[str, Any]:
+def _bundle(plan: Plan) -> dict[str, Any]:
     added = [each.to_json() for each in plan.added.values()]
     settings = plan.settings.to_json()
     return {"directory": str(plan.directory), "settings": settings, "added": added}
 
 
-def heard(data: bytes) -> DecoderTasks:
-    """Read the codecs and catalog entries that `told` wrote."""
+def decode_tasks(data: bytes) -> DecoderTasks:
+    """Read the codecs and catalog entries that `encode_tasks` wrote."""
     known, plan = orjson.loads(data)
     codecs = {
         route: Codec(
@@ -126,7 +126,7 @@ def main() -> None:
     began = time.monotonic()
     prepare()
     channel = Channel.adopt([int(argument) for argument in sys.argv[1:]])
-    tasks = heard(sys.stdin.buffer.read())
+    tasks = decode_tasks(sys.stdin.buffer.read())
     ready = Ready(time.monotonic() - began, resident(os.getpid()), os.getpid())
     process = ModelProcess(channel.for_model(), tasks, 1, Batches)
     process.serve(ready, lambda: None)

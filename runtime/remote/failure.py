@@ -22,42 +22,44 @@ class RemoteMemoryError(MemoryError):
 
 def encode(error: BaseException) -> bytes:
     """An exception as JSON; texts that are too long are cut in the middle."""
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "type": type(error).__name__,
         "said": _shortened(_said(error)),
         "trace": _shortened("".join(traceback.format_exception(error))),
         "out_of_memory": is_out_of_memory(error),
     }
     if isinstance(error, RequestError):
-        told["status"] = error.status
-        told["detail"] = _shortened(error.detail)
-        told["retry_after"] = error.retry_after
-    return orjson.dumps(told)
+        fields["status"] = error.status
+        fields["detail"] = _shortened(error.detail)
+        fields["retry_after"] = error.retry_after
+    return orjson.dumps(fields)
 
 
 def decode(data: bytes | memoryview) -> Exception:
     """The exception to raise for what `encode` wrote."""
-    told = orjson.loads(data)
-    error = _like(told)
-    error.add_note(told["trace"])
+    fields = orjson.loads(data)
+    error = _like(fields)
+    error.add_note(fields["trace"])
     return error
 
 
-def _like(told: dict[str, Any]) -> Exception:
-    if told["out_of_memory"]:
-        return RemoteMemoryError(told["said"])
-    if "status" in told:
-        return raised_elsewhere(told["type"], told["status"], told["detail"], told["retry_after"])
-    if told["type"] == WrongLength.__name__:
-        return RemoteWrongLength(told["said"])
-    return RemoteError(f"{told['type']}: {told['said']}")
+def _like(fields: dict[str, Any]) -> Exception:
+    if fields["out_of_memory"]:
+        return RemoteMemoryError(fields["said"])
+    if "status" in fields:
+        return raised_elsewhere(
+            fields["type"], fields["status"], fields["detail"], fields["retry_after"]
+        )
+    if fields["type"] == WrongLength.__name__:
+        return RemoteWrongLength(fields["said"])
+    return RemoteError(f"{fields['type']}: {fields['said']}")
 
 
 class RemoteWrongLength(WrongLength):
     """The output has another number of rows than the input."""
 
-    def __init__(self, said: str) -> None:
-        ValueError.__init__(self, said)
+    def __init__(self, text: str) -> None:
+        ValueError.__init__(self, text)
 
 
 def _said(error: BaseException) -> str:

@@ -25,8 +25,8 @@ def is_lost(error: BaseException | None) -> bool:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        told = " ".join(map(str, error.args)).lower()
-        if "cuda" in told and any(words in told for words in _KEPT):
+        text = " ".join(map(str, error.args)).lower()
+        if "cuda" in text and any(words in text for words in _KEPT):
             return True
         error = error.__cause__ or error.__context__
     return False

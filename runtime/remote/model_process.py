@@ -238,10 +238,10 @@ def _kept(message: Message, body: "Layout", slab: Slab) -> KeptBatch:
 
 
 def _write_error(slab: Slab, error: BaseException) -> int:
-    told = failure.encode(error)
-    slab.reserve(len(told))
-    slab.root[: len(told)] = np.frombuffer(told, np.uint8)
-    return len(told)
+    encoded = failure.encode(error)
+    slab.reserve(len(encoded))
+    slab.root[: len(encoded)] = np.frombuffer(encoded, np.uint8)
+    return len(encoded)
 
 
 def prepare() -> None:

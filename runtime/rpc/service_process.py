@@ -36,8 +36,8 @@ class CallHost(Protocol):
 
     routes: Sequence[Route]
 
-    async def load(self, told: Callable[[str], None]) -> Mapping[str, Operation]:
-        """Load everything; returns the operation of each path. Calls `told` with what it is doing.
+    async def load(self, report: Callable[[str], None]) -> Mapping[str, Operation]:
+        """Load everything; returns the operation of each path. `report` hears what it is doing.
 
         Raises:
             BundleError: for what a person can mend.
@@ -140,9 +140,9 @@ class ServiceProcess:
         content_type, accept = about
         deadline, name = time.monotonic() + seconds, request.encode("latin-1")
         parent = None if trace is None else TraceContext.of(trace)
-        said = None if headers is None else as_bytes(headers)
+        sent = None if headers is None else as_bytes(headers)
         call = Call(
-            frame.body, content_type, accept, deadline, priority, client, name, parent, said
+            frame.body, content_type, accept, deadline, priority, client, name, parent, sent
         )
         work = self._answer(number, self._routes[index].path, call)
         task = self._tasks[number] = asyncio.get_running_loop().create_task(work)

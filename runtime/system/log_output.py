@@ -100,10 +100,10 @@ class LogOutput:
     def _is_open(self) -> bool:
         """Reopen the own descriptor if the number means another file now; False if it is closed."""
         try:
-            told = os.fstat(self._number)
-            if (told.st_dev, told.st_ino) != self._place:
-                self._reopen(told.st_mode)
-                self._place = told.st_dev, told.st_ino
+            status = os.fstat(self._number)
+            if (status.st_dev, status.st_ino) != self._place:
+                self._reopen(status.st_mode)
+                self._place = status.st_dev, status.st_ino
         except OSError:
             return False
         return True

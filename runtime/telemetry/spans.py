@@ -46,28 +46,28 @@ class Spans:
         self._timer: asyncio.TimerHandle | None = None
 
     @contextmanager
-    def around(self, asked: TracedRequest) -> Iterator[Ending]:
+    def around(self, traced: TracedRequest) -> Iterator[Ending]:
         """A span around a request; its own requests to other servers are part of it."""
         offset = _offset()
-        span = self._begin(asked, offset)
-        told = contexts.attach(trace.set_span_in_context(span))
-        set_before = current.set(_context(span, asked.trace))
+        span = self._begin(traced, offset)
+        token = contexts.attach(trace.set_span_in_context(span))
+        set_before = current.set(_context(span, traced.trace))
         ending = _Ending()
         try:
             yield ending
         finally:
             current.reset(set_before)
-            contexts.detach(told)
+            contexts.detach(token)
             now = time.monotonic()
-            self._end(span, asked, ending.route, now, offset)
+            self._end(span, traced, ending.route, now, offset)
             if ending.queued is not None:
                 self._parts(span, ending.queued, ending.route, offset)
 
-    def ended(self, asked: TracedRequest, request: Request, route: str, now: float) -> None:
+    def ended(self, traced: TracedRequest, request: Request, route: str, now: float) -> None:
         """A request was answered `now`; no code of an author's ran for it in this process."""
         offset = _offset()
-        span = self._begin(asked, offset)
-        self._end(span, asked, route, now, offset)
+        span = self._begin(traced, offset)
+        self._end(span, traced, route, now, offset)
         self._parts(span, request, route, offset)
 
     def stop(self) -> None:
@@ -75,37 +75,37 @@ class Spans:
         self._close()
         self._provider.shutdown()
 
-    def _begin(self, asked: TracedRequest, offset: int) -> trace.Span:
-        method = asked.method if asked.method in _METHODS else "_OTHER"
+    def _begin(self, traced: TracedRequest, offset: int) -> trace.Span:
+        method = traced.method if traced.method in _METHODS else "_OTHER"
         return self._tracer.start_span(
             method,
-            context=_parent(asked.trace),
+            context=_parent(traced.trace),
             kind=SpanKind.SERVER,
             attributes={
                 "http.request.method": method,
-                "url.path": asked.path,
+                "url.path": traced.path,
                 "url.scheme": "http",
-                "modelbundle.request.id": asked.id.decode(),
+                "modelbundle.request.id": traced.id.decode(),
             },
-            start_time=_nanoseconds(asked.began, offset),
+            start_time=_nanoseconds(traced.began, offset),
         )
 
     def _end(
-        self, span: trace.Span, asked: TracedRequest, route: str, now: float, offset: int
+        self, span: trace.Span, traced: TracedRequest, route: str, now: float, offset: int
     ) -> None:
         if span.is_recording():
             attributes: dict[str, AttributeValue] = {
-                "http.response.status_code": asked.status,
-                "http.request.body.size": asked.received,
-                "http.response.body.size": asked.sent,
-                "modelbundle.rows": asked.rows,
+                "http.response.status_code": traced.status,
+                "http.request.body.size": traced.received,
+                "http.response.body.size": traced.sent,
+                "modelbundle.rows": traced.rows,
             }
             if route:
-                method = asked.method if asked.method in _METHODS else "HTTP"
+                method = traced.method if traced.method in _METHODS else "HTTP"
                 span.update_name(f"{method} {route}")
                 attributes["http.route"] = route
-            if asked.status >= _SERVER_ERROR:
-                attributes["error.type"] = str(asked.status)
+            if traced.status >= _SERVER_ERROR:
+                attributes["error.type"] = str(traced.status)
                 span.set_status(Status(StatusCode.ERROR))
             span.set_attributes(attributes)
         span.end(_nanoseconds(now, offset))
@@ -174,8 +174,8 @@ def provider(exporter: str, name: str, version: str | None) -> TracerProvider:
     attributes: dict[str, AttributeValue] = {"service.name": name}
     if version is not None:
         attributes["service.version"] = version
-    said = OTELResourceDetector().detect().attributes  # the variables have the last word
-    made = TracerProvider(resource=Resource.create({**attributes, **said}))
+    variables = OTELResourceDetector().detect().attributes  # the variables have the last word
+    made = TracerProvider(resource=Resource.create({**attributes, **variables}))
     made.add_span_processor(BatchSpanProcessor(_exporter(exporter)))
     trace.set_tracer_provider(made)  # for the code of a service
     return made

@@ -35,10 +35,10 @@ class TracedRequest(Protocol):
 class Tracing(Protocol):
     """Receives requests, while they are answered or after."""
 
-    def around(self, asked: TracedRequest) -> AbstractContextManager["Ending"]:
+    def around(self, traced: TracedRequest) -> AbstractContextManager["Ending"]:
         """A span while a request is answered: code that runs meanwhile is part of it."""
 
-    def ended(self, asked: TracedRequest, request: "Request", route: str, now: float) -> None:
+    def ended(self, traced: TracedRequest, request: "Request", route: str, now: float) -> None:
         """A request was answered `now`, on the monotonic clock."""
 
     def stop(self) -> None:

@@ -54,8 +54,8 @@ def devices() -> tuple[Device, ...]:
         if not (done.returncode and field in done.stdout + done.stderr):
             break
     if done.returncode:
-        said = (done.stdout + done.stderr).strip().partition("\n")[0] or "nothing"
-        raise NoDevice(f"The NVIDIA driver does not work here; `nvidia-smi` says: {said}")
+        output = (done.stdout + done.stderr).strip().partition("\n")[0] or "nothing"
+        raise NoDevice(f"The NVIDIA driver does not work here; `nvidia-smi` says: {output}")
     return tuple(_device(line) for line in done.stdout.splitlines() if line.count(",") >= 5)  # noqa: PLR2004
 
 

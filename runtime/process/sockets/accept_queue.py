@@ -36,8 +36,8 @@ def are_waiting(listener: socket.socket) -> bool:
     if sys.platform != "linux":
         return False
     with suppress(OSError, struct.error):
-        told = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _UNACKED.size)
-        return bool(_UNACKED.unpack(told)[0])
+        info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _UNACKED.size)
+        return bool(_UNACKED.unpack(info)[0])
     return False
 
 

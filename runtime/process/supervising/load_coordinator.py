@@ -69,17 +69,17 @@ class LoadCoordinator:
             return False
         return True
 
-    def _handle_request(self, alias: str, status: ModelStatus, asked: LoadRequest) -> None:
-        if asked.front.crew.is_leaving or self._supervision.is_ending:
+    def _handle_request(self, alias: str, status: ModelStatus, request: LoadRequest) -> None:
+        if request.front.crew.is_leaving or self._supervision.is_ending:
             why = ENDS if self._supervision.is_ending else TAKEN_OVER
-            _send_state(asked.front, alias, ModelStatus("UNAVAILABLE", why))
-            _refuse(asked, status, why)
+            _send_state(request.front, alias, ModelStatus("UNAVAILABLE", why))
+            _refuse(request, status, why)
             return
-        if status.doing == asked.what and asked.replicas in {None, status.replicas}:
-            status.joined.append((asked.front, asked.request_id))
+        if status.doing == request.kind and request.replicas in {None, status.replicas}:
+            status.joined.append((request.front, request.request_id))
             return
-        status.asked.append(asked)
-        if status.doing == "load" and asked.what == "unload":
+        status.queued.append(request)
+        if status.doing == "load" and request.kind == "unload":
             self._abort(alias, status, UNLOADED)
         else:
             self.start_pending()
@@ -108,23 +108,23 @@ class LoadCoordinator:
     def start_pending(self) -> None:
         """Start the queued changes that can start now."""
         for alias, status in list(self._statuses.items()):
-            if status.asked and not status.doing and self._supervision.is_free:
+            if status.queued and not status.doing and self._supervision.is_free:
                 self._begin(alias, status)
 
     def _begin(self, alias: str, status: ModelStatus) -> None:
-        asked = status.asked.popleft()
-        what = asked.what
-        status.joined = [(asked.front, asked.request_id)]
-        is_idle = what == "load" and asked.request_id == UNAWAITED and status.state == "READY"
-        if is_idle or (what == "unload" and status.state == "UNAVAILABLE"):
+        request = status.queued.popleft()
+        kind = request.kind
+        status.joined = [(request.front, request.request_id)]
+        is_idle = kind == "load" and request.request_id == UNAWAITED and status.state == "READY"
+        if is_idle or (kind == "unload" and status.state == "UNAVAILABLE"):
             self._settle(alias, status, status.state, status.why)
             return
-        status.before, status.replicas = status.replicas, asked.replicas or status.replicas
-        log.info("Model `%s` is to be %sed.", alias, what)
-        status.doing = what
+        status.before, status.replicas = status.replicas, request.replicas or status.replicas
+        log.info("Model `%s` is to be %sed.", alias, kind)
+        status.doing = kind
         status.term += 1
         status.awaited = set(self._fronts())
-        if what == "load":
+        if kind == "load":
             try:
                 self._load(alias, status)
             except OSError as error:
@@ -203,8 +203,8 @@ class LoadCoordinator:
         if alias in self.preferred:
             self.preferred.remove(alias)
         status = self._statuses.pop(alias, None)
-        for asked in status.asked if status is not None else ():
-            send_result(asked.front, asked.request_id, "UNAVAILABLE", UNLOADED)
+        for request in status.queued if status is not None else ():
+            send_result(request.front, request.request_id, "UNAVAILABLE", UNLOADED)
 
     # --- restarts and deaths of processes ---
 
@@ -217,8 +217,8 @@ class LoadCoordinator:
     def refuse_pending(self) -> None:
         """Refuse the queued changes, because a front is missing and cannot be started for now."""
         for status in self._statuses.values():
-            while status.asked and not status.doing:
-                _refuse(status.asked.popleft(), status, STUCK)
+            while status.queued and not status.doing:
+                _refuse(status.queued.popleft(), status, STUCK)
 
     def died(self, slot: ProcessSlot, child: Child) -> None:
         """Abort a load if its model process or template cannot start."""
@@ -283,10 +283,10 @@ class LoadCoordinator:
                 self._leaving.add(alias)
 
 
-def _refuse(asked: LoadRequest, status: ModelStatus, why: str) -> None:
+def _refuse(request: LoadRequest, status: ModelStatus, why: str) -> None:
     """Refuse a request; the model stays as it was."""
-    state = status.state if asked.what == "unload" else "FAILED"
-    send_result(asked.front, asked.request_id, state, why)
+    state = status.state if request.kind == "unload" else "FAILED"
+    send_result(request.front, request.request_id, state, why)
 
 
 def _send_state(front: FrontSlot, alias: str, status: ModelStatus) -> None:

@@ -12,11 +12,11 @@ from ..crew.crew import FrontSlot
 class LoadRequest:
     """A request to load or unload a model.
 
-    what      "load" or "unload"
+    kind      "load" or "unload"
     replicas  processes for each front from then on; None = unchanged
     """
 
-    what: str
+    kind: str
     front: FrontSlot
     request_id: int
     replicas: int | None = None
@@ -29,7 +29,7 @@ class ModelStatus:
     term      number of the latest term
     replicas  processes for each front, None = as in the topology; `before`: before the last load
     doing     the change in progress: "load", "commit", "unload", or ""
-    asked     queued changes, in order
+    queued    changes to come, in order
     joined    requests that wait for the change in progress
     awaited   fronts that have not yet reported its result
     """
@@ -41,7 +41,7 @@ class ModelStatus:
     replicas: int | None = None
     before: int | None = None
     doing: str = ""
-    asked: deque[LoadRequest] = field(default_factory=deque)
+    queued: deque[LoadRequest] = field(default_factory=deque)
     joined: list[tuple[FrontSlot, int]] = field(default_factory=list)
     awaited: set[FrontSlot] = field(default_factory=set)
 

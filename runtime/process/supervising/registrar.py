@@ -238,7 +238,7 @@ class Registrar:
         """Handle the result of a load or unload; removes the model if that was requested."""
         if status.state == "READY":
             self._new.discard(alias)
-            if not status.asked:
+            if not status.queued:
                 self._forgotten.discard(alias)
         elif alias in self._new | self._forgotten:
             self._remove_model(alias)

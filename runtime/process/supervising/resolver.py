@@ -50,9 +50,9 @@ class Resolver:
         }  # fmt: skip
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Self:
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read what `to_json` wrote."""
-        return cls(tuple(told["command"]), Path(told["place"]), told["variables"])
+        return cls(tuple(data["command"]), Path(data["place"]), data["variables"])
 
     def look_up(
         self, name: str, loop: EventLoop, on_answer: Callable[[Answer], None]
@@ -127,9 +127,9 @@ def _start(command: Sequence[str], environment: Mapping[str, str], writer: int) 
     )
 
 
-def _read(said: bytes) -> Answer:
+def _read(output: bytes) -> Answer:
     try:
-        answer = dict(json.loads(said))
+        answer = dict(json.loads(output))
     except (ValueError, TypeError):
         answer = {}
     if {"refused", "why"} <= answer.keys() or {"entry", "directory"} <= answer.keys():

@@ -43,10 +43,10 @@ class _Served:
         self.routes: tuple[Route, ...] = host.routes
         self._heartbeat = Heartbeat(metrics.lagged, host.tell_costs)
 
-    async def load(self, told: Callable[[str], None]) -> Mapping[str, Operation]:
+    async def load(self, report: Callable[[str], None]) -> Mapping[str, Operation]:
         """Load everything; unexpected errors are logged with their traceback."""
         try:
-            operations = await self._host.load(_Telling(told))
+            operations = await self._host.load(_Telling(report))
         except BundleError:
             raise
         except Exception as error:

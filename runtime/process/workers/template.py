@@ -74,17 +74,17 @@ class Template:
         data, descriptors = fd_message.receive(self._line, _PIECE, MOST)
         if not data:
             return False
-        asked = json.loads(data)
+        request = json.loads(data)
         permit = None
         try:
             permit = _Permit()
-            told = {"pid": self._fork_away(asked["generation"], descriptors, permit)}
+            answer = {"pid": self._fork_away(request["generation"], descriptors, permit)}
         except OSError as error:
-            told = {"errno": error.errno or errno.EAGAIN}
+            answer = {"errno": error.errno or errno.EAGAIN}
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
-        self._line.send(json.dumps({"fork_id": asked["fork_id"], **told}).encode())
+        self._line.send(json.dumps({"fork_id": request["fork_id"], **answer}).encode())
         if permit is not None:
             permit.give()
         return True
@@ -114,7 +114,7 @@ class Template:
         return int(pid)
 
     def _be_model(self, generation: int, descriptors: Sequence[int], permit: "_Permit") -> NoReturn:
-        told, stderr, *shared = descriptors
+        status, stderr, *shared = descriptors
 
         def prepare() -> None:
             self._line.close()
@@ -129,7 +129,7 @@ class Template:
             serve_loaded(Channel.adopt(shared), self._model, generation, on_ready)
             return 0
 
-        run_child(prepare, work, told)
+        run_child(prepare, work, status)
 
     def _await_adoption(self) -> None:
         """Wait until the supervisor is the parent, then ask the kernel to die with it."""

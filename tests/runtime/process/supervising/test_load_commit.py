@@ -376,7 +376,7 @@ def test_what_is_forgotten_is_no_default_and_who_waits_for_it_is_told():
     line = front.prepare().front
     line.on_event = heard.append
     status = ModelStatus("READY")
-    status.asked.append(LoadRequest("load", front, 7))
+    status.queued.append(LoadRequest("load", front, 7))
     coordinator = LoadCoordinator({"m": status}, None, None)
     coordinator.preferred += ["n", "m"]
     coordinator.forget("m")
@@ -476,7 +476,7 @@ def test_who_is_being_relieved_is_refused_at_once_and_nothing_is_done(play, tmp_
     told, names = play(script)
     assert told == ["FAILED", "another process takes over"]
     assert names == []
-    assert (statuses["m"].term, len(statuses["m"].asked)) == (0, 0)
+    assert (statuses["m"].term, len(statuses["m"].queued)) == (0, 0)
 
 
 def test_a_restart_begins_once_a_load_was_given_up(play, tmp_path):
