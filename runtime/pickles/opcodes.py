@@ -15,6 +15,7 @@ from .effort import Effort
 from .frame import Frame
 from .global_use import GlobalUse
 from .recorder import Recorder
+from .safe_globals import SCALARS
 from .skipping_file import SkippingFile
 from .stack_values import (
     ARGUMENTS,
@@ -194,7 +195,21 @@ class Machine:
         called = self._recorder.called(maker, args, how)
         has_state = any(isinstance(arg, (tuple, dict, CallResult)) for arg in args[:ARGUMENTS])
         is_built = called.attribute.startswith(_UNPICKLES) and has_state
+        if called.name in SCALARS:
+            self._check_scalar(args)
         self._push(CallResult(called, args, None, is_built))
+
+    def _check_scalar(self, args: tuple[Any, ...]) -> None:
+        """Record a "change" if a scalar's dtype has objects.
+
+        numpy would take them out of an array without asking whether it has as many.
+        """
+        try:
+            is_plain = not dtype_state.holds_objects(args[0])
+        except (ValueError, TypeError, AttributeError, IndexError, KeyError):
+            is_plain = False
+        if not is_plain:
+            self._recorder.changed(Global(*dtype_state.NAME.split(".")))
 
     def _build(self, _: None) -> None:
         state = self._pop()

@@ -32,6 +32,9 @@ SAFE = frozenset(
 )
 """Names as "module.name"."""
 
+SCALARS = frozenset(f"numpy.{core}.multiarray.scalar" for core in ("core", "_core"))
+"""They take a value out of bytes, or out of an array of one value."""
+
 ARRAY = "numpy.ndarray"
 """Only allowed as an argument: a call could take any bytes as addresses of objects."""
 

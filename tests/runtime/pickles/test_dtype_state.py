@@ -126,3 +126,19 @@ def test_arrays_of_every_dtype_load(tmp_path, protocol):
 
 def native(array):
     return array.dtype.newbyteorder("=")
+
+
+def test_a_scalar_of_objects_is_not_taken_out_of_an_array_without_one(tmp_path):
+    """numpy reads addresses there, and the first use of such a value ends the process."""
+    scalar = np._core.multiarray.scalar
+    objects = np.dtype([("a", "O"), ("b", "O")])
+    path = tmp_path / "a.pkl"
+    for kind in (objects, Forged(np.dtype, ("O,O",))):
+        path.write_bytes(pickle.dumps(Forged(scalar, (kind, np.zeros(0, objects)))))
+        for policy in (NOTHING, EVERYTHING):
+            with pytest.raises(NotTrusted, match=r"numpy\.dtype"):
+                policy.load(path)
+    values = [np.float64(2), np.str_("a"), np.bool_(True), np.datetime64("2020-01-01", "s")]
+    values.append(np.zeros(1, [("a", "i8"), ("b", "U3")])[0])
+    path.write_bytes(pickle.dumps(values, 5))
+    assert NOTHING.load(path) == values
