@@ -34,26 +34,41 @@ OLD = """
     def _(x):
         return torch.empty_like(x)
 """
-TRAIN = """
-    import sys, torch, modelbundle
-    {imports}
-
-    class Net(torch.nn.Module):
+NET = """
+    class {name}(torch.nn.Module):
         def forward(self, rows):
             return torch.ops.{namespace}.scaled(rows) + 1
-
-    program = torch.export.export(Net(), (torch.ones(2, 3),))
-    print(modelbundle.save("m", program, **({{"sample": torch.ones(2, 3)}} if {sample} else {{}})).digest)
+"""
+TRAIN = """
+    import torch, modelbundle
+    import new_ops, old_ops
+    {nets}
+    rows = torch.ones(2, 3)
+    new, old = (torch.export.export(net, (rows,)) for net in (New(), Old()))
+    modelbundle.save("new", new, sample=rows)
+    modelbundle.save("old", old, sample=rows)
+    print(modelbundle.save("unasked", new).digest)
+"""
+SCRIPT = """
+    import modelbundle
+    {source}
+    {net}
+    modelbundle.save("m", torch.export.export(New(), (torch.ones(2, 3),)))
 """
 SERVE = """
-    import json, sys
+    import json
     import numpy as np
     from modelbundle.bundler.store import Store
+    from modelbundle.runtime.manifests.model_manifest import ModelManifest
     from modelbundle.runtime.models.model import LoadedModel
 
     store = Store.default()
-    loaded = LoadedModel.load(store.directory(store.find("m", "model")))
-    print(json.dumps(loaded.call("predict", np.ones((2, 3), "float32")).tolist()))
+    places = {name: store.directory(store.find(name, "model")) for name in ("new", "old", "unasked")}
+    kept = {name: ModelManifest.read(place) for name, place in places.items()}
+    assert kept["unasked"].options == kept["new"].options
+    for name in ("new", "old"):
+        loaded = LoadedModel.load(places[name])
+        print(json.dumps(loaded.call("predict", np.ones((2, 3), "float32")).tolist()))
 """
 
 
@@ -65,30 +80,30 @@ def run(script, folder):
     return done.stdout.strip(), done.stderr
 
 
-@pytest.mark.parametrize(
-    ("namespace", "source", "sample"),
-    [("acme_new", NEW, True), ("acme_new", NEW, False), ("acme_old", OLD, True)],
-)
-def test_another_process_without_the_authors_modules_answers(tmp_path, namespace, source, sample):
+def test_another_process_without_the_authors_modules_answers(tmp_path):
+    """By either way to register an operator; what a sample tells is not needed for it."""
     home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
     home.mkdir()
     elsewhere.mkdir()
-    (home / "ops.py").write_text(dedent(source))
+    (home / "new_ops.py").write_text(dedent(NEW))
+    (home / "old_ops.py").write_text(dedent(OLD))
     (home / "helper.py").write_text("FACTOR = 3\n")
-    train = TRAIN.format(imports="import ops", namespace=namespace, sample=sample)
+    nets = NET.format(name="New", namespace="acme_new") + NET.format(
+        name="Old", namespace="acme_old"
+    )
 
-    told, fault = run(train, home)
+    told, fault = run(TRAIN.format(nets=nets), home)
     assert told, fault
-    answer, fault = run(SERVE, elsewhere)
-    assert answer, fault
-    assert json.loads(answer) == [[4.0] * 3] * 2
+    answers, fault = run(SERVE, elsewhere)
+    assert answers, fault
+    assert [json.loads(answer) for answer in answers.splitlines()] == [[[4.0] * 3] * 2] * 2
 
 
 def test_an_operator_of_the_script_itself_is_refused(tmp_path):
     (tmp_path / "helper.py").write_text("FACTOR = 3\n")
-    train = TRAIN.format(imports=NEW, namespace="acme_new", sample=False)
+    net = NET.format(name="New", namespace="acme_new")
     script = tmp_path / "train.py"
-    script.write_text(dedent(NEW) + dedent(train.replace(NEW, "")))
+    script.write_text(dedent(SCRIPT.format(source=NEW, net=net)))
 
     done = subprocess.run(
         [sys.executable, "-W", "ignore", str(script)], capture_output=True, text=True, check=False
