@@ -13,9 +13,9 @@ from .pages import Shown, pages
 
 def site(shown: Shown, predictions: Iterable[str]) -> Starlette:
     """The pages of a server as an ASGI application; `predictions` are paths that it has beside."""
-    routes = ", ".join(f"POST {path}" for path in predictions)
 
     async def explain(request: Request, error: Exception) -> Response:
+        routes = "".join(f"POST {path}, " for path in predictions)  # models come and go
         return _explained(request, error, routes)
 
     made = Starlette(
@@ -32,7 +32,8 @@ def _explained(request: Request, error: Exception, routes: str) -> Response:
     headers = error.headers if isinstance(error, HTTPException) else None
     path = printable(request.url.path)
     if status == 404:  # noqa: PLR2004
-        detail = f"There is nothing at `{path}`; there is {routes}, and GET /docs."
+        routes += "and " if routes else ""
+        detail = f"There is nothing at `{path}`; there is {routes}GET /docs."
     elif status == 405:  # noqa: PLR2004
         detail = f"`{path}` does not take {request.method}."
     else:
