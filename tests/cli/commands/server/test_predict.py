@@ -19,41 +19,43 @@ from ...conftest import BUNDLE, SERVICE
 CURRENT = ("--env", "current")
 
 
+@pytest.fixture(scope="module")
+def server(shop):
+    """A running `bundle serve twice`, for tests that only ask it."""
+    with shop.serving("twice", *CURRENT) as server:
+        yield server
+
+
 def test_rows_from_a_file_are_answered_by_a_bundle(shop):
-    answer = shop("predict", "twice", *CURRENT, "--data", "sample.json")
+    answer = shop("predict", "twice", "-q", *CURRENT, "--data", "sample.json")
 
     assert json.loads(answer.out) == {"predictions": [[0.0, 1.0], [4.0, 4.0]]}
-
-
-def test_rows_from_stdin_are_answered_by_a_model(shop):
-    answer = shop("predict", "model:double", "-q", stdin='{"instances": [[1, 2]]}')
-
-    assert json.loads(answer.out) == {"predictions": [[2, 4]]}
     assert answer.err == ""
 
 
-def test_json_begins_with_the_tag_and_the_digest_that_answered(shop):
-    said = shop("predict", "model:double", "-q", "--json", stdin="[[1, 2]]").json
+def test_rows_from_stdin_are_answered_by_a_model_and_json_begins_with_its_tag_and_digest(shop):
+    answer = shop("predict", "model:double", "-q", "--json", stdin='{"instances": [[1, 2]]}')
 
+    assert answer.err == ""
+    said = answer.json
     assert list(said) == ["tag", "digest", "predictions"]
     item = shop("models", "show", "double", "--json").json
     assert [said["tag"], said["digest"]] == [item["tag"], item["digest"]]
     assert said["predictions"] == [[2, 4]]
 
 
-def test_a_running_server_is_asked_by_its_url(shop):
-    with shop.serving("twice", *CURRENT) as server:
-        for url in (server.url, f"{server.url}/", f"{server.url}/predict"):
-            assert shop("predict", url, stdin="[[1, 2]]").out == '{"predictions":[[2.0,4.0]]}\n'
-        refused = shop("predict", server.url, stdin='{"rows": 1}', code=1)
-        assert "instances" in refused.err
-        refused = shop("predict", server.url, stdin="no json", code=1)
-        assert refused.err.startswith("error: The server answers 400: ")
-        deep = shop("predict", server.url, stdin="[" * 200_000, code=1)
-        assert deep.err.startswith("error: The server answers 400: ")
-        assert "--data FILE" in shop("predict", server.url, stdin="", code=1).err
-        missing = shop("predict", server.url, "--method", "nope", stdin="[]", code=1)
-        assert "404" in missing.err
+def test_a_running_server_is_asked_by_its_url(shop, server):
+    for url in (server.url, f"{server.url}/", f"{server.url}/predict"):
+        assert shop("predict", url, stdin="[[1, 2]]").out == '{"predictions":[[2.0,4.0]]}\n'
+    refused = shop("predict", server.url, stdin='{"rows": 1}', code=1)
+    assert "instances" in refused.err
+    refused = shop("predict", server.url, stdin="no json", code=1)
+    assert refused.err.startswith("error: The server answers 400: ")
+    deep = shop("predict", server.url, stdin="[" * 200_000, code=1)
+    assert deep.err.startswith("error: The server answers 400: ")
+    assert "--data FILE" in shop("predict", server.url, stdin="", code=1).err
+    missing = shop("predict", server.url, "--method", "nope", stdin="[]", code=1)
+    assert "404" in missing.err
 
 
 def test_a_class_is_asked_without_a_bundlefile(shop, bundle, tmp_path):
@@ -199,7 +201,7 @@ def test_bytes_go_to_stdout_as_they_are_and_are_refused_with_json(bundle, echo):
 
 
 def test_every_kind_of_file_is_sent_as_what_it_is_and_the_answer_written_as_its_name_says(
-    shop, tmp_path
+    shop, server, tmp_path
 ):
     rows = np.array([[1.0, 2.0], [3.0, 4.0]])
     table = pa.table({"rows": rows.tolist()})
@@ -210,41 +212,38 @@ def test_every_kind_of_file_is_sent_as_what_it_is_and_the_answer_written_as_its_
     (tmp_path / "rows.msgpack").write_bytes(msgpack.packb({"instances": rows.tolist()}))
     for suffix in ("parquet", "arrow", "npz"):  # by their first bytes, too
         (tmp_path / f"plain-{suffix}").write_bytes((tmp_path / f"rows.{suffix}").read_bytes())
-    with shop.serving("twice", *CURRENT) as server:
-        for path in sorted(tmp_path.iterdir()):
-            answer = shop("predict", server.url, "--data", path)
-            assert json.loads(answer.out) == {"predictions": [[2.0, 4.0], [6.0, 8.0]]}, path
-        output = tmp_path / "out.parquet"
-        said = shop("predict", server.url, "-d", tmp_path / "rows.npz", "-o", output, "--json")
-        assert said.json == {
-            "output": str(output),
-            "content_type": "application/vnd.apache.parquet",
-            "bytes": output.stat().st_size,
-        }
-        assert pq.read_table(output)["predictions"].to_pylist() == [[2.0, 4.0], [6.0, 8.0]]
-        told = shop(
-            "predict",
-            f"{server.url}/",
-            "--route",
-            "predict",
-            "-o",
-            tmp_path / "out.bin",
-            stdin="[[1, 2]]",
-        )
-        assert "application/json" in told.out
+    for path in sorted(tmp_path.iterdir()):
+        answer = shop("predict", server.url, "--data", path)
+        assert json.loads(answer.out) == {"predictions": [[2.0, 4.0], [6.0, 8.0]]}, path
+    output = tmp_path / "out.parquet"
+    said = shop("predict", server.url, "-d", tmp_path / "rows.npz", "-o", output, "--json")
+    assert said.json == {
+        "output": str(output),
+        "content_type": "application/vnd.apache.parquet",
+        "bytes": output.stat().st_size,
+    }
+    assert pq.read_table(output)["predictions"].to_pylist() == [[2.0, 4.0], [6.0, 8.0]]
+    told = shop(
+        "predict",
+        f"{server.url}/",
+        "--route",
+        "predict",
+        "-o",
+        tmp_path / "out.bin",
+        stdin="[[1, 2]]",
+    )
+    assert "application/json" in told.out
 
 
-def test_headers_are_sent_and_no_line_more(shop):
-    with shop.serving("twice", *CURRENT) as server:
-        late = shop("predict", server.url, "-H", "X-Request-Timeout: 0", stdin="[[1, 2]]", code=1)
-        assert "400" in late.err
+def test_headers_are_sent_and_no_line_more(shop, server):
+    late = shop("predict", server.url, "-H", "X-Request-Timeout: 0", stdin="[[1, 2]]", code=1)
+    assert "400" in late.err
     for wrong in ("nothing", ": x", "a: b\r\nc: d"):
         refused = shop("predict", server.url, "--header", wrong, stdin="[]", code=1)
         assert "is not a header" in refused.err
 
 
-def test_a_file_that_cannot_be_written_is_an_error_of_one_line(shop, tmp_path):
-    with shop.serving("twice", *CURRENT) as server:
-        gone = tmp_path / "gone" / "out.json"
-        refused = shop("predict", server.url, "-o", gone, stdin="[[1, 2]]", code=1)
+def test_a_file_that_cannot_be_written_is_an_error_of_one_line(shop, server, tmp_path):
+    gone = tmp_path / "gone" / "out.json"
+    refused = shop("predict", server.url, "-o", gone, stdin="[[1, 2]]", code=1)
     assert "cannot be written" in refused.err
