@@ -18,7 +18,7 @@ VERSION_LABEL = "org.opencontainers.image.version"
 TRUST = "BUNDLE_TRUST"
 
 _USER = re.compile(r"[1-9][0-9]*(?::[0-9]+)?")
-_DIRECTORY = re.compile(r"(?:/[A-Za-z0-9._-]+)+")
+_DIRECTORY = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]+)+")
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
 _PYTHON = re.compile(r"3\.[0-9]+(?:\.[0-9]+)?")
 _WITHOUT_PYTHON = re.compile(r"(?:.+/)?nvidia/cuda[:@].+")

@@ -157,6 +157,13 @@ def test_the_bundle_lies_where_the_bundlefile_says():
     assert "/opt/bundle" not in text
 
 
+@pytest.mark.parametrize("workdir", ["opt", "/", "/opt/../etc", "/opt/.", "/..", "/a b", "/a\nb"])
+def test_a_place_that_leads_elsewhere_is_refused(workdir):
+    """Whoever wrote the bundle: the paths of its layers begin with it."""
+    with pytest.raises(BuildError, match="directory"):
+        render(with_image(workdir=workdir))
+
+
 def test_system_packages_and_commands_come_before_the_dependencies():
     """In a layer of their own that seldom changes, in both stages."""
     command = "echo \"it's $HOME\" \\\\ > '/x y'"
