@@ -13,6 +13,7 @@ from ...manifests.signature import Field, Side
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _NONE = frozenset({"", "NA", "N/A", "<NA>", "null", "NULL", "None", "NaT"})  # and nan, any case
+_TOO_LONG = "field larger than field limit"  # of the csv module, for a whole process
 _WHOLE = re.compile(r"[-+]?[0-9]+")
 _NAMED = frozenset({"columns", "tensors"})
 
@@ -33,7 +34,15 @@ def loads(body: bytes, side: Side, header: str | None = None) -> list[Any]:
         BadPayload: when it is empty, not UTF-8 or not CSV, or two columns have one name.
         InvalidInput: when a value is not of its column's dtype.
     """
-    lines = _lines(body)
+    return of_lines(_lines(body), side, header)
+
+
+def of_lines(lines: list[list[str]], side: Side, header: str | None = None) -> list[Any]:
+    """The instances in lines of cells, at least one; as `loads`.
+
+    Raises:
+        BadPayload, InvalidInput: as `loads`.
+    """
     names = [field.name for field in side.fields]
     is_header = header == "present" or (header is None and _is_names(lines, side, names))
     given = lines[0] if is_header else None
@@ -56,6 +65,9 @@ def _lines(body: bytes) -> list[list[str]]:
     except UnicodeDecodeError as error:
         raise BadPayload(f"The body is not UTF-8 at byte {error.start}.") from error
     except csv.Error as error:
+        if _TOO_LONG in str(error):
+            most = csv.field_size_limit()
+            raise BadPayload(f"A cell has more than {most} characters: send JSON.") from error
         raise BadPayload(f"The body is not CSV: {error}.") from error
     if not lines:
         raise BadPayload("The body is empty; CSV was expected.")

@@ -4,9 +4,7 @@ One file is the body itself. Several pictures are a row each. Several files of a
 inputs that they are named after. The fields of a form are one row of values.
 """
 
-import csv
 from collections.abc import Sequence
-from io import StringIO
 from typing import Any, Protocol
 
 import numpy as np
@@ -61,9 +59,7 @@ def _values(parts: list[Part], side: Side) -> list[Any]:
         raise InvalidInput("A field of the form appears more than once.")
     if side.layout == "objects":
         return [texts]
-    file = StringIO()
-    csv.writer(file).writerows([list(texts), list(texts.values())])
-    return csv_rows.loads(file.getvalue().encode(), side, "present")
+    return csv_rows.of_lines([list(texts), list(texts.values())], side, "present")
 
 
 def pictures(reader: FormReader, files: Sequence[tuple[bytes, str]]) -> Any:

@@ -88,6 +88,13 @@ def test_what_is_not_csv_is_refused(body):
         csv_rows.loads(body, PEOPLE)
 
 
+def test_of_a_text_that_is_too_long_for_a_cell_the_way_out_is_told():
+    side = Side("array", (Field("text", "str", (None,)),))
+    assert csv_rows.loads(b"a" * 131_072, side) == ["a" * 131_072]
+    with pytest.raises(BadPayload, match="more than 131072 characters: send JSON"):
+        csv_rows.loads(b"a" * 131_073, side)
+
+
 def test_booleans_of_which_some_are_missing_are_booleans():
     """They came as the texts that they are written in, which is another answer, or none."""
     side = Side("columns", (Field("ok", "bool", (None,), is_nullable=True),))

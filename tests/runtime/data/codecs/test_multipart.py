@@ -5,7 +5,9 @@ import tracemalloc
 import pytest
 
 from modelbundle.runtime.data.codecs import multipart
+from modelbundle.runtime.data.payload import Codec
 from modelbundle.runtime.errors import BadPayload
+from modelbundle.runtime.manifests.signature import Field, Side
 
 KIND = "multipart/form-data; boundary=x"
 HEAD = b'--x\r\nContent-Disposition: form-data; name="a"'
@@ -90,3 +92,13 @@ def test_what_stands_around_the_parts_is_left_out():
     assert part.body == b"b"
     with pytest.raises(BadPayload, match="or it is cut"):
         multipart.loads(b"hello" + form(HEAD)[:-3], KIND)
+
+
+def test_a_field_of_a_form_may_be_longer_than_a_cell_of_csv():
+    """It was refused as a cell of CSV, which nobody had sent."""
+    side = Side("columns", (Field("a", "str", (None,)), Field("n", "int64", (None,))))
+    other = b'--x\r\nContent-Disposition: form-data; name="n"\r\n\r\n3\r\n'
+    text = b'"\r\n,;' * 40_000
+    body = HEAD + b"\r\n\r\n" + text + b"\r\n" + other + b"--x--\r\n"
+    batch = Codec(side).decode(body, KIND)
+    assert (list(batch["a"]), list(batch["n"])) == ([text.decode()], [3])
