@@ -89,7 +89,7 @@ class AsyncWire:
             raise Lost(
                 f"{self._where} has no valid certificate: {error}.", was_sent=False
             ) from error
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, UnicodeError) as error:  # the last one: it is no host's name
             raise Lost(f"{self._where} does not answer.", was_sent=False) from error
         return _Connection(*streams, self._where)
 

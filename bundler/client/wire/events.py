@@ -3,6 +3,7 @@
 Source of server-sent events: html.spec.whatwg.org, section 9.2.
 """
 
+import codecs
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -23,6 +24,7 @@ class Events:
     def __init__(self, content_type: str) -> None:
         self._kind = media.essence(content_type)
         self._rest = b""
+        self._text = codecs.getincrementaldecoder("utf-8")("replace")
 
     def feed(self, data: bytes) -> Iterator[Any]:
         """The items that are whole with `data`.
@@ -31,11 +33,11 @@ class Events:
             Refused: when the server says that it ends early.
         """
         if self._kind not in {_EVENTS, _LINES}:
-            if data:
-                yield data.decode("utf-8", "replace") if self._kind == _TEXT else data
+            if item := self._text.decode(data) if self._kind == _TEXT else data:
+                yield item
             return
         end = b"\n\n" if self._kind == _EVENTS else b"\n"
-        self._rest += data.replace(b"\r\n", b"\n")
+        self._rest = (self._rest + data).replace(b"\r\n", b"\n")  # which may come in two pieces
         if len(self._rest) > _LARGEST:
             raise Refused(f"One item of the answer is larger than {_LARGEST} bytes.")
         *whole, self._rest = self._rest.split(end)
@@ -45,6 +47,8 @@ class Events:
 
     def close(self) -> Iterator[Any]:
         """What is left at the end; raises Refused when that is half an item."""
+        if half := self._text.decode(b"", final=True):
+            yield half
         rest, self._rest = self._rest, b""
         if rest.strip() and self._kind == _LINES:
             yield _parsed(rest)
