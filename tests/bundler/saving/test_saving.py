@@ -430,10 +430,10 @@ def test_files_are_told_by_content_and_kept_byte_for_byte(tmp_path):
 
 @pytest.mark.parametrize("kind", [str, Path])
 def test_python_saves_a_file_by_its_path(tmp_path, kind):
-    path = tmp_path / "booster.ubj"
-    trained.xgboost_booster()[0].save_model(path)
+    path = tmp_path / "scaler.pkl"
+    path.write_bytes(pickle.dumps(trained.sklearn_transformer()[0]))
     by_path = modelbundle.save("by_path", kind(path))
-    assert manifest_of(by_path).framework == "xgboost"
+    assert manifest_of(by_path).framework == "sklearn"
     assert by_path.digest == saving.save_file("m", path).digest
 
 
@@ -477,9 +477,9 @@ def mlflow(tmp_path, flavors):
 
 
 def test_an_mlflow_directory_is_unwrapped_when_its_file_is_known(tmp_path):
-    directory = mlflow(tmp_path, {"xgboost": {"data": "model.ubj"}, "python_function": {}})
-    trained.xgboost_booster()[0].save_model(directory / "model.ubj")
-    assert saving.save_source("m", str(directory)).framework == "xgboost"
+    directory = mlflow(tmp_path, {"sklearn": {"pickled_model": "model.pkl"}, "python_function": {}})
+    (directory / "model.pkl").write_bytes(pickle.dumps(trained.sklearn_transformer()[0]))
+    assert saving.save_source("m", str(directory)).framework == "sklearn"
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelbundle.bundler.saving import saving
+from modelbundle.bundler.saving.saving import SaveOptions
+
 BUNDLE = Path(sys.executable).parent / "bundle"
 
 
@@ -69,8 +72,8 @@ def test_each_answers_as_its_own_library_does(index, tmp_path, sources):
     sample = tmp_path / "sample.npy"
     np.save(sample, np.asarray(sources["script"][1], "float32")[:2])
     for name, (source, _, _) in sources.items():
-        asked = ["--sample", sample] if name in {"script", "eager"} else []
-        run("save", name, source, "--trust", *asked, cwd=tmp_path)
+        asked = sample if name in {"script", "eager"} else None
+        saving.save_source(name, str(source), SaveOptions(trust=True, sample_file=asked))
     project = tmp_path / "project"
     project.mkdir()
     names = json.dumps(list(sources))
