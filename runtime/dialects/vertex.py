@@ -18,7 +18,7 @@ from .bodies.schemas import streamed
 from .catalog import Catalog
 from .dialect import GET, POST, Rule
 from .dialect_request import DialectRequest
-from .paths import operation
+from .paths import JSON, operation
 from .reply import Reply
 from .served import Served
 from .triton_form import TritonForm
@@ -88,11 +88,11 @@ class Vertex:
         return self._named(reply)
 
     def _named(self, reply: Reply) -> Reply:
-        """Add the id of the deployed model, if Vertex AI has set it."""
-        if not self._deployed or not isinstance(reply.body, bytes):
+        """Add the id of the deployed model, if Vertex AI has set it, to an answer that is JSON."""
+        if not self._deployed or not isinstance(reply.body, bytes) or reply.content_type != JSON:
             return reply
         told = b',"deployedModelId":' + orjson.dumps(self._deployed) + b"}"
-        return Reply(reply.body[:-1] + told, reply.status, reply.content_type, reply.headers)
+        return Reply(reply.body.rstrip()[:-1] + told, reply.status, reply.content_type, reply.headers)
 
     def _served(self, request: DialectRequest) -> Served:
         """The model that a client of Triton's wishes to be sent on to, or the first."""

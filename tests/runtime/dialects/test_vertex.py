@@ -2,8 +2,10 @@
 
 import pytest
 
+from modelbundle.bundler.building.service.service_source import read_service
 from modelbundle.runtime.dialects.vertex import routes
 
+from ..conftest import write_bundle
 from .zoo import zoo_server
 
 ENV = {
@@ -26,6 +28,31 @@ def test_health_and_predictions_are_where_the_environment_says(client):
     assert client.get("/ping-me").json() == {"status": "healthy"}
     told = client.post(ENV["AIP_PREDICT_ROUTE"], json={"instances": [[1, 2]]})
     assert told.json() == {"predictions": [3.0], "deployedModelId": "34"}
+
+
+SOURCE = """
+import modelbundle as mb
+
+
+@mb.service
+class Painter:
+    @mb.api
+    def paint(self, text: str) -> bytes:
+        return text.encode()
+"""
+
+
+def test_an_answer_that_is_no_json_comes_as_it_is(tmp_path, servers):
+    """The id of the deployment was written into the bytes of a file."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "painter.py").write_text(SOURCE)
+    found = read_service(tmp_path / "src", "painter:Painter")
+    serve = {"workers": 1, "dialects": ["vertex"]}
+    write_bundle(tmp_path, models=(), service="painter:Painter", routes=found.routes, serve=serve)
+    with servers.start(tmp_path, env=ENV).client() as client:
+        told = client.post(ENV["AIP_PREDICT_ROUTE"], json={"text": "a picture"})
+    assert (told.status_code, told.content) == (200, b"a picture")
+    assert told.headers["content-type"] == "application/octet-stream"
 
 
 def test_raw_predictions_take_any_body(client):
