@@ -7,6 +7,7 @@ Source: Google Cloud, "Custom container requirements for inference". The port, a
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -92,7 +93,7 @@ class Vertex:
         if not self._deployed or not isinstance(reply.body, bytes) or reply.content_type != JSON:
             return reply
         told = b',"deployedModelId":' + orjson.dumps(self._deployed) + b"}"
-        return Reply(reply.body.rstrip()[:-1] + told, reply.status, reply.content_type, reply.headers)
+        return replace(reply, body=reply.body.rstrip()[:-1] + told)
 
     def _served(self, request: DialectRequest) -> Served:
         """The model that a client of Triton's wishes to be sent on to, or the first."""
