@@ -13,7 +13,7 @@ from modelbundle.runtime.manifests.route import Route
 from modelbundle.runtime.process.crew.crew import FrontSlot
 from modelbundle.runtime.process.supervising.load_coordinator import LoadCoordinator
 
-from ...conftest import Sums, write_bundle, write_model
+from ...conftest import Servers, Sums, write_bundle, write_model
 from ..conftest import Traffic
 from ..test_serving import holds_listener, readiness
 from .test_supervisor import alive, children, metric, wait_until
@@ -62,6 +62,25 @@ def two(tmp_path, servers):
         return servers.start(make(tmp_path, models, lazy, **serve), *options)
 
     return start
+
+
+@pytest.fixture(scope="module")
+def common(tmp_path_factory):
+    """A server of `a` and `b` that several tests use."""
+    servers = Servers(tmp_path_factory.mktemp("servers"))
+    models = {"a": Sums(), "b": Sums()}
+    bundle = make(tmp_path_factory.mktemp("bundle"), models, model_control="explicit")
+    yield servers.start(bundle, "--workers=1")
+    servers.stop()
+
+
+@pytest.fixture
+def server(common):
+    """A server of `a` and `b`, both loaded, with a process each; others have used it."""
+    for alias, (state, _) in states(common).items():
+        assert state == "READY" or load(common, alias).status_code == 200
+    wait_until(lambda: len(children(common.process.pid)) == 3)
+    return common
 
 
 def ask(server, alias, row=(1, 2)):
@@ -139,8 +158,7 @@ def test_a_model_is_loaded_anew_without_a_failed_request(two):
     wait_until(lambda: len(before & set(children(server.process.pid))) < len(before))
 
 
-def test_many_rounds_leave_nothing_behind(two):
-    server = two("--workers=1")
+def test_many_rounds_leave_nothing_behind(server):
     stays = set(children(server.process.pid))
     for alias in ("a", "b"):
         unload(server, alias), load(server, alias)
@@ -159,8 +177,7 @@ def test_many_rounds_leave_nothing_behind(two):
     wait_until(lambda: len(children(server.process.pid)) == 3)
 
 
-def test_requests_that_wait_while_a_model_goes_are_answered(two):
-    server = two("--workers=1")
+def test_requests_that_wait_while_a_model_goes_are_answered(server):
     answers = []
     threads = [
         threading.Thread(target=lambda: answers.append(ask(server, "a", (-2, 1)).status_code))
@@ -181,8 +198,7 @@ def test_requests_that_wait_while_a_model_goes_are_answered(two):
     assert answers == [200] * 4
 
 
-def test_two_who_load_at_once_are_both_told_when_it_answers(two, in_threads):
-    server = two("--workers=1")
+def test_two_who_load_at_once_are_both_told_when_it_answers(server, in_threads):
     unload(server, "a")
     answers = in_threads(
         lambda _: (load(server, "a").status_code, ask(server, "a").status_code), range(4)
@@ -211,8 +227,7 @@ def test_a_loading_process_that_is_killed_is_followed_by_another(two):
     assert ask(server, "b").json() == {"predictions": [3.0]}
 
 
-def test_what_cannot_be_loaded_says_so_and_harms_nobody(two):
-    server = two("--workers=1")
+def test_what_cannot_be_loaded_says_so_and_harms_nobody(server):
     weights = server.bundle / "models" / "b" / "model.pkl"
     kept = weights.read_bytes()
     unload(server, "b")
@@ -316,8 +331,7 @@ def test_the_server_ends_in_good_order_while_a_model_comes(two):
     assert answers == [200]
 
 
-def test_a_restart_keeps_what_is_loaded_and_what_is_not(two):
-    server = two("--workers=1")
+def test_a_restart_keeps_what_is_loaded_and_what_is_not(server):
     unload(server, "a")
     before = set(children(server.process.pid))
     server.process.send_signal(signal.SIGHUP)
@@ -329,8 +343,7 @@ def test_a_restart_keeps_what_is_loaded_and_what_is_not(two):
     assert ask(server, "a").status_code == 200
 
 
-def test_a_front_that_dies_comes_back_with_what_is_loaded(two):
-    server = two("--workers=1")
+def test_a_front_that_dies_comes_back_with_what_is_loaded(server):
     unload(server, "a")
     first = next(p for p in children(server.process.pid) if holds_listener(p, server))
     os.kill(first, signal.SIGKILL)
@@ -378,8 +391,7 @@ def test_strangers_load_and_unload_nothing_unless_the_bundle_says_so(two):
     assert ask(server, "a").status_code == 200
 
 
-def test_nobody_knows_a_model_that_there_is_not(two):
-    server = two("--workers=1")
+def test_nobody_knows_a_model_that_there_is_not(server):
     assert load(server, "c").status_code == 404
     assert unload(server, "c").status_code == 404
 
