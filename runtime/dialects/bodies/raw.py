@@ -147,6 +147,8 @@ class Raw:
         if len(pairs) == 1 and pairs[0][0] in _WHOLE:
             return await self._unsaid(pairs[0][1].encode(), "")
         record = {name: _value(text) for name, text in pairs}
+        if len(record) < len(pairs):
+            raise InvalidInput("A field of the form appears more than once.")
         if self._served.signature is None:
             return await self._record(record)
         return await self._rows([record])

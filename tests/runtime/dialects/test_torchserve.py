@@ -58,6 +58,9 @@ def test_fields_of_a_form(client):
     parts = {name: (None, value) for name, value in person.items()}
     assert client.post("/predictions/people", files=parts).text == "Oslo 3"
     assert client.post("/predictions/sums", data={"data": "[1, 2]"}).json() == 3.0
+    for twice in ({"age": ["3", "4"], "city": "Oslo"}, {"data": ["a", "b"]}):
+        refused = client.post("/predictions/people", data=twice)
+        assert (refused.status_code, "more than once" in refused.text) == (400, True)
 
 
 @pytest.mark.parametrize(
