@@ -102,7 +102,7 @@ def _result(hint: Any) -> ValueDecoder:
 
 def _is_headers(hint: Any) -> bool:
     """Whether a parameter is for the headers of a request; `Headers | None` as well."""
-    return hint is Headers or Headers in typing.get_args(hint)
+    return any(each is Headers for each in (hint, *typing.get_args(hint)))
 
 
 def _parameter(
