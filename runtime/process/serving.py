@@ -80,12 +80,6 @@ class Serving:
         """The aliases of the models that are loaded now."""
         return [alias for alias, each in self.statuses.items() if each.state == "READY"]
 
-    def _of_model(self, alias: str) -> list[ModelSlot]:
-        """A slot for each process of a model that works for one front."""
-        status = self.statuses[alias]
-        count = status.replicas or self.topology.replicas
-        return [ModelSlot(alias, at, self._device(at), status.term) for at in range(count)]
-
     # --- loads and unloads: SlotFactory ---
 
     def coordinator(self, supervision: Supervision) -> LoadCoordinator:
@@ -98,9 +92,11 @@ class Serving:
             )
         return coordinator
 
-    def slots(self, front: FrontSlot, alias: str) -> list[ModelSlot]:  # noqa: ARG002
-        """Slots for the processes of a model that work for a front."""
-        return [] if self.topology.is_threaded else self._of_model(alias)
+    def slots(self, alias: str) -> list[ModelSlot]:
+        """Slots for the processes of a model that work for one front; none if it is in threads."""
+        status = self.statuses[alias]
+        count = 0 if self.topology.is_threaded else status.replicas or self.topology.replicas
+        return [ModelSlot(alias, at, self._device(at), status.term) for at in range(count)]
 
     def origin(self, alias: str) -> TemplateSlot | None:
         """A slot for the template of a model, if its processes share one."""
@@ -117,13 +113,11 @@ class Serving:
 
     def _models(self, index: int, row: int) -> tuple[ModelSlot, ...]:
         """The slots of the processes that work for the front with this index and row."""
-        if self.topology.is_threaded:
-            return ()
         if self.topology.kind == "service":
             row += CREWS * self.topology.most_fronts
             service = str(self.plan.manifest.service)
             return (ServiceSlot(service, row, self._device(index)),)
-        return tuple(slot for alias in self._present() for slot in self._of_model(alias))
+        return tuple(slot for alias in self._present() for slot in self.slots(alias))
 
     def _device(self, index: int) -> str | None:
         return self.devices[index % len(self.devices)].visible if self.devices else None

@@ -39,7 +39,7 @@ _ROWS = Side("array", (Field("row", "bytes", (None,)),))
 class DecoderTasks:
     """Decodes bodies and encodes answers, of the bundle's own routes and of dialects.
 
-    `method` names what, of which route or dialect, and the type of the content.
+    `method` names the task, its route or dialect, and the type of the content.
     """
 
     def __init__(self, codecs: Mapping[str, Codec], plan: Mapping[str, Any] | None) -> None:

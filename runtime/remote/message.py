@@ -19,8 +19,8 @@ class MessageKind(IntEnum):
 
     READY = 1  # from the model: it is loaded
     RUN = 2  # to the model: rows are on the slab
-    ANSWER = 3  # from the model: so do their answers
-    ERROR = 4  # from the model: so does why there are none
+    ANSWER = 3  # from the model: their answers are on the slab
+    ERROR = 4  # from the model: why there are none is on the slab
 
 
 class Message(NamedTuple):

@@ -44,7 +44,7 @@ class ModelLink:
     Batches of all methods run one after the other. If the process dies, the batches that it was
     sent fail with `ModelDied`; those not yet sent wait for the next process.
 
-    term         of the model that the process has loaded; see `process.supervising.terms`
+    term         of the model that the process has loaded; see `hosting.coordinator`
     generation   of the current process, or of the last one
     why          reason of the last death, from the supervisor
     ready        the report of the process, once it has loaded the model

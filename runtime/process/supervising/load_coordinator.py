@@ -145,7 +145,7 @@ class LoadCoordinator:
             crew.add_template(template)
             self._supervision.fill(template)
         for front in status.awaited:
-            slots = self._factory.slots(front, alias)
+            slots = self._factory.slots(alias)
             front.add_models(slots)
             for slot in slots:
                 slot.prepare()

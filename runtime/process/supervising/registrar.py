@@ -45,7 +45,7 @@ class Registration:
 
 
 class PlanOwner(Protocol):
-    """Holds the plan that processes are started with; `Serving` handler."""
+    """Holds the plan that processes are started with; `Serving` implements it."""
 
     plan: Plan
     metrics: Metrics

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from ..crew.crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
+from ..crew.crew import Crew, ModelSlot, ProcessSlot, TemplateSlot
 from ..crew.event_loop import EventLoop
 
 
@@ -36,8 +36,8 @@ class Supervision(Protocol):
 class SlotFactory(Protocol):
     """Creates slots; `Serving` implements it."""
 
-    def slots(self, front: FrontSlot, alias: str) -> Sequence[ModelSlot]:
-        """Slots for the processes of a model that serve a front."""
+    def slots(self, alias: str) -> Sequence[ModelSlot]:
+        """Slots for the processes of a model that work for one front."""
 
     def origin(self, alias: str) -> TemplateSlot | None:
         """A slot for the template of these processes, if they share one."""

@@ -101,10 +101,10 @@ class Loading(Pretended):
     def new_crew(self, number):
         self.number = number  # each front knows that of its own crew
         is_there = self.statuses["m"].state == "READY"
-        models = lambda: self.slots(None, "m") if is_there else []  # noqa: E731
+        models = lambda: self.slots("m") if is_there else []  # noqa: E731
         return Crew([FrontSlot(index, index, models()) for index in range(self.fronts)])
 
-    def slots(self, front, alias):
+    def slots(self, alias):
         status = self.statuses[alias]
         return [ModelSlot(alias, at, None, status.term) for at in range(status.replicas or 1)]
 
