@@ -5,20 +5,19 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-BUNDLE = str(Path(sys.executable).parent / "bundle")
+from .warm_commands import BUNDLE, WarmCommands
 
 TRAIN = """
 import numpy as np
@@ -66,20 +65,46 @@ class Run:
         return json.loads(self.out)
 
 
-def run(*arguments, cwd, code=0, stdin=None, **variables):
-    """Run one command; its exit code must be `code`, and nobody ever sees a traceback."""
+def run(*arguments, cwd, code=0, stdin=None, fresh=False, **variables):
+    """Run one command; its exit code must be `code`, and nobody ever sees a traceback.
+
+    It is forked from a process that has imported it, unless it is to be a `fresh` one.
+    """
+    line, environment = [*map(str, arguments)], os.environ | variables
+    if not fresh and (warm := warm_commands()).takes(environment):
+        found = Run(*warm.run(line, cwd=cwd, environment=environment, stdin=stdin or ""))
+    else:
+        found = _run_fresh(line, cwd, environment, stdin or "")
+    assert "Traceback" not in found.err, found.err
+    assert found.code == code, f"{found.code}: {found.out}\n{found.err}"
+    return found
+
+
+def _run_fresh(line, cwd, environment, stdin):
     done = subprocess.run(
-        [BUNDLE, *map(str, arguments)],
+        [BUNDLE, *line],
         capture_output=True,
         text=True,
         cwd=cwd,
-        env=os.environ | variables,
-        input=stdin or "",
+        env=environment,
+        input=stdin,
         check=False,
     )
-    assert "Traceback" not in done.stderr, done.stderr
-    assert done.returncode == code, f"{done.returncode}: {done.stdout}\n{done.stderr}"
     return Run(done.returncode, done.stdout, done.stderr)
+
+
+@cache
+def warm_commands():
+    """The process that they are forked from, started when it is first needed."""
+    return WarmCommands()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ended_with_the_tests():
+    """End that process."""
+    yield
+    if warm_commands.cache_info().currsize:
+        warm_commands().close()
 
 
 @pytest.fixture
