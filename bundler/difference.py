@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 from ..runtime.manifests.bundle_manifest import BundleManifest
 from ..runtime.manifests.model_entry import ModelEntry
 from ..runtime.manifests.model_manifest import ModelManifest
-from .requirements.lock.requirements_lock import PATH, PIN
 from .requirements.requirements import normalize
+from .requirements.requirements_lock import PATH, PIN
 from .untrusted import bundle_text
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from ..errors import BuildError, RegistryError, ResolveError, StoreError
 from ..image import vendored_base
 from ..image.recipe.image_settings import brings_python
 from ..progress import NullProgress, Progress
+from ..requirements import requirements_lock
 from ..requirements.index import Index
-from ..requirements.lock import requirements_lock
 from ..requirements.lock.lock import BaseImage, Lock
 from ..requirements.lock.package import Package
 from ..requirements.target import MACHINES, Target

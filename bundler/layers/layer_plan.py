@@ -9,7 +9,7 @@ from ...runtime import canonical, digest
 from ...runtime.manifests.bundle_manifest import BundleManifest
 from ...runtime.manifests.file_entry import FileEntry
 from ..progress import Progress
-from ..requirements.lock import requirements_lock
+from ..requirements import requirements_lock
 from ..requirements.standalone import Archive
 from ..requirements.target import MACHINES
 from ..store import Blob, Store

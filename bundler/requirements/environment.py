@@ -12,9 +12,8 @@ from typing import Literal
 from ...runtime.manifests.bundle_manifest import BundleManifest
 from ..errors import ResolveError
 from ..progress import NullProgress, Progress
-from . import builds
+from . import builds, requirements_lock
 from .environment_home import EnvironmentHome
-from .lock import requirements_lock
 from .lock.lock import index_arguments
 from .requirements import normalize
 from .resolving import uv

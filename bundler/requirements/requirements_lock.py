@@ -6,9 +6,9 @@ It may be hostile. It has the digests of files, and not their names.
 import re
 from pathlib import Path
 
-from ...untrusted import bundle_text
-from ..requirements import normalize
-from .package import Package
+from ..untrusted import bundle_text
+from .lock.package import Package
+from .requirements import normalize
 
 PATH = "env/requirements.lock"
 PIN = re.compile(r"([A-Za-z0-9._-]+)==([^\s;\\]+)(?:\s*;\s*([^\\]+))?")
