@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tarfile
 import time
 import urllib.request
@@ -98,7 +99,12 @@ def build(workshop, index):
         (root / "bundlefile.yaml").write_text(bundlefile)
         for file, text in files.items():
             (root / f"{file}.py").write_text(text)
-        return mb.build(root, store=workshop.store).item
+        lock = workshop.projects / "bundle.lock"  # most ask for the same
+        if lock.exists():
+            shutil.copyfile(lock, root / "bundle.lock")
+        item = mb.build(root, store=workshop.store).item
+        shutil.copyfile(root / "bundle.lock", lock)
+        return item
 
     return run
 
