@@ -13,7 +13,6 @@ from .arrival_wait import ArrivalWait
 from .batch.batch import Batch
 from .batch.delivery import Answers, Delivery
 from .batch.hang import HangWatch
-from .batch.outcome import Outcome
 from .batch.recovery import Recovery
 from .batch.slots import ExecutorSlot, Slots
 from .deadline_timer import DeadlineTimer
@@ -23,6 +22,7 @@ from .lanes.lane import Backlog, Lane
 from .lanes.lanes import Lanes
 from .lanes.ranked_lanes import RankedLanes
 from .observer import BatchObserver, NullObserver, Release
+from .outcome import Outcome
 from .policy.cost import CostModel
 from .policy.window import Limits
 from .request import FutureRequest, Request

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from ...errors import ModelDied
-from ..admission.patience import Patience
-from ..lanes.lanes import Lanes
-from ..observer import BatchObserver
-from .batch import Batch
-from .delivery import Answers, Delivery
-from .recovery import Recovery
-from .slots import ExecutorSlot
+from ..errors import ModelDied
+from .admission.patience import Patience
+from .batch.batch import Batch
+from .batch.delivery import Answers, Delivery
+from .batch.recovery import Recovery
+from .batch.slots import ExecutorSlot
+from .lanes.lanes import Lanes
+from .observer import BatchObserver
 
 
 class Outcome:
