@@ -24,6 +24,7 @@ HARDENED = {
     "security_opt": ["no-new-privileges"],
     "user": "12345",
 }
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # models as small are trained with less work
 CURRENT = ("--env", "current")  # the libraries are here; a locked environment is tested elsewhere
 
 
@@ -129,7 +130,7 @@ class Terminal:
     @property
     def variables(self):
         path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-        return os.environ | {"BUNDLE_HOME": str(self.home), "PATH": path}
+        return os.environ | ONE_THREAD | {"BUNDLE_HOME": str(self.home), "PATH": path}
 
 
 def asked(request):
@@ -137,14 +138,20 @@ def asked(request):
         return answer.read().decode()
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """One for all examples, as a reader has it: packages are unpacked and compiled only once."""
+    return tmp_path_factory.mktemp("home")
+
+
 @pytest.fixture(scope="module", params=EXAMPLES)
-def typed(request, tmp_path_factory, checkout, index):
+def typed(request, tmp_path_factory, store, checkout, index):
     """A terminal after all commands of a README, and each command with what it shows and said."""
     project = tmp_path_factory.mktemp("example") / request.param
     shutil.copytree(checkout / "examples" / request.param, project)
     told = story((project / "README.md").read_text(encoding="utf-8"))
     with ExitStack() as closing:
-        terminal = Terminal(project, tmp_path_factory.mktemp("home"), closing)
+        terminal = Terminal(project, store, closing)
         done = [(command, shown, terminal.type(command)) for command, shown in told]
     return terminal, done
 
@@ -243,6 +250,7 @@ def test_the_demo_tells_its_story_to_the_end(checkout, index):
         [sys.executable, checkout / "examples" / "demo.py"],
         capture_output=True,
         text=True,
+        env=os.environ | ONE_THREAD,
         check=False,
     )
 
