@@ -48,10 +48,10 @@ class InplaceBooster(threading.local):
 
     def inplace_predict(self, data: Any, **options: Any) -> Any:
         """As the booster's own, which also says what is wrong with `data`."""
-        asked = {name: value for name, value in options.items() if value is not None}
+        given = {name: value for name, value in options.items() if value is not None}
         answer = None
-        if _is_matrix(data) and asked.keys() <= _OPTIONS:
-            answer = self._answer(data, _config(**asked))
+        if _is_matrix(data) and given.keys() <= _OPTIONS:
+            answer = self._answer(data, _config(**given))
         return self.booster.inplace_predict(data, **options) if answer is None else answer
 
     def _answer(self, data: np.ndarray, config: bytes) -> np.ndarray | None:
@@ -59,8 +59,8 @@ class InplaceBooster(threading.local):
         matrix = _MATRIX % (data.ctypes.data, *data.shape, _TYPES[data.dtype])
         shape, axes = ctypes.POINTER(ctypes.c_uint64)(), ctypes.c_uint64()
         values = ctypes.POINTER(ctypes.c_float)()
-        told = map(ctypes.byref, (shape, axes, values))
-        if self._predict(self.booster.handle, matrix, config, self._proxy.handle, *told):
+        outputs = map(ctypes.byref, (shape, axes, values))
+        if self._predict(self.booster.handle, matrix, config, self._proxy.handle, *outputs):
             return None
         sizes = shape[: axes.value]
         text = ctypes.string_at(values, 4 * math.prod(sizes))  # the library's own memory

@@ -32,9 +32,9 @@ def method(model: Any, name: str) -> Any:
 
 
 def choose(options: Mapping[str, Any]) -> None:
-    """Have Keras compute with the same, unless the environment says with what.
+    """Select the recorded backend, unless the environment has already chosen one.
 
-    It decides once, when it is imported, and without a word it takes TensorFlow.
+    Keras reads the choice once, when it is imported; its default is TensorFlow.
     """
     name = options.get(_OPTION)
     if isinstance(name, str) and name in _KNOWN:

@@ -1,7 +1,7 @@
-"""Named code: the source of the author's own modules of which a pickle names something.
+"""Named code: stores the author's modules whose objects a pickle refers to by name.
 
-An author's classes and functions are in a pickle by value. What is there by its name all the same,
-a lone object that is told from others by `is`, needs the module that it is in.
+Classes and functions of the author are pickled by value. A sentinel (an object that code compares
+with `is`) is pickled by its name, so the module that defines it is stored with the model.
 """
 
 import sys
@@ -14,7 +14,7 @@ from .local_code import CannotTravel, LocalCode, gather
 
 
 def bring(pickle: Path) -> LocalCode:
-    """Write that source beside a `pickle` just made; it is often none at all.
+    """Write the source of such modules beside a new `pickle`; most pickles need none.
 
     Raises:
         InvalidModel: when it cannot be stored.

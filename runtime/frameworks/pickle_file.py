@@ -14,10 +14,9 @@ _NAME = "model.pkl"
 
 
 def save(model: Any, directory: Path, kind: Callable[..., Any] | None = None) -> Saved:
-    """Write it, with the author's own code by value; `kind` as of `pickling.dump`.
+    """Pickle the model, with the author's own code by value; `kind` as in `pickling.dump`.
 
-    What is pickled by its name all the same, a lone object that is told from others by `is`, brings
-    the source of its module along.
+    The source of modules whose objects are pickled by name is stored, too (see `named_code`).
 
     Raises:
         InvalidModel: when that cannot be stored.
@@ -37,7 +36,7 @@ def save(model: Any, directory: Path, kind: Callable[..., Any] | None = None) ->
 
 
 def load(path: Path, format: str, options: Mapping[str, Any], pickles: Any) -> Any:
-    """Read "pickle" or "joblib", as far as the policy of `pickles` allows."""
+    """Load a file of format "pickle" or "joblib" under the policy `pickles`."""
     if format == "pickle":
         directory = path.parent
         kind = unpickler(directory, options.get("code", ()))

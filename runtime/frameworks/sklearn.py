@@ -144,9 +144,9 @@ def _narrowed(model: Any) -> Any:
 
 
 def _as_fitted(model: Any, rows: Any) -> Any:
-    """A table of numbers as a matrix for a model that was fitted on one: names only irritate it.
+    """A table of numbers as a matrix, if the model was fitted on one: names would make it warn.
 
-    What passes rows to code of the author's is given them as they are.
+    A model that passes rows to the author's code gets them unchanged.
     """
     first = model.steps[0][1] if getattr(model, "steps", None) else model
     knows_no_names = hasattr(model, "n_features_in_") and not hasattr(model, "feature_names_in_")

@@ -3,7 +3,7 @@
 import os
 
 VARIABLE = "OMP_NUM_THREADS"
-"""What the libraries that use OpenMP go by themselves, if they are imported after it is set."""
+"""Libraries that use OpenMP read it when they are imported."""
 
 
 def asked() -> int | None:

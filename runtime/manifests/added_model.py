@@ -58,25 +58,25 @@ class AddedModel:
         }  # fmt: skip
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Self:
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read what `to_json` wrote."""
-        entry, manifest = told["entry"], told["manifest"]
+        entry, manifest = data["entry"], data["manifest"]
         return cls(
             ModelEntry.from_json(entry),
-            Path(told["directory"]),
+            Path(data["directory"]),
             ModelManifest.from_json(manifest),
-            told["size"],
-            told["slot"],
+            data["size"],
+            data["slot"],
         )
 
     @classmethod
-    def laid_out(cls, told: Mapping[str, Any]) -> Self:
+    def laid_out(cls, data: Mapping[str, Any]) -> Self:
         """A model, an `entry`, that somebody has laid out in a `directory`.
 
         Raises:
             InvalidBundle: when the directory has another model, or none.
         """
-        entry, directory = ModelEntry.from_json(told["entry"]), Path(told["directory"])
+        entry, directory = ModelEntry.from_json(data["entry"]), Path(data["directory"])
         path = directory / "model.json"
         if digest.of_file(path) != entry.digest:
             raise InvalidBundle(f"`{entry.name}:{entry.version}` has another `model.json`.")

@@ -42,7 +42,7 @@ def _differing(value: Any, known: Sequence[Any], path: str) -> str | None:
             return f"{path}: field `{name}` is missing."
     for name, part in value.items():
         parts = [each[name] for each in like if name in each]
-        said = _differing(part, parts, f"{path}.{name}") if parts else None
-        if said is not None:
-            return said
+        found = _differing(part, parts, f"{path}.{name}") if parts else None
+        if found is not None:
+            return found
     return None

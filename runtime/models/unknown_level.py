@@ -40,8 +40,8 @@ def _named(error: BaseException) -> Iterator[Any]:
             return
         if type(each) is KeyError and len(each.args) == 1 and type(each.args[0]) is str:
             yield each.args[0]  # a table of the author's
-        said = str(each)[:_LONGEST]
-        for match in filter(None, (form.search(said) for form in _SAID)):
+        message = str(each)[:_LONGEST]
+        for match in filter(None, (form.search(message) for form in _SAID)):
             yield _read(match["value"])
         each = each.__cause__ or each.__context__
 

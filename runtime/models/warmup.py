@@ -53,10 +53,10 @@ def _hint(cause: BaseException | None) -> str:
     """The model's exception as a hint, which clients do not see."""
     if cause is None:
         return "Run `bundle test` on the bundle for the details."
-    said = in_short(cause).removeprefix("RemoteError: ")
-    if said.startswith(("ModuleNotFoundError: ", "ImportError: ")):
-        return f"{said}. Its code imports that when it is called; `src/` of a bundle can have it."
-    return f"It raised {said}; the log has the traceback."
+    text = in_short(cause).removeprefix("RemoteError: ")
+    if text.startswith(("ModuleNotFoundError: ", "ImportError: ")):
+        return f"{text}. Its code imports that when it is called; `src/` of a bundle can have it."
+    return f"It raised {text}; the log has the traceback."
 
 
 async def _replay(runner: Runner, samples: Samples, tuning: Tuning) -> None:

@@ -1,7 +1,7 @@
 """Nested: pickles that a model's own `__getstate__` makes, as skorch's does.
 
-They are made with classes by their names, and inside of the outer pickle nobody sees which. While
-that one is made, theirs are made with its pickler.
+They would contain the author's classes by name, which a server cannot import. So while the outer
+pickle is made, `pickle.dumps` and its like use the outer pickler.
 """
 
 import io

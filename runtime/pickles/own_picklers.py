@@ -1,7 +1,7 @@
 """Own picklers: has other picklers, a model's own and joblib's, write an author's code by value.
 
-They write classes and functions by their names, which a server does not have. While a model is
-written, they ask a pickler of ours what they do not know.
+They would write classes and functions by name, which a server cannot import. While a model is
+saved, they ask our pickler how to reduce a value for which they have no rule.
 """
 
 import io

@@ -25,7 +25,7 @@ from .stack_values import UNTOLD
 
 Mode = Literal["deny", "allow-listed", "allow"]
 
-_TOLD = 20  # names in a hint
+_LISTED = 20  # names in a hint
 _READERS = frozenset({"joblib.numpy_pickle", "pickle", "torch.serialization"})
 _OURS = __name__.rpartition(".pickles.")[0] + "."
 _STORAGE = "Storage"  # torch knows these itself, and asks for none
@@ -186,9 +186,10 @@ class Policy:
                 continue
             is_made = use.how in {"call", "new"} and name in SAFE and name != ARRAY
             if not is_made and not package_content.may_be_used(use):
-                is_told = use.module != UNTOLD or not use.to
-                what = f"{_DOES[use.how]} `{name}`" if is_told else f"hands objects to `{_to(use)}`"
-                refused.setdefault(name if is_told else _to(use), what)
+                is_known = use.module != UNTOLD or not use.to
+                does = f"{_DOES[use.how]} `{name}`"
+                what = does if is_known else f"hands objects to `{_to(use)}`"
+                refused.setdefault(name if is_known else _to(use), what)
         if refused:
             what = next(iter(refused.values()))
             raise NotTrusted(
@@ -210,8 +211,8 @@ def _to(use: Use) -> str:
 
 def _hint(names: Sequence[str]) -> str:
     """A hint that lists all globals that must be allowed, not only the first."""
-    listed = ", ".join(f"`{name}`" for name in names[:_TOLD])
-    more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
+    listed = ", ".join(f"`{name}`" for name in names[:_LISTED])
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     them = "it" if len(names) == 1 else "them"
     return f"Add {listed}{more} to `security.allow_globals` if you know {them}."
 

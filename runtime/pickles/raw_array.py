@@ -34,6 +34,6 @@ def size(state: Any, file: IO[bytes]) -> int | None:
     for length in shape:
         total *= length
     if padding is not None:
-        told = file.read(1)
-        total += told[0] if told else 0
+        padded = file.read(1)
+        total += padded[0] if padded else 0
     return total

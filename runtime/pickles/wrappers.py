@@ -1,7 +1,7 @@
 """Wrappers: pickles what `functools` and `typing` make of an author's functions and types.
 
-Python pickles a cached function by its name, and a module of the author's, or `__main__`, is not
-there where the model is loaded; others hold locks and weak references.
+Python pickles a cached function by its name, but a server has neither the author's modules nor
+`__main__`. The other kinds hold locks or weak references, which cannot be pickled.
 """
 
 import functools
@@ -23,10 +23,10 @@ def _cached_function(value: Any) -> _Reduced | None:
     """`@lru_cache` and `@cache`, empty; one of an installed library stays a name."""
     if _is_found_by_name(value):
         return None
-    told = value.cache_parameters()
+    parameters = value.cache_parameters()
     kind = functools._CacheInfo  # noqa: SLF001  as `lru_cache` does
-    state = dict(vars(value)) | {"cache_parameters": functools.partial(dict, **told)}
-    return _CACHED, (value.__wrapped__, told["maxsize"], told["typed"], kind), state
+    state = dict(vars(value)) | {"cache_parameters": functools.partial(dict, **parameters)}
+    return _CACHED, (value.__wrapped__, parameters["maxsize"], parameters["typed"], kind), state
 
 
 def _cached_property(value: Any) -> _Reduced:

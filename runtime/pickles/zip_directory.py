@@ -25,11 +25,11 @@ def is_plain(file: IO[bytes]) -> bool:
         return False
     place = last - _LOCATOR.size
     if place >= _RECORD.size:
-        name, _, told, _ = _read(file, _LOCATOR, place)
+        name, _, place_of_record, _ = _read(file, _LOCATOR, place)
         if name == b"PK\x06\x07":
             last = place - _RECORD.size
             magic, *_, length, start = _read(file, _RECORD, last)
-            if magic != b"PK\x06\x06" or told != last:
+            if magic != b"PK\x06\x06" or place_of_record != last:
                 return False
     return bool(start + length == last)
 

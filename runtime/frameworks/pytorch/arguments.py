@@ -77,8 +77,8 @@ def handing(function: Any, names: list[str]) -> How:
 
 def _is_mapping(annotation: Any) -> bool:
     """Whether it says dict; annotations may be text."""
-    said = annotation if isinstance(annotation, str) else repr(annotation)
-    return "dict" in said.lower() or "Mapping" in said
+    text = annotation if isinstance(annotation, str) else repr(annotation)
+    return "dict" in text.lower() or "Mapping" in text
 
 
 def _parameters(function: Any) -> list[Parameter]:

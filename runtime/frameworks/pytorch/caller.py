@@ -52,10 +52,10 @@ class Caller:
 
     def _size_refusal(self, error: Exception) -> InvalidInput | None:
         """What a client is told where an exported program takes no such size."""
-        said = _SIZE.match(str(error)) if is_exported(self._model) else None
-        if said is None:
+        match = _SIZE.match(str(error)) if is_exported(self._model) else None
+        if match is None:
             return None
-        name, axis, limit = said.groups()
+        name, axis, limit = match.groups()
         axis_of = "rows" if axis == "0" else f"size on axis {axis}"
         return InvalidInput(f"instances: the model takes `{name}` with {axis_of} {limit}.")
 

@@ -34,8 +34,8 @@ class Compiler:
 
         if name not in self._functions:
             # Fixed shapes can be recorded; else one program answers every number of rows.
-            asked = {"mode": "reduce-overhead", "dynamic": False} if self._has_graphs else {}
-            self._functions[name] = torch.compile(function, **asked)
+            options = {"mode": "reduce-overhead", "dynamic": False} if self._has_graphs else {}
+            self._functions[name] = torch.compile(function, **options)
         return self._functions[name]
 
     def prepare(self, tensors: list[Any]) -> None:
@@ -54,13 +54,13 @@ def _check_compiler(device: str) -> None:
     """Torch itself would say so only at the first call, and not in one line."""
     # Triton compiles a launcher in C for each kernel.
     variable, package = ("CXX", "g++") if device == "cpu" else ("CC", "gcc")
-    asked = os.environ.get(variable)
-    wanted = [asked] if asked else [package, *(["clang"] if package == "gcc" else [])]
+    chosen = os.environ.get(variable)
+    wanted = [chosen] if chosen else [package, *(["clang"] if package == "gcc" else [])]
     if any(shutil.which(name) for name in wanted):
         return
-    told = " or ".join(f"`{name}`" for name in wanted)
+    names = " or ".join(f"`{name}`" for name in wanted)
     raise InvalidModel(
-        f"`compile` needs a compiler for C++ on this machine, and there is no {told}.",
+        f"`compile` needs a compiler for C++ on this machine, and there is no {names}.",
         hint=f"Install it with `apt-get install {package}`, in an image with "
         f"`system: {{packages: [{package}]}}`; or take `compile` out of the bundlefile.",
     )

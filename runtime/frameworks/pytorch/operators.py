@@ -1,8 +1,8 @@
 """Operators: finds the modules that register the custom operators of an exported program.
 
-A program names its operators, and torch has to know them before it reads one. Those of C++ and
-those of Python alike have a fake implementation in Python, or they could not have been exported; it
-says in which file it was written.
+A program refers to its operators by name, and torch must know them before it loads the program.
+Each operator, of C++ or Python, has a fake implementation in Python, or it could not have been
+exported. The fake implementation knows the file that it comes from.
 """
 
 import sys

@@ -88,10 +88,10 @@ def modules(recipe: Mapping[str, Any]) -> Iterator[str]:
 def renamed(recipe: Mapping[str, Any], rename: Callable[[str], str]) -> dict[str, Any]:
     """The recipe with the modules of its classes under other names."""
     module, _, name = recipe["class"].partition(":")
-    told = dict(recipe) | {"class": f"{rename(module)}:{name}"}
+    copied = dict(recipe) | {"class": f"{rename(module)}:{name}"}
     if "children" in recipe:
-        told["children"] = [[name, renamed(child, rename)] for name, child in recipe["children"]]
-    return told
+        copied["children"] = [[name, renamed(child, rename)] for name, child in recipe["children"]]
+    return copied
 
 
 def has_weights_of(model: Any, copy: Any) -> bool:
@@ -192,15 +192,15 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return all(map(_is_plain, value))
     if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_told(part) for key, part in value.items())
+        return all(isinstance(key, str) and _is_json(part) for key, part in value.items())
     return value is None or isinstance(value, (bool, int, float, str))
 
 
-def _is_told(value: Any) -> bool:
+def _is_json(value: Any) -> bool:
     """Whether it is plain, and holds no tuple, which would come back as a list."""
     if isinstance(value, (list, dict)):
         parts = value.values() if isinstance(value, dict) else value
-        return _is_plain(value) and all(map(_is_told, parts))
+        return _is_plain(value) and all(map(_is_json, parts))
     return _is_plain(value) and not isinstance(value, tuple)
 
 

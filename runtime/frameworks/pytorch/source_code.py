@@ -48,8 +48,8 @@ def _check_complete(recipe: Mapping[str, Any], code: LocalCode, model: Any) -> N
     try:
         copy = torch_recipe.sketch(recipe, carried.import_module)
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
-        raise CannotTravel(f"its source does not work by itself ({said})") from error
+        fault = f"{type(error).__name__}: {error}"
+        raise CannotTravel(f"its source does not work by itself ({fault})") from error
     finally:
         if not was_known:
             carried.forget()

@@ -1,4 +1,4 @@
-"""Wrapper: what training puts around a module, and serving has no use for."""
+"""Wrapper: removes the wrappers that training puts around a module."""
 
 from typing import Any
 

@@ -33,22 +33,22 @@ _SHOWN = 160  # characters of what an error repeats
 
 def refusal(error: ValueError, batch: Any) -> InvalidInput | None:
     """What a client is told of `error`, which the model raised for `batch`; None: nothing."""
-    said = str(error).partition("\n")[0]
-    if unknown := _UNKNOWN.match(said):
+    message = str(error).partition("\n")[0]
+    if unknown := _UNKNOWN.match(message):
         name, value = _column_of(error, int(unknown[2])), _short(unknown[1])
         where = f"instances.{name}" if name else "instances"
         return InvalidInput(f"{where}: {value} is not a category that the model knows.")
-    if unknown := _UNKNOWN_TO_XGBOOST.match(said):  # the last step; its columns have no names here
+    if unknown := _UNKNOWN_TO_XGBOOST.match(message):
         return InvalidInput(
             f"instances: `{_short(unknown[1])}` is not a category that the model knows."
         )
-    if finite := _NOT_FINITE.match(said):
+    if finite := _NOT_FINITE.match(message):
         kind = (finite[1] or "").strip("dtype('\")")
         return next(_without_number(batch, kind or "float64"), None)
-    if _TOO_LARGE_FOR_XGBOOST.match(said):  # trees take NaN
+    if _TOO_LARGE_FOR_XGBOOST.match(message):  # trees take NaN
         return next(_too_large(batch, "float32"), None)
-    if _OF_VALUES.match(said):
-        return InvalidInput(f"instances: {_short(said).rstrip('.')}.")
+    if _OF_VALUES.match(message):
+        return InvalidInput(f"instances: {_short(message).rstrip('.')}.")
     return None
 
 

@@ -40,8 +40,8 @@ Learned = Mapping[str, Categories]
 def learned(booster: Any) -> dict[str, Categories]:
     """As the booster itself tells of them, which since 3.1 it does; nothing else has them."""
     model = orjson.loads(bytes(booster.save_raw("json")))
-    told = model["learner"]["gradient_booster"]
-    encoded = told.get("gbtree", told).get("model", {}).get("cats", {}).get("enc", [])
+    trees = model["learner"]["gradient_booster"]
+    encoded = trees.get("gbtree", trees).get("model", {}).get("cats", {}).get("enc", [])
     columns = zip(booster.feature_names or (), encoded, strict=False)
     counts = tuple(model["version"]) < _FIXED
     return {name: _values(each, is_cut=counts) for name, each in columns if each.get("values")}
