@@ -6,6 +6,7 @@ import textwrap
 import uuid
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -293,7 +294,9 @@ SAMPLES = {
     """,
     "defaults that JSON has no words for": """
         @endpoint
-        def ask(self, a: float = 1e400, b: float = float("nan")) -> float: ...
+        def ask(self, a: float = 1e400, b: float = float("nan"), c: int = 1 << 64) -> float: ...
+        @endpoint
+        def large(self, a: int = 18446744073709551616) -> Literal[18446744073709551616]: ...
     """,
     "a generator behind a decorator": """
         def traced(method):
@@ -327,6 +330,7 @@ def test_samples_read_alike(project, body, first):
     )
     static, live = both(project, source)
     assert static == live
+    orjson.dumps([route.to_json() for route in live])  # as the server's processes tell each other
 
 
 RECORDS = """

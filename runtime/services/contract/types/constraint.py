@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from .decoder import ValueDecoder, refused
-from .spec import JSON_SCALARS, Spec
+from .spec import Spec, is_scalar
 
 Bounds = Mapping[str, Any]
 """Limits by the names that both packages have for them."""
@@ -80,7 +80,7 @@ def limited(spec: Spec, limits: Bounds) -> Spec:
         return spec
     schema = dict(spec.schema)
     for name, limit in limits.items():
-        if type(limit) not in JSON_SCALARS:
+        if not is_scalar(limit):
             continue
         if name in _KEYWORDS:
             schema[_KEYWORDS[name]] = limit

@@ -21,7 +21,7 @@ Kind = Literal[
 ]
 """dataclass is TypedDict and attrs, too; json scalars and containers with a schema; object free."""
 
-JSON_SCALARS = (str, int, float, bool, type(None))
+_SCALARS = (str, int, float, bool, type(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +169,15 @@ class FieldSpec:
     def schema(self) -> dict[str, Any]:
         """Its JSON Schema, with the default if that is a plain value."""
         known = not self.required and self.default is not None
-        plain = known and type(self.default) in JSON_SCALARS and not _is_special(self.default)
+        plain = known and is_scalar(self.default)
         return dict(self.spec.schema) | ({"default": self.default} if plain else {})
 
 
-def _is_special(value: Any) -> bool:
-    """Whether it is NaN or infinite, which JSON has no words for."""
-    return isinstance(value, float) and not isfinite(value)
+def is_scalar(value: Any) -> bool:
+    """Whether a value may stand in a schema: no NaN, nothing infinite, no number beyond 64 bits."""
+    if type(value) is int:
+        return -(2**63) <= value < 2**64
+    return type(value) in _SCALARS and (type(value) is not float or isfinite(value))
 
 
 def named(name: str) -> Spec:
@@ -260,7 +262,7 @@ def strictness(member: Spec) -> tuple[int, str, str]:
 
 def choice(values: Sequence[Any]) -> Spec:
     """`Literal["a", "b"]`, or the values of an Enum."""
-    plain = all(type(value) in JSON_SCALARS for value in values)
+    plain = all(map(is_scalar, values))
     return Spec("json", {"enum": list(values)}) if plain else OBJECT
 
 
