@@ -78,6 +78,12 @@ def _check_digest(text: str) -> str:
     )
 
 
+def split(text: str) -> tuple[str, str | None]:
+    """Read the `NAME` or `NAME:VERSION` of something new; raises InvalidTag with the rule."""
+    name, colon, version = text.partition(":")
+    return check_name(name), check_version(version) if colon else None
+
+
 def check_name(name: str) -> str:
     """Return `name` if models and bundles may be called so; raises InvalidTag with the rule."""
     if name in RESERVED:

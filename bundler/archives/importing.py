@@ -11,7 +11,7 @@ from ..store.blobs.delivery import Delivery
 from ..store.files import disk
 from ..store.files.hashing import Read
 from ..store.referrers import SIGNATURE
-from ..tag import Kind, check_name, check_version
+from ..tag import Kind, check_name, check_version, split
 from . import opening
 from .contents.announcement import Announcement
 from .contents.inventory import Inventory
@@ -55,7 +55,7 @@ def import_item(
         Refused: when the version exists with other content.
     """
     if rename is not None:
-        _split(rename)  # before anything is read
+        split(rename)  # before anything is read
     with opening.opened(source) as archive:
         announced, found = inventory_of(archive)
         if kind not in {None, found.kind}:
@@ -109,7 +109,7 @@ def _commit(
 
 def _tag(rename: str | None, announced: Announcement, found: Inventory) -> tuple[str, str]:
     """Name and version: what the person says, else what the archive says."""
-    name, version = _split(rename) if rename is not None else (None, None)
+    name, version = split(rename) if rename is not None else (None, None)
     name = name or announced.name
     if name is None:
         raise InvalidTag(
@@ -118,9 +118,3 @@ def _tag(rename: str | None, announced: Announcement, found: Inventory) -> tuple
         )
     version = version or announced.version or default_version(found.config_blob.digest)
     return check_name(name), check_version(version)
-
-
-def _split(text: str) -> tuple[str, str | None]:
-    """`name` or `name:version`, as `--as` takes it."""
-    name, colon, version = text.partition(":")
-    return check_name(name), check_version(version) if colon else None

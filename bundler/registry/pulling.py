@@ -14,7 +14,7 @@ from ..progress import NullProgress, Progress
 from ..store import Blob, Item
 from ..store.blobs.ingest import check_room
 from ..store.files import disk
-from ..tag import check_name, check_version
+from ..tag import check_name, check_version, split
 from . import referring
 from .artifact import Artifact
 from .http import remedy
@@ -49,8 +49,8 @@ class Wanted:
             check_version(alias, "alias")
         if text is None:
             return cls(aliases=aliases)
-        name, colon, version = text.partition(":")
-        return cls(check_name(name), check_version(version) if colon else "", aliases)
+        name, version = split(text)
+        return cls(name, version or "", aliases)
 
 
 @dataclass(frozen=True, slots=True)

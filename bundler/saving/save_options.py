@@ -1,13 +1,14 @@
 """SaveOptions: the options of a save."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ...runtime import canonical
 from ...runtime.manifests.signature import Class, Signature, is_classes
-from ..errors import InvalidSource
+from .. import tag
+from ..errors import InvalidSource, InvalidTag
 from ..tag import check_name, check_version
 from .recording import sample_file
 from .recording.axes import BatchAxis
@@ -69,6 +70,20 @@ def signatures(given: Mapping[str, Signature | Mapping[str, Any]]) -> dict[str, 
         InvalidSource: when one is none, with what it looks like.
     """
     return {method: _signature(method, value) for method, value in given.items()}
+
+
+def named(text: str, given: SaveOptions) -> tuple[str, SaveOptions]:
+    """The name in `NAME` or `NAME:VERSION`, and the options with that version.
+
+    Raises:
+        InvalidTag: when one cannot be used, or the options have another version.
+    """
+    name, version = tag.split(text)
+    if version is not None and given.version not in {None, version}:
+        raise InvalidTag(
+            f"`{text}` is to have the version `{given.version}`.", hint="Give one version."
+        )
+    return name, given if version is None else replace(given, version=version)
 
 
 def check(name: str, given: SaveOptions) -> None:

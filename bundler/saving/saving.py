@@ -66,11 +66,11 @@ def save(  # noqa: PLR0913  the author's face: each is a word of theirs
 ) -> Item:
     """Save a trained model. With a `sample`, its signature and its answers are recorded, too.
 
-    `model` is the object, the path of its file, or `module:attribute`. An object with nothing to
-    call (a dict, a vocabulary) is saved for `load` and for services. `sample` is a few rows as the
-    model takes them: an ndarray, DataFrame, tensor, dict or list. The model itself does not change.
-    `batch_axis` is the axis of the rows: 1 where the steps of a sequence come first, `{"x": 1}`
-    where that is so for the input `x` only.
+    `name` may have the version behind a colon. `model` is the object, the path of its file, or
+    `module:attribute`. An object with nothing to call (a dict, a vocabulary) is saved for `load`
+    and for services. `sample` is a few rows as the model takes them: an ndarray, DataFrame, tensor,
+    dict or list. The model itself does not change. `batch_axis` is the axis of the rows: 1 where
+    the steps of a sequence come first, `{"x": 1}` where that is so for the input `x` only.
 
         modelbundle.save("iris", classifier, sample=rows[:4], labels={"team": "growth"})
 
@@ -92,6 +92,7 @@ def save(  # noqa: PLR0913  the author's face: each is a word of theirs
         options=options or {},
         batch_axis=batch_axis,
     )
+    name, given = save_options.named(name, given)
     if isinstance(model, str | os.PathLike):
         return save_source(name, os.fspath(model), given, store=store, progress=progress)
     return save_object(name, model, given, store=store, progress=progress)

@@ -17,7 +17,7 @@ from .item_json import to_json
 if TYPE_CHECKING:
     from ...bundler.store import Item
 
-Name = Annotated[str, Argument(metavar="NAME", help="Name in the store.")]
+Name = Annotated[str, Argument(metavar="NAME", help="Name in the store, or NAME:VERSION.")]
 Source = Annotated[
     str,
     Argument(
@@ -98,7 +98,7 @@ def save(
     """
     own = OwnProcess(source)
     own.enter()
-    from ...bundler.saving import saving
+    from ...bundler.saving import save_options, saving
 
     console = Console(json=json, quiet=quiet)
     options = saving.SaveOptions(
@@ -112,6 +112,7 @@ def save(
         trust=trust,
         batch_axis=_batch_axis(batch_axis or []),
     )
+    name, options = save_options.named(name, options)
     Results.reserve()  # it is the author's program that is imported, and says what it likes
     try:
         item = saving.save_source(name, source, options, progress=console)

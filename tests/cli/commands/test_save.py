@@ -93,6 +93,12 @@ def test_a_missing_module_attribute_and_file_each_say_which(bundle, plain):
     assert "gone.onnx" in bundle("save", "a", "gone.onnx", code=1).err
 
 
+def test_the_version_may_stand_behind_the_name(bundle, plain):
+    assert bundle("save", "answer:2.1", "train:model", "--json").json["tag"] == "answer:2.1"
+    refused = bundle("save", "answer:2.1", "train:model", "--version", "3", code=2)
+    assert "Give one version" in refused.err
+
+
 def test_a_name_that_cannot_be_one_is_a_usage_error(bundle, plain):
     refused = bundle("save", "../../evil", "train:model", code=2)
 
