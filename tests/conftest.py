@@ -48,6 +48,8 @@ LONGEST_JUDGES = ("test_before.py", "test_openapi_held.py", "test_kserve_rest.py
 
 # Threads of OpenMP that spin while they wait take their cores from the other workers.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# A client of gRPC that is alive ends the process that forks where descriptors are few.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 # A shell ignores these for what it runs in the background, and all processes inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
