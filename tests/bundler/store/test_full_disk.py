@@ -94,7 +94,7 @@ def test_what_is_saved_while_a_full_disk_is_freed_stays(disk, saver, moment):
         saver(Store(disk / "store"))("again", files={"w": b"again"})
 
     nothing = {"before": lambda: None, "after": lambda: None}
-    collector = Store(disk / "store")._upkeep.collector()
+    collector = Store(disk / "store")._upkeep().collector()
     of = collector.reach
     reach = Interrupted(of.refs, of.blobs, of.tmp, of.referrers, **nothing | {moment: meanwhile})
     assert replace(collector, reach=reach).collect(dry_run=False).blobs >= 3

@@ -214,7 +214,7 @@ def test_what_is_saved_while_it_is_removed_stays(store, save, saver, moment):
         store.delete(item)
     steps = [lambda: None] * 4
     steps[moment] = lambda: saver(Store(store.root))("again", files={"w": b"again"})
-    collector = Store(store.root)._upkeep.collector()
+    collector = Store(store.root)._upkeep().collector()
     reach = interrupted(collector.reach, [steps[:2], steps[2:]])
     assert replace(collector, reach=reach).collect(dry_run=False).blobs == 3
     assert store.verify() == []
@@ -232,7 +232,7 @@ def test_a_collection_that_fails_halfway_gives_back_what_it_had_in_its_trash(sto
         damaged.parent.mkdir(parents=True)
         damaged.write_bytes(b"?")
 
-    collector = Store(store.root)._upkeep.collector()
+    collector = Store(store.root)._upkeep().collector()
     steps = [[lambda: None, meanwhile], [lambda: None] * 2]
     with pytest.raises(Damaged, match="other"):
         replace(collector, reach=interrupted(collector.reach, steps)).collect(dry_run=False)
