@@ -12,9 +12,8 @@ def few_descriptors(free: int) -> Iterator[Callable[[], bool]]:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     held = []
     try:
-        lowest = os.dup(0)
-        held.append(lowest)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 32, limits[1]))
+        highest = max(map(int, os.listdir("/proc/self/fd")))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 32, limits[1]))
         with suppress(OSError):
             while True:
                 held.append(os.dup(0))
