@@ -4,6 +4,7 @@ import os
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 
 @contextmanager
@@ -12,7 +13,7 @@ def few_descriptors(free: int) -> Iterator[Callable[[], bool]]:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     held = []
     try:
-        highest = max(map(int, os.listdir("/proc/self/fd")))
+        highest = max(int(each.name) for each in Path("/proc/self/fd").iterdir())
         resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 32, limits[1]))
         with suppress(OSError):
             while True:
