@@ -5,7 +5,7 @@ import importlib
 import logging
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +107,7 @@ class ServiceClass:
             near = difflib.get_close_matches(route.method, self.apis, 1)
             raise BundleError(
                 f"`{self.cls.__name__}` has no API `{route.method}`, which `{route.path}` is for.",
-                hint=f"Did you mean `{near[0]}`?" if near else "Build the bundle again.",
+                hint=f"Did you mean `{near[0]}`?" if near else _no_api(self.cls, route.method),
             )
         contract = self.apis[route.method].contract
         known: dict[str, Any] = {
@@ -120,6 +120,16 @@ class ServiceClass:
         }
         return Route(**(route.to_json() | known))
 
+    def warn_of_others(self, routes: Iterable[Route]) -> None:
+        """Log the APIs that have no route, because the source did not tell the build of them."""
+        for name in sorted(self.apis.keys() - {route.method for route in routes}):
+            log.warning(
+                "`%s.%s` is an API without a route: the build reads routes from the source, and "
+                "found no `@api` directly on that method.",
+                self.cls.__name__,
+                name,
+            )
+
     def _route(self, name: str) -> Route:
         options = self.apis[name].options
         return Route(
@@ -129,6 +139,13 @@ class ServiceClass:
             max_batch_size=options.max_batch_size,
             latency_budget=options.latency_budget,
         )
+
+
+def _no_api(cls: type, name: str) -> str:
+    """The hint for a method whose decorator the build has read, and the class does not have."""
+    if hasattr(cls, name):
+        return f"Write `@api` above the other decorators of `{name}`."
+    return "Build the bundle again."
 
 
 def _marked(cls: type) -> Iterator[tuple[str, Callable[..., Any], ApiOptions]]:

@@ -77,6 +77,7 @@ class ServiceHost:
         self._threads.on_hang = self.on_hang
         service = await self._run(partial(ServiceClass.load, self._target, self._src))
         self.routes = tuple(map(service.completed, self.routes))
+        service.warn_of_others(self.routes)
         self._instance = await self._run(partial(_instance, service.cls, self._src))
         self.operations = {route.path: self._operation(service, route) for route in self.routes}
         for batcher in self._batchers:

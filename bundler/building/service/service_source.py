@@ -3,14 +3,15 @@
 import ast
 import difflib
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ....runtime.manifests.route import Route
 from ...errors import BuildError
 from .syntax import constructor, usage
-from .syntax.method import Method
-from .syntax.module import Module
+from .syntax.method import Method, check_no_api
+from .syntax.module import Function, Module, stored
 from .syntax.record import Records
 from .syntax.tree import Defined, SourceTree
 
@@ -123,9 +124,12 @@ def _routes(found: Defined, records: Records) -> tuple[Route, ...]:
         assert isinstance(each.node, ast.ClassDef)
         module = each.module.within(each.node)
         for node in each.node.body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            if isinstance(node, Function):
                 # An override without @api is no API any more.
                 methods[node.name] = Method.read(node, module, records)
+            elif not isinstance(node, ast.ClassDef):
+                check_no_api(node, module, records)
+                methods |= dict.fromkeys(_hidden(node))
     apis = [method for method in methods.values() if method]
     if not apis:
         message = f"`{found.node.name}` has no API."
@@ -138,6 +142,12 @@ def _routes(found: Defined, records: Records) -> tuple[Route, ...]:
         taken[route.path] = route.method
         routes.append(route)
     return tuple(routes)
+
+
+def _hidden(node: ast.stmt) -> Iterator[str]:
+    """Names that `a = None`, `a: int = 1` or `del a` takes from a method."""
+    if not isinstance(node, ast.AnnAssign) or node.value is not None:
+        yield from stored(node)
 
 
 def _check_path(api: Method, route: Route, taken: dict[str, str]) -> None:

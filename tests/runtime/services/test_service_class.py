@@ -97,6 +97,20 @@ def test_a_route_of_the_bundle_without_an_api_is_an_error(project):
     assert raised.value.hint == "Did you mean `predict`?"
 
 
+def test_an_api_without_a_route_is_told_and_one_that_its_decorator_hides(project, caplog):
+    (project / "fraud_more.py").write_text(
+        f"{GOOD}\nFraud.more = mb.api(lambda self: 1)\nFraud.less = lambda self: 1\n"
+    )
+    service = ServiceClass.load("fraud_more:Fraud", project)
+    service.warn_of_others([Route("/predict", "predict", service="Fraud")])
+    assert [each.message.partition(":")[0] for each in caplog.records] == [
+        "`Fraud.more` is an API without a route"
+    ]
+    with pytest.raises(BundleError, match="no API `less`") as raised:
+        service.completed(Route("/less", "less", service="Fraud"))
+    assert raised.value.hint == "Write `@api` above the other decorators of `less`."
+
+
 def test_a_route_of_the_bundle_keeps_what_the_bundle_says_of_it(project):
     (project / "fraud_kept.py").write_text(GOOD)
     service = ServiceClass.load("fraud_kept:Fraud", project)

@@ -72,12 +72,13 @@ class Annotations:
 
     def generic(self, node: ast.expr | None, module: Module) -> tuple[str, ast.expr | None, Module]:
         """The outer name of `X[Y]`, its first argument, and the file that both stand in."""
-        node, module = self._unaliased(node, module)
+        node, module = self.unaliased(node, module)
         if isinstance(node, ast.Subscript):
             return self._name(node.value, module), next(iter(_arguments(node)), None), module
         return (self._name(node, module) if node is not None else ""), None, module
 
-    def _unaliased(self, node: ast.expr | None, module: Module) -> tuple[ast.expr | None, Module]:
+    def unaliased(self, node: ast.expr | None, module: Module) -> tuple[ast.expr | None, Module]:
+        """What a name, or an expression in quotes, stands for, and the file that it stands in."""
         for _ in range(DEPTH):
             node = unquoted(node) if node is not None else None
             if not isinstance(node, ast.Name | ast.Attribute):
@@ -116,7 +117,7 @@ class Annotations:
 
     def _members(self, node: ast.expr, module: Module, inside: tuple[ast.AST, ...]) -> list[Spec]:
         """The members of a union, flat, as Python itself flattens them."""
-        value, home = self._unaliased(node, module)
+        value, home = self.unaliased(node, module)
         if isinstance(value, ast.BinOp) and isinstance(value.op, ast.BitOr):
             sides = (value.left, value.right)
             return [made for side in sides for made in self._members(side, home, inside)]
@@ -184,7 +185,7 @@ class Annotations:
         note = next((note for each in arguments[1:] if (note := self._note(each, module))), None)
         if note is None or inner.kind != "array":
             return self.limited(inner, arguments[1:], module)
-        base, base_module = self._unaliased(arguments[0], module)
+        base, base_module = self.unaliased(arguments[0], module)
         dtype = note.dtype
         if dtype is None and isinstance(base, ast.Subscript):
             name = self._name(base.value, base_module)
@@ -195,7 +196,7 @@ class Annotations:
         """`inner` within the limits that `Gt(0)`, `Field(max_length=8)` and their like say."""
         found: dict[str, object] = {}
         for node in notes:
-            value, home = (node, module) if _is_text(node) else self._unaliased(node, module)
+            value, home = (node, module) if _is_text(node) else self.unaliased(node, module)
             if not isinstance(value, ast.Call):
                 continue
             called = self._name(value.func, home)
@@ -214,7 +215,7 @@ class Annotations:
         return found
 
     def _note(self, node: ast.expr, module: Module) -> Array | None:
-        value, home = (node, module) if _is_text(node) else self._unaliased(node, module)
+        value, home = (node, module) if _is_text(node) else self.unaliased(node, module)
         if not isinstance(value, ast.Call) or self._name(value.func, home) not in _ARRAY_NOTES:
             return None
         try:

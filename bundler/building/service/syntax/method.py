@@ -49,11 +49,11 @@ class Method:
             BuildError: for options that are not literals, and for what cannot be a route.
         """
         for decorator in node.decorator_list:
-            call = decorator if isinstance(decorator, ast.Call) else None
-            function = call.func if call else decorator
-            if records.tree.name_of(function, module) in _API:
+            value, home = records.annotations.unaliased(decorator, module)  # fast = api(...)
+            call = value if isinstance(value, ast.Call) else None
+            if records.tree.name_of(call.func if call else decorator, home) in _API:
                 _check_name(node, module, records)
-                return cls(node, module.within(node), _options(call, module, records))
+                return cls(node, module.within(node), _options(call, home, records))
         return None
 
     def route(self, service: str, records: Records) -> Route:
@@ -140,6 +140,30 @@ class Method:
         return (
             spec.OBJECT if is_generator else annotations.spec(returns, self.module)
         ), is_generator
+
+
+def check_no_api(statement: ast.stmt, module: Module, records: Records) -> None:
+    """Refuse an API in a statement of a class body that is no `def`: in an `if`, in `x = api(f)`.
+
+    Raises:
+        BuildError: because which routes there are would have to be run to know.
+    """
+    waiting: list[ast.AST] = [statement]
+    while waiting:
+        node = waiting.pop(0)
+        if (
+            isinstance(node, ast.Name | ast.Attribute)
+            and records.tree.name_of(node, module) in _API
+        ):
+            raise module.error(
+                node,
+                "this `@api` is not directly on a method of the class, so no route is made of it.",
+                "Write the method with `@api` straight below `class`, and choose inside it.",
+            )
+        if isinstance(node, Function):
+            waiting += node.decorator_list
+        elif not isinstance(node, ast.Lambda | ast.ClassDef):
+            waiting += ast.iter_child_nodes(node)
 
 
 def _check_name(node: Function, module: Module, records: Records) -> None:

@@ -16,6 +16,15 @@ _HINT = (
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
+_BRANCHES = (
+    *(ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Match),
+    *(ast.Try, ast.TryStar),
+)
+"""Statements whose inner ones may not run."""
+
+_INNER = (ast.stmt, ast.ExceptHandler, ast.match_case, ast.comprehension, ast.Lambda)
+"""What binds names for itself, or is looked into by `_inner`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Imported:
@@ -27,11 +36,15 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """`name = value`, or `type name[parameters] = value` (`is_alias`)."""
+    """`name = value`, or `type name[parameters] = value` (`is_alias`).
+
+    is_one_of_several  some branch gives the name another value
+    """
 
     value: ast.expr
     is_alias: bool = False
     parameters: Sequence[ast.AST] = ()
+    is_one_of_several: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +69,7 @@ class Module:
 
     name   dotted, as it is imported
     shown  path from the project's root, as errors name it
+    stars  modules of each `from x import *`, in order: any other name may come from there
     """
 
     name: str
@@ -63,7 +77,7 @@ class Module:
     shown: str
     tree: ast.Module
     names: Mapping[str, Binding]
-    has_star: bool  # `from x import *`: any name may come from there
+    stars: tuple[str, ...]
 
     @classmethod
     def read(cls, name: str, path: Path, root: Path) -> "Module":
@@ -78,10 +92,12 @@ class Module:
         except OSError as error:
             raise BuildError(f"`{shown}` cannot be read: {error.strerror}.") from error
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        has_star = any(
-            isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in tree.body
+        stars = tuple(
+            absolute(node, package)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
         )
-        return cls(name, path, shown, tree, bindings(tree.body, package), has_star)
+        return cls(name, path, shown, tree, bindings(tree.body, package), stars)
 
     @property
     def package(self) -> str:
@@ -126,16 +142,21 @@ def given(
 
 
 def bindings(body: Sequence[ast.stmt], package: str) -> dict[str, Binding]:
-    """What the names bound by `body` stand for; the first of several bindings is taken.
+    """What the names bound by `body` stand for.
 
-    So the `try` of a `try: import` counts, except that what is imported for type checkers alone
-    never hides a real binding.
+    The last of several bindings is taken, as in Python, but the first of those in branches: so the
+    `try` of a `try: import` counts. What is imported for type checkers alone hides nothing.
     """
     found: dict[str, Binding] = {}
-    for name, binding in _bound(body, package, is_typing_only=False):
-        known = found.get(name)
-        if known is None or (isinstance(known, Imported) and known.is_typing_only):
-            found[name] = binding
+    for statement in body:
+        is_branch = isinstance(statement, _BRANCHES)
+        for name, binding in _bound([statement], package, is_typing_only=False):
+            known = found.get(name)
+            is_shadow = isinstance(known, Imported) and known.is_typing_only
+            if known is None or is_shadow or not is_branch:
+                found[name] = binding
+            elif isinstance(known, Assigned):
+                found[name] = replace(known, is_one_of_several=True)
     return found
 
 
@@ -167,16 +188,25 @@ def _assigned(node: ast.Assign | ast.AnnAssign) -> Iterator[tuple[str, Binding]]
         if isinstance(target, ast.Name) and node.value is not None:
             yield target.id, Assigned(node.value)
         else:
-            yield from ((n.id, Opaque()) for n in ast.walk(target) if isinstance(n, ast.Name))
+            yield from ((name, Opaque()) for name in stored(target))
+
+
+def stored(node: ast.AST) -> Iterator[str]:
+    """Names that `node`, which has no scope of its own, binds or deletes."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Name) and not isinstance(each.ctx, ast.Load):
+            yield each.id
 
 
 def _stored(node: ast.stmt) -> Iterator[tuple[str, Binding]]:
     """Names that a `for`, a `with` or an expression binds by the way."""
-    for child in ast.iter_child_nodes(node):
-        if not isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
-            for each in ast.walk(child):
-                if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
-                    yield each.id, Opaque()
+    waiting: list[ast.AST] = [node]
+    while waiting:
+        for child in ast.iter_child_nodes(waiting.pop()):
+            if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
+                yield child.id, Opaque()
+            if not isinstance(child, _INNER):
+                waiting.append(child)
 
 
 def _inner(node: ast.stmt) -> list[ast.stmt]:

@@ -40,6 +40,7 @@ class Alias:
     value: ast.expr
     is_opaque: bool
     parameters: Sequence[ast.AST] = ()
+    is_one_of_several: bool = False
 
     def of(self, arguments: Sequence[ast.expr], module: Module) -> "Alias":
         """`X[int]` of `type X[T] = ...`, where `int` stands in `module`."""
@@ -116,11 +117,33 @@ class SourceTree:
     def _unbound(self, expression: ast.expr, name: str, rest: list[str], module: Module) -> Meaning:
         if name in _BUILTINS and not rest:
             return Outside(f"builtins.{name}")
-        if module.has_star or name in _BUILTINS:
+        if origin := self._starred(name, module):
+            return self._dotted(".".join([origin, *rest]))
+        if module.stars or name in _BUILTINS:
             return Unknown()
         near = difflib.get_close_matches(name, [*module.names, *_BUILTINS], 1)
         hint = f"Did you mean `{near[0]}`?" if near else f"Define or import `{name}`."
         raise module.error(expression, f"`{name}` is not defined.", hint)
+
+    def _starred(self, name: str, module: Module) -> str:
+        """The dotted name that a `from x import *` gives to `name`; empty where none is known to.
+
+        What the project does not define comes from elsewhere, where there is one such place.
+        """
+        waiting, seen, outside = list(module.stars), {module.name}, []
+        while waiting:
+            star = waiting.pop()  # the last one wins
+            if star in seen:
+                continue
+            seen.add(star)
+            home = self.find(star)
+            if home is None:
+                outside.append(star)
+            elif name in home.names:
+                return f"{star}.{name}"
+            else:
+                waiting += home.stars
+        return f"{outside[0]}.{name}" if len(outside) == 1 else ""
 
     def _dotted(self, name: str, depth: int = 0) -> Meaning:
         """A whole name: through the project's own modules as far as they reach."""
@@ -130,8 +153,11 @@ class SourceTree:
             if module is None:
                 continue
             binding, rest = module.names.get(parts[size]), parts[size + 1 :]
-            if isinstance(binding, Imported) and depth < REEXPORTS:
-                return self._dotted(".".join([binding.origin, *rest]), depth + 1)
+            origin = binding.origin if isinstance(binding, Imported) else ""
+            if binding is None and module.stars:
+                origin = self._starred(parts[size], module)
+            if origin and depth < REEXPORTS:
+                return self._dotted(".".join([origin, *rest]), depth + 1)
             return Unknown() if rest else _meaning(binding, module)
         return Outside(name)
 
@@ -155,7 +181,7 @@ class SourceTree:
         """
         if isinstance(expression, ast.Name | ast.Attribute) and depth < REEXPORTS:
             meaning = self.resolve(expression, module)
-            if isinstance(meaning, Alias):
+            if isinstance(meaning, Alias) and not meaning.is_one_of_several:
                 return self.literal(meaning.value, meaning.module, depth + 1)
         if isinstance(expression, ast.Tuple | ast.List):
             values = [self.literal(item, module, depth) for item in expression.elts]
@@ -181,7 +207,10 @@ def _meaning(binding: Binding | None, module: Module) -> Meaning:
     if isinstance(binding, Assigned):
         if any(type(each).__name__ != "TypeVar" for each in binding.parameters):
             return Unknown()  # *Ts and **P
-        return Alias(module, binding.value, binding.is_alias, binding.parameters).of((), module)
+        alias = Alias(
+            module, binding.value, binding.is_alias, binding.parameters, binding.is_one_of_several
+        )
+        return alias.of((), module)
     if isinstance(binding, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         return Defined(module, binding)
     return Unknown()

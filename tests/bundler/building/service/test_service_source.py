@@ -147,6 +147,13 @@ def test_a_class_that_is_no_service_is_an_error_with_its_line(tmp_path, source, 
             "`Array(...)` takes a dtype and a shape as literals",
         ),
         (
+            "if True:\n    @mb.api\n    def a(self): ...",
+            ":6: this `@api` is not directly on a method",
+        ),
+        ("a = mb.api(lambda self: 1)", ":5: this `@api` is not directly on a method"),
+        ("@mb.api(route=R)\ndef a(self): ...", ":9: `route` of `@api` is not a literal."),
+        ("@mb.api(route=S)\ndef a(self): ...", ":10: `route` of `@api` is not a literal."),
+        (
             "@mb.api\ndef a(self): return mb.model(name)",
             ":6: the name in `model(...)` is not a literal",
         ),
@@ -161,9 +168,48 @@ def test_an_api_that_would_not_work_is_an_error_with_its_line(tmp_path, method, 
     source = "@mb.service\nclass Fraud:\n" + textwrap.indent(method, "    ")
     if "Array" in method:
         source = head + 'Array = Annotated[np.ndarray, mb.Array("float99")]\n' + source
+    elif "=R" in method:
+        source = 'if __name__:\n    R = "/a"\nelse:\n    R = "/b"\n' + source
+    elif "=S" in method:
+        source = 'S = "/a"\n\n\n\nS += "/b"\n' + source
     elif "Itm" in method:
         source += "\nclass Item: ...\n"
     assert message in fails(project(tmp_path, source))
+
+
+def test_of_two_bindings_the_last_counts_and_stars_are_followed(tmp_path):
+    """As Python itself has it: a name that is taken from a method is no API any more."""
+    (tmp_path / "pkg").mkdir()
+    (tmp_path / "pkg" / "__init__.py").write_text("from .base import *\nfrom typing import *\n")
+    (tmp_path / "pkg" / "base.py").write_text(
+        "from modelbundle import *\nclass Base:\n    @api\n    def inherited(self): ...\n"
+        "    @api\n    def hidden(self): ...\n    @api\n    def kept(self): ...\n"
+    )
+    source = """
+        from pkg import *
+        fast = mb.api(batchable=True, max_batch_size=8)
+        PATH = "/first"
+        PATH = "/last"
+        PATHS = [PATH for PATH in "ab"]
+        @mb.service
+        class Fraud: ...
+        @mb.service
+        class Fraud(Base):
+            hidden = None
+            kept: Any
+            @fast
+            def rows(self, rows: np.ndarray) -> np.ndarray: ...
+            @mb.api(route=PATH)
+            def last(self): ...
+        Fraud.more = 1
+    """
+    routes = read_service(project(tmp_path, source), "service:Fraud").routes
+    assert {route.path: route.max_batch_size for route in routes} == {
+        "/inherited": None,
+        "/kept": None,
+        "/rows": 8,
+        "/last": None,
+    }
 
 
 def test_a_name_for_type_checkers_alone_is_an_error_where_the_server_needs_it(tmp_path):
