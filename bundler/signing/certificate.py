@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ..errors import InvalidKey, InvalidSignature, MissingLibrary
 from . import key as keys
@@ -19,12 +19,15 @@ if TYPE_CHECKING:
         EllipticCurvePrivateKey,
         EllipticCurvePublicKey,
     )
-    from cryptography.x509 import Certificate
+    from cryptography.x509 import Certificate, ExtensionType
+
+    _Extension = TypeVar("_Extension", bound=ExtensionType)
 
 _LONGEST = 8  # certificates between a signature and its root
 _UNDERSTOOD = frozenset(
     ("2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.37")
 )  # key usage, alternative names, basic constraints, extended key usage
+_NAMES = "2.5.29.30"  # name constraints narrow whom an authority speaks for, critical or not
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class CertificateSigner:
             MissingLibrary: when `cryptography` is not installed.
         """
         private, certificates = keys.private_key(key), read(chain)
-        if certificates[0].public_key() != private.public_key():
+        if _key_of(certificates[0]) != private.public_key():
             raise InvalidKey(
                 f"The first certificate in `{chain}` is not that of `{key}`.",
                 hint="Put the certificate of the key first, then those that vouch for it.",
@@ -70,8 +73,13 @@ class CertificateVerifier:
     @classmethod
     def read(cls, path: Path, identity: str | None = None) -> Self:
         """Read the roots from a PEM file, as `CertificateSigner.read` does."""
+        return cls.parse(keys.content(path), path, identity)
+
+    @classmethod
+    def parse(cls, data: bytes, path: Path, identity: str | None = None) -> Self:
+        """Read the roots from the content of a PEM file."""
         who = f"`{identity}` by " if identity else ""
-        return cls(read(path), f"{who}the certificates in `{path.name}`", identity)
+        return cls(_from_pem(data, path), f"{who}the certificates in `{path.name}`", identity)
 
     def verify(self, envelope: Envelope, data: bytes) -> None:  # noqa: ARG002 - as Verifier says
         """Verify that the payload was signed with a certificate of these roots.
@@ -96,23 +104,30 @@ class CertificateVerifier:
         _check_alone(current, now)
         while current not in self.roots:
             above = [*self.roots, *chain[1:]]
-            issuer = next((one for one in above if _has_issued(one, current, depth)), None)
-            if issuer is None or depth > _LONGEST:
+            issuers = [one for one in above if _has_issued(one, current, depth)]
+            if not issuers or depth > _LONGEST:
                 raise InvalidSignature("No trusted authority has issued the certificate.")
-            _check_alone(issuer, now)
-            current, depth = issuer, depth + 1
+            # a root that was renewed with its key stands beside the expired one
+            current = next((one for one in issuers if _is_current(one, now)), issuers[0])
+            _check_alone(current, now)
+            if current not in self.roots and not _is_for_code(current):
+                raise InvalidSignature("The authority of the certificate is not for signing.")
+            depth += 1
 
 
 def read(path: Path) -> "Sequence[Certificate]":
     """Every certificate in a PEM file; raises InvalidKey when there is none."""
+    return _from_pem(keys.content(path), path)
+
+
+def _from_pem(data: bytes, path: Path) -> "Sequence[Certificate]":
     try:
         from cryptography.x509 import load_pem_x509_certificates
     except ImportError as error:
         raise MissingLibrary("A signature", "cryptography", "sign") from error
-    data = keys.content(path)
     try:
         return load_pem_x509_certificates(data)
-    except ValueError as error:
+    except _unreadable() as error:
         raise InvalidKey(f"`{path}` holds no certificate in PEM.") from error
 
 
@@ -122,12 +137,12 @@ def identities(certificate: "Certificate") -> Iterator[str]:
     from cryptography.x509.oid import NameOID
 
     kinds = (x509.RFC822Name, x509.UniformResourceIdentifier, x509.DNSName)
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    names = _extension(certificate, x509.SubjectAlternativeName)
+    if names is not None:
         yield from (one.value for one in names if isinstance(one, kinds))
-    except x509.ExtensionNotFound:
-        for name in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME):
-            yield str(name.value)
+        return
+    for name in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME):
+        yield str(name.value)
 
 
 def _parsed(chain: list[bytes]) -> "Sequence[Certificate]":
@@ -137,8 +152,16 @@ def _parsed(chain: list[bytes]) -> "Sequence[Certificate]":
         raise InvalidSignature(f"The signature has {len(chain)} certificates.")
     try:
         return [load_der_x509_certificate(one) for one in chain]
-    except ValueError as error:
+    except _unreadable() as error:
         raise InvalidSignature("The certificates cannot be read.") from error
+
+
+def _unreadable() -> tuple[type[Exception], ...]:
+    """What `cryptography` raises, some of it late, for a certificate that it cannot read."""
+    from cryptography import exceptions, x509
+
+    late = (x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
+    return (ValueError, exceptions.UnsupportedAlgorithm, *late)
 
 
 def _check_alone(certificate: "Certificate", now: datetime) -> None:
@@ -149,14 +172,17 @@ def _check_alone(certificate: "Certificate", now: datetime) -> None:
     if now < certificate.not_valid_before_utc:
         raise InvalidSignature("The certificate is not valid yet.")
     try:
-        critical = [one for one in certificate.extensions if one.critical]
-    except ValueError as error:
+        extensions = list(certificate.extensions)
+    except _unreadable() as error:
         raise InvalidSignature("The certificates cannot be read.") from error
-    for extension in critical:
-        if extension.oid.dotted_string not in _UNDERSTOOD:
-            raise InvalidSignature(
-                f"The certificate needs extension {extension.oid.dotted_string}, which is unknown."
-            )
+    for extension in extensions:
+        name = extension.oid.dotted_string
+        if name == _NAMES or (extension.critical and name not in _UNDERSTOOD):
+            raise InvalidSignature(f"The certificate needs extension {name}, which is unknown.")
+
+
+def _is_current(certificate: "Certificate", now: datetime) -> bool:
+    return certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
 
 
 def _has_issued(issuer: "Certificate", issued: "Certificate", depth: int) -> bool:
@@ -165,27 +191,24 @@ def _has_issued(issuer: "Certificate", issued: "Certificate", depth: int) -> boo
     from cryptography.exceptions import InvalidSignature as Mismatch
 
     try:
-        constraints = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
-        longest = constraints.path_length
-        if not constraints.ca or (longest is not None and longest < depth):
+        constraints = _extension(issuer, x509.BasicConstraints)
+        usage = _extension(issuer, x509.KeyUsage)
+        if constraints is None or not constraints.ca:
             return False
-        usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
-        if not usage.key_cert_sign:
+        if constraints.path_length is not None and constraints.path_length < depth:
             return False
-    except x509.ExtensionNotFound as error:
-        if error.oid == x509.BasicConstraints.oid:
+        if usage is not None and not usage.key_cert_sign:
             return False
-    except ValueError:
-        return False
-    try:
         issued.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, Mismatch):
+    except (TypeError, Mismatch):
+        return False
+    except _unreadable():
         return False
     return True
 
 
-def _may_sign(certificate: "Certificate") -> bool:
-    """Whether its owner has it for code, or for signatures and for no other purpose.
+def _is_for_code(certificate: "Certificate") -> bool:
+    """Whether its purposes allow it to sign code, or to vouch for who does.
 
     RFC 5280, 4.2.1.12: a certificate that lists purposes is for these alone, so that of a web
     server, which may make signatures as well, signs no model.
@@ -193,26 +216,46 @@ def _may_sign(certificate: "Certificate") -> bool:
     from cryptography import x509
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
+    allowed = {ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+    purposes = _extension(certificate, x509.ExtendedKeyUsage)
+    return purposes is None or not allowed.isdisjoint(purposes)
+
+
+def _may_sign(certificate: "Certificate") -> bool:
+    """Whether its owner has it for code, or for signatures and for no other purpose."""
+    from cryptography import x509
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    purposes = _extension(certificate, x509.ExtendedKeyUsage)
+    if purposes is not None and ExtendedKeyUsageOID.CODE_SIGNING in purposes:
+        return True
+    usage = _extension(certificate, x509.KeyUsage)
+    return usage is not None and usage.digital_signature and _is_for_code(certificate)
+
+
+def _extension(certificate: "Certificate", kind: "type[_Extension]") -> "_Extension | None":
+    """One of its extensions; None if it has no such."""
+    from cryptography.x509 import ExtensionNotFound
+
     try:
-        purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-        if ExtendedKeyUsageOID.CODE_SIGNING in purposes:
-            return True
-        if ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE not in purposes:
-            return False
-    except x509.ExtensionNotFound:
-        pass
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        return False
-    return usage.digital_signature
+        return certificate.extensions.get_extension_for_class(kind).value
+    except ExtensionNotFound:
+        return None
 
 
 def _elliptic(certificate: "Certificate") -> "EllipticCurvePublicKey":
-    key = certificate.public_key()
+    key = _key_of(certificate)
     if not keys.is_elliptic(key):
         raise InvalidSignature("The key of the certificate is not on P-256, P-384 or P-521.")
     return key
+
+
+def _key_of(certificate: "Certificate") -> Any:
+    """Its public key; None where it is of a kind or on a curve that is unknown."""
+    try:
+        return certificate.public_key()
+    except _unreadable():
+        return None
 
 
 def _der(certificate: "Certificate") -> bytes:

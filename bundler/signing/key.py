@@ -61,7 +61,12 @@ class KeyVerifier:
             InvalidKey: when it holds no public key of a kind that signs models.
             MissingLibrary: when `cryptography` is not installed.
         """
-        found = _loaded(path, lambda loads, data: loads.load_pem_public_key(data))
+        return cls.parse(content(path), path)
+
+    @classmethod
+    def parse(cls, data: bytes, path: Path) -> Self:
+        """Read the content of a PEM file, as `read` does."""
+        found = _loaded(path, lambda loads: loads.load_pem_public_key(data))
         return cls(_elliptic(found, path), f"the key `{path.name}`")
 
     def verify(self, envelope: Envelope, data: bytes) -> None:  # noqa: ARG002 - as Verifier says
@@ -80,7 +85,8 @@ class KeyVerifier:
 def private_key(path: Path) -> "EllipticCurvePrivateKey":
     """Read a private key; see `KeySigner.read`."""
     password = os.environ.get(PASSWORD, "").encode() or None
-    found = _loaded(path, lambda loads, data: loads.load_pem_private_key(data, password))
+    data = content(path)
+    found = _loaded(path, lambda loads: loads.load_pem_private_key(data, password))
     _elliptic(found.public_key(), path)
     key: EllipticCurvePrivateKey = found
     return key
@@ -159,9 +165,8 @@ def _loaded(path: Path, load: Any) -> Any:
         from cryptography.hazmat.primitives import serialization
     except ImportError as error:
         raise MissingLibrary("A signature", "cryptography", "sign") from error
-    data = content(path)
     try:
-        return load(serialization, data)
+        return load(serialization)
     except TypeError as error:
         raise InvalidKey(
             f"`{path}` is encrypted, or is not and `{PASSWORD}` is set.",

@@ -18,15 +18,15 @@ def from_file(path: Path, identity: str | None = None) -> Verifier:
     Raises:
         InvalidKey: when it is neither, or if it is a key and an `identity` is given.
     """
-    has_certificates = _CERTIFICATE in content(path)
-    if has_certificates:
-        return CertificateVerifier.read(path, identity)
+    data = content(path)  # once: it may be a pipe
+    if _CERTIFICATE in data:
+        return CertificateVerifier.parse(data, path, identity)
     if identity is not None:
         raise InvalidKey(
             f"`{path}` holds no certificate, and nothing else says who `{identity}` is.",
             hint="Name the certificates that vouch for it, or leave out the identity.",
         )
-    return KeyVerifier.read(path)
+    return KeyVerifier.parse(data, path)
 
 
 def named(
@@ -37,15 +37,15 @@ def named(
     `identity` is that of a certificate if files are given, else one of sigstore.
 
     Raises:
-        InvalidKey: for a file of another kind than that, or beside an `issuer`.
+        InvalidKey: for a file of another kind than that, or beside what only sigstore has.
     """
-    if files and issuer is not None:
+    if files and (issuer is not None or trust is not None):
         raise InvalidKey(
-            "Sigstore knows an issuer, and a key or a certificate has none.",
+            "An issuer and a trust configuration are sigstore's: a key or a certificate has none.",
             hint="Name either files, or an identity and its issuer.",
         )
     if files:
         return [from_file(path, identity) for path in files]
-    if identity is None or issuer is None:
+    if not identity or not issuer:
         return []
     return [SigstoreVerifier(identity, issuer, trust)]

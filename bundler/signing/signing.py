@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from ...runtime.manifests.bundle_manifest import BundleManifest, bundle_digest
 from ...runtime.manifests.file_entry import FileEntry
 from ...runtime.manifests.model_manifest import ModelManifest
-from ..errors import InvalidSignature
+from ..errors import Damaged, InvalidSignature
 from ..store.oci import CONFIG_NAME
 from ..untrusted import strict_json
-from .envelope import LARGEST, MEDIA_TYPE, Envelope
+from .envelope import LARGEST, MEDIA_TYPE, Envelope, Kind
 from .signer import Signer, Verifier
 from .statement import Statement
 
@@ -76,22 +76,36 @@ def sign(item: "Item", store: "Store", signer: Signer) -> bytes:
     return data
 
 
-def attach(item: "Item", store: "Store", data: bytes) -> None:
-    """Store a signature that was made elsewhere beside its item.
+def attach(item: "Item", store: "Store", data: bytes) -> Kind:
+    """Store a signature that was made elsewhere beside its item; the kind of its signer.
 
     Only its subject is checked here, and not its signer.
 
     Raises:
         InvalidSignature: when it is no signature, or of something else.
     """
-    signed = Signed.of(item, store)
-    Statement.parse(Envelope.parse(data).payload).check(signed.files, signed.covered)
+    signed, envelope = Signed.of(item, store), Envelope.parse(data)
+    Statement.parse(envelope.payload).check(signed.files, signed.covered)
+    kind = envelope.kind
     store.referrers.attach(item, ARTIFACT, data)
+    return kind
 
 
 def signatures(item: "Item", store: "Store") -> list[bytes]:
-    """The signature files that are kept beside an item."""
-    return [store.referrers.read(one) for one in store.referrers.of(item, ARTIFACT)]
+    """The signature files that are kept beside an item, without damaged ones.
+
+    Raises:
+        Damaged: when all of them are.
+    """
+    found, damaged = [], None
+    for referrer in store.referrers.of(item, ARTIFACT):
+        try:
+            found.append(store.referrers.read(referrer))
+        except Damaged as error:
+            damaged = error
+    if damaged and not found:
+        raise damaged
+    return found
 
 
 def verify(
@@ -104,6 +118,7 @@ def verify(
 
     Raises:
         InvalidSignature: when none of them has signed it.
+        Damaged: when every signature beside it is.
     """
     known = list(given) or signatures(item, store)
     return _first(f"The {item.kind} `{item.tag}`", Signed.of(item, store), known, verifiers)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument
 
+from ....bundler.errors import Damaged, InvalidSignature
 from ....bundler.tag import Kind
 from ...options.completion import any_tags
 from ...options.options import Json, Quiet
@@ -71,10 +72,24 @@ def _head(item: "Item", store: "Store", *, trusted: bool) -> Iterator[str]:
 
 def _signatures(item: "Item", store: "Store") -> list[dict[str, str | None]]:
     """What is kept beside it, as it says of itself: `bundle verify --signer` checks it."""
-    from ....bundler.signing import Envelope, signatures
+    from ....bundler.signing import signatures
 
-    found = [Envelope.parse(data) for data in signatures(item, store)]
-    return [{"kind": one.kind, "hint": one.hint} for one in found]
+    try:
+        return [_signature(data) for data in signatures(item, store)]
+    except Damaged:
+        return [{"kind": "damaged", "hint": None}]
+
+
+def _signature(data: bytes) -> dict[str, str | None]:
+    """What a signature says of itself; with an item come those of other tools, too."""
+    from ....bundler.signing import Envelope
+
+    try:
+        found = Envelope.parse(data)
+        kind: str = found.kind
+    except InvalidSignature:
+        return {"kind": "unknown", "hint": None}
+    return {"kind": kind, "hint": found.hint}
 
 
 def _signed(signatures: list[dict[str, str | None]]) -> Iterator[str]:

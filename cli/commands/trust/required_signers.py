@@ -31,7 +31,8 @@ class RequiredSigners:
     @property
     def is_asked(self) -> bool:
         """Whether a signature matters at all."""
-        return bool(self.signers or self.identity or self.issuer or self.signatures)
+        given = (self.identity, self.issuer, self.trust)  # an empty variable of a script is one
+        return bool(self.signers or self.signatures) or any(one is not None for one in given)
 
     @property
     def verifiers(self) -> "list[Verifier]":

@@ -86,6 +86,9 @@ def issue(
     if usage == "odd":
         odd = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
         builder = builder.add_extension(odd, critical=True)
+    if usage == "narrow":
+        names = x509.NameConstraints([x509.RFC822Name("example.com")], None)
+        builder = builder.add_extension(names, critical=False)
     return builder.sign(issuer.owner.key, hashes.SHA256())
 
 

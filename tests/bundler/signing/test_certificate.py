@@ -1,7 +1,9 @@
 """Certificates: who may vouch for a key, for how long, and for what."""
 
+import os
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,8 @@ from modelbundle.bundler.signing import (
     KeyVerifier,
     known_signers,
 )
+
+from .conftest import PEM, issue
 
 DAY = timedelta(days=1)
 
@@ -50,6 +54,7 @@ def test_a_namesake_of_the_root_vouches_for_nobody(there, authority, refuse):
         ({"usage": "none"}, "not for signing"),
         ({"usage": "web"}, "not for signing"),
         ({"usage": "odd"}, "needs extension 1.2.3.4"),
+        ({"usage": "narrow"}, "needs extension 2.5.29.30"),
     ],
 )
 def test_certificates_that_must_not_sign(there, authority, given, says, refuse):
@@ -60,11 +65,46 @@ def test_certificates_that_must_not_sign(there, authority, given, says, refuse):
     refuse(there, data, CertificateVerifier.read(chain), match=says)  # even where it is trusted
 
 
+@pytest.mark.parametrize(
+    ("place", "change", "says"),
+    [
+        (0, "551d0f 551d13", "cannot be read"),  # two basic constraints, no key usage
+        (0, "a003020102 a003020104", "cannot be read"),  # a version that there is not
+        (1, "2a8648ce3d030107 2a8648ce3d030109", "No trusted authority"),  # nor this curve
+        (1, "2a8648ce3d0201 2a8648ce3d0209", "No trusted authority"),  # nor this kind of key
+    ],
+)
+def test_a_certificate_that_cannot_be_read_is_refused(
+    there, authority, refuse, place, change, says
+):
+    old, new = map(bytes.fromhex, change.split())
+    root = authority("root")
+    key, chain = authority("middle", root).chain()
+    signed = Envelope.parse(CertificateSigner.read(key, chain).sign(there.statement.encode()))
+    certificates = signed.chain
+    assert old in certificates[place]
+    certificates[place] = certificates[place].replace(old, new)
+    data = Envelope.with_chain(signed.payload, signed.signature, certificates).encode()
+    refuse(there, data, CertificateVerifier.read(root.file), match=says)
+
+
 @pytest.mark.parametrize("usage", ["code", "any"])
 def test_a_certificate_for_code_or_for_anything_may_sign(there, authority, usage):
     root = authority("root")
     key, chain = root.chain(usage=usage)
     data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    there.check(data, [CertificateVerifier.read(root.file)])
+    key, chain = authority("middle", root, usage=usage).chain()
+    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    there.check(data, [CertificateVerifier.read(root.file)])
+
+
+def test_a_root_that_was_renewed_vouches_beside_the_expired_one(there, authority):
+    root = authority("root")
+    key, chain = root.chain()
+    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    old = issue("root", root.owner.key, root, ca=True, start=-2 * DAY, end=-DAY)
+    root.file.write_bytes(old.public_bytes(PEM) + root.file.read_bytes())
     there.check(data, [CertificateVerifier.read(root.file)])
 
 
@@ -79,6 +119,12 @@ def test_authorities_that_must_not_vouch(there, authority, refuse):
     key, chain = authority("below", short).chain()
     data = CertificateSigner.read(key, chain).sign(there.statement.encode())
     refuse(there, data, CertificateVerifier.read(root.file), match="No trusted authority")
+
+    web = authority("web", root, usage="web")
+    key, chain = web.chain()
+    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    refuse(there, data, CertificateVerifier.read(root.file), match="authority .* not for signing")
+    there.check(data, [CertificateVerifier.read(web.file)])  # unless we say who it is
 
 
 @pytest.mark.parametrize(
@@ -176,6 +222,25 @@ def test_an_identity_that_nothing_would_be_compared_with_is_refused(authority, m
     key, root = make_key("key"), authority("root")
     with pytest.raises(InvalidKey, match="holds no certificate"):
         known_signers.named([root.file, key.public], "ann@example.com", None)
-    with pytest.raises(InvalidKey, match="Sigstore knows an issuer"):
+    with pytest.raises(InvalidKey, match="sigstore's"):
         known_signers.named([root.file], "ann@example.com", "https://issuer.example.com")
+    with pytest.raises(InvalidKey, match="sigstore's"):
+        known_signers.named([root.file], None, None, key.public)
     assert len(known_signers.named([root.file, key.public], None, None)) == 2
+    assert known_signers.named([], "", "") == []
+
+
+def test_a_signer_is_read_from_a_pipe(there, authority, make_key):
+    """`--signer <(curl ...)` was looked at once and read once more."""
+    key, root = make_key("key"), authority("root")
+    owner, chain = root.chain()
+    for signer, known in (
+        (KeySigner.read(key.private), key.public),
+        (CertificateSigner.read(owner, chain), root.file),
+    ):
+        read, write = os.pipe()
+        os.write(write, known.read_bytes())
+        os.close(write)
+        verifier = known_signers.from_file(Path(f"/dev/fd/{read}"))
+        os.close(read)
+        there.check(signer.sign(there.statement.encode()), [verifier])

@@ -10,10 +10,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from modelbundle.bundler import signing
-from modelbundle.bundler.errors import InvalidKey, InvalidSignature
+from modelbundle.bundler.errors import Damaged, InvalidKey, InvalidSignature
 from modelbundle.bundler.signing import Envelope, KeySigner, KeyVerifier, Signed, Statement
 from modelbundle.bundler.signing.key import content
 from modelbundle.bundler.signing.key import signature as signed_with
+from modelbundle.bundler.store import Blob
 from modelbundle.runtime.errors import BundleError
 
 DAY = timedelta(days=1)
@@ -332,11 +333,27 @@ def test_a_signature_from_elsewhere_is_attached_where_it_belongs(own_store, add_
         signing.attach(rose, own_store, data)
     with pytest.raises(InvalidSignature, match="not a signature of a model"):
         signing.attach(iris, own_store, b"hello")
-    assert signing.signatures(rose, own_store) == []
+    nobodys = replace(Envelope.parse(data), material={}).encode()
+    with pytest.raises(InvalidSignature, match="neither a key nor"):
+        signing.attach(iris, own_store, nobodys)
+    assert signing.signatures(rose, own_store) == signing.signatures(iris, own_store) == []
     signing.attach(iris, own_store, data)
     signing.verify(iris, own_store, [KeyVerifier.read(key.public)])
     with pytest.raises(InvalidSignature, match="about other files"):
         signing.verify(rose, own_store, [KeyVerifier.read(key.public)], [data])
+
+
+def test_a_damaged_signature_hides_no_other(own_store, add_model, make_key):
+    item, ann, bob = add_model("iris"), make_key("ann"), make_key("bob")
+    made = [signing.sign(item, own_store, KeySigner.read(key.private)) for key in (ann, bob)]
+    known = [KeyVerifier.read(bob.public)]
+    for data in made:
+        assert signing.verify(item, own_store, known) is known[0]
+        path = own_store.blob(Blob.of_bytes(data).digest)
+        path.chmod(0o600)
+        path.write_bytes(b"damaged")
+    with pytest.raises(Damaged):
+        signing.verify(item, own_store, known)
 
 
 def test_a_name_in_a_statement_forges_no_line(there, make_key, refuse):

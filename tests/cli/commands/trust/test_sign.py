@@ -6,6 +6,9 @@ import stat
 
 import pytest
 
+from modelbundle.bundler.signing import ARTIFACT
+from modelbundle.bundler.store import Store
+
 
 @pytest.fixture
 def keys(tmp_path, write_key):
@@ -56,6 +59,22 @@ def test_a_signature_made_elsewhere(bundle, double, keys):
     )
 
 
+def test_the_signatures_of_other_tools_come_along_and_are_shown(bundle, double, keys, home):
+    """`cosign attest` leaves such a one beside an item in a registry; `show` ended there."""
+    store = Store(home)
+    item = store.find(double)
+    bundle("sign", double, "--key", "ann.pem", "-o", "double.sig")
+    foreign = json.loads((keys / "double.sig").read_bytes())
+    foreign["dsseEnvelope"]["payloadType"] = "application/json"
+    referrer = store.referrers.attach(item, ARTIFACT, json.dumps(foreign).encode())
+    assert "signatures: " in bundle("show", double).out
+    bundle("verify", double, "--signer", "ann.pub")
+    path = store.blob(referrer.content.digest)
+    path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+    path.write_bytes(b"damaged")
+    bundle("show", double)
+
+
 def test_a_directory(shop, tmp_path, keys):
     """An unpacked bundle, its signature beside it, and the ways in which somebody may change it."""
     signature = tmp_path / "twice.sig"
@@ -104,4 +123,6 @@ def test_files_that_are_not_there(bundle, double, keys):
     assert "No such file" in bundle("verify", double, "--signer", "nobody.pub", code=1).err
     bundle("sign", "nobody", "--key", "ann.pem", code=1)
     bundle("verify", double, "--identity", "ann@example.com", code=2)
+    bundle("verify", double, "--identity", "", "--issuer", "", code=2)
+    bundle("verify", double, "--trust-config", "trust.json", code=2)
     bundle("verify", "--signer", "ann.pub", code=2)
