@@ -54,6 +54,8 @@ class LockInputs:
         )
         python = python_version(settings.version, models)
         python_range.check(written.python, python, str(settings.requirements))
+        on = {str(name): environment(python, MACHINES[name]) for name in bundlefile.platforms}
+        written.check_environments(on, str(settings.requirements))
         manifests = {alias: model.manifest for alias, model in models.items()}
         protocols = _spoken(bundlefile.serve.dialects)
         gathered = Requirements.gather(
@@ -63,9 +65,8 @@ class LockInputs:
             answers,
             bundlefile.serve.formats or (),
         )
-        on = [environment(python, MACHINES[name]) for name in bundlefile.platforms]
         return cls(
-            requirements=replace(gathered, given=author_pin.meant(written.given, on)),
+            requirements=replace(gathered, given=author_pin.meant(written.given, [*on.values()])),
             target=Target(
                 python=python,
                 platform=bundlefile.platforms[0],

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Self
 
+from ...errors import ResolveError
+from .. import marker
 from ..index import Index
 from ..lock.author_pin import AuthorPin
 from ..requirements import Requirement
@@ -13,11 +14,12 @@ from ..requirements import Requirement
 class DeclaredRequirements:
     """The contents of a list or a file of requirements.
 
-    wanted   requirements of the lock
-    limits   constraints of packages that are in the lock anyway
-    given    pins of the author's own lock by name; kept, or a message says why not
-    indexes  indexes of some of the packages, other than the default index
-    python   `requires-python`, or ""
+    wanted        requirements of the lock
+    limits        constraints of packages that are in the lock anyway
+    given         pins of the author's own lock by name; kept, or a message says why not
+    indexes       indexes of some of the packages, other than the default index
+    python        `requires-python`, or ""
+    environments  markers, of which one has to hold; none: any environment
     """
 
     wanted: tuple[Requirement, ...] = ()
@@ -25,16 +27,23 @@ class DeclaredRequirements:
     given: Mapping[str, AuthorPin] = field(default_factory=dict)
     indexes: tuple[Index, ...] = ()
     python: str = ""
+    environments: tuple[str, ...] = ()
 
-    def __add__(self, other: Self) -> Self:
-        """Both, in this order."""
-        return type(self)(
-            (*self.wanted, *other.wanted),
-            (*self.limits, *other.limits),
-            {**self.given, **other.given},
-            (*self.indexes, *other.indexes),
-            self.python or other.python,
-        )
+    def check_environments(self, known: Mapping[str, Mapping[str, str]], source: str) -> None:
+        """Compare the bundle's environments, by platform, with those that the lock was made for.
+
+        Raises:
+            ResolveError: naming the first platform that it is not for.
+        """
+        for platform, variables in known.items():
+            if self.environments and not any(
+                marker.holds(text, variables) is not False for text in self.environments
+            ):
+                listed = " or ".join(f"`{text}`" for text in self.environments)
+                raise ResolveError(
+                    f"`{source}` was locked for {listed} only; the bundle is for {platform}.",
+                    hint="Lock it for Linux, too, or name the file that it was made from.",
+                )
 
 
 def bound(places: Mapping[str, str], origin: str, known: Sequence[str]) -> tuple[Index, ...]:

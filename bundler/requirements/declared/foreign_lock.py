@@ -34,11 +34,7 @@ def from_uv(
     """
     uv_table.check_lock(data, source)
     packages = list(data.get("package", ()))
-    roots = [p for p in packages if p.get("source", {}).get("virtual") == "."
-             or p.get("source", {}).get("editable") == "."]  # fmt: skip
-    roots = roots or [p for p in packages if set(p.get("source", {})) & set(_LOCAL)][:1]
-    if not roots:
-        raise ResolveError(f"`{source}` locks no project, so nothing says what it is for.")
+    roots = _roots(packages, source)
     graph = Graph(data, roots, source, extras, groups)
     edges = [edge for root in roots for edge in _direct(root, source, extras, groups)]
     graph.walk(edges)
@@ -52,10 +48,27 @@ def from_uv(
     } | graph.places
     python = str(data.get("requires-python") or "")
     found = DeclaredRequirements(
-        tuple(wanted), tuple(limits), given, bound(places, source, indexes), python
-    )
+        tuple(wanted), tuple(limits), given, bound(places, source, indexes), python,
+        tuple(map(str, data.get("supported-markers", ()))),
+    )  # fmt: skip
     _check_direct(found)
     return found
+
+
+def _roots(packages: Sequence[Mapping[str, Any]], source: str) -> list[Mapping[str, Any]]:
+    """The project of the folder that the lock is in, or the only one that it has."""
+    local = [package for package in packages if set(package.get("source", {})) & set(_LOCAL)]
+    here = [p for p in local if "." in {p["source"].get("virtual"), p["source"].get("editable")}]
+    if not local:
+        raise ResolveError(f"`{source}` locks no project, so nothing says what it is for.")
+    if not here and len(local) > 1:
+        listed = ", ".join(f"`{package['name']}`" for package in local)
+        raise ResolveError(
+            f"`{source}` locks several projects ({listed}), and none of this folder.",
+            hint="Write the requirements of one, and name that file: `uv export "
+            f"--package {local[0]['name']} --no-emit-workspace -o requirements.txt`.",
+        )
+    return here or local
 
 
 def _direct(
@@ -175,7 +188,10 @@ def from_pylock(
     places = {normalize(p["name"]): p["index"] for p in packages if "://" in str(p.get("index"))}
     python = str(data.get("requires-python") or "")
     bindings = bound(places, source, indexes)
-    found = DeclaredRequirements(tuple(wanted), given=given, indexes=bindings, python=python)
+    found = DeclaredRequirements(
+        tuple(wanted), given=given, indexes=bindings, python=python,
+        environments=tuple(map(str, data.get("environments", ()))),
+    )  # fmt: skip
     _check_direct(found)
     return found
 

@@ -65,6 +65,19 @@ def test_a_uv_lock_is_kept_to_the_byte(own):
     assert found["attrs"][0] == given["attrs"][0]  # the author's lock binds, not the model's record
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("pylock.toml", "environments = [\"os_name == 'nt'\"]\n", "the bundle is for linux/amd64"),
+        ("pyproject.toml", '[project]\nrequires-python = "<3"\n', "asks for Python <3"),
+    ],
+)
+def test_a_file_for_other_machines_is_refused(project, add_model, name, text, told):
+    add_model()
+    with pytest.raises(ResolveError, match=told):
+        lock(project(BUNDLEFILE % name, {name: text}))
+
+
 @pytest.mark.parametrize("name", ["pylock.toml", "requirements.txt"])
 def test_so_are_a_pylock_and_a_requirements_txt_with_hashes(own, name):
     written = own(name, export=["-o", name, "--no-dev"])

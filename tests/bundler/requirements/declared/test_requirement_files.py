@@ -7,6 +7,7 @@ import pytest
 from modelbundle.bundler.errors import ResolveError
 from modelbundle.bundler.requirements.declared import requirement_files
 from modelbundle.bundler.requirements.index import Index
+from modelbundle.bundler.requirements.marker import environment
 
 
 def read(source, root, **given):
@@ -367,6 +368,31 @@ def test_what_a_uv_lock_takes_from_a_repository_is_refused_and_not_taken_from_an
     (tmp_path / "uv.lock").write_text(UV_LOCK)
     with pytest.raises(ResolveError, match=r"`six` of `uv\.lock` comes from a repository"):
         read("uv.lock", tmp_path, groups=["dev"])
+
+
+def test_a_uv_lock_of_several_projects_none_of_them_here_is_not_one_of_the_first(tmp_path):
+    (tmp_path / "uv.lock").write_text(UV_LOCK.replace('"."', '"packages/mine"'))
+    assert texts(read("uv.lock", tmp_path)[0])[0].startswith("anyio[trio]")
+    other = '[[package]]\nname = "other"\nsource = { virtual = "packages/other" }\n'
+    (tmp_path / "uv.lock").write_text(UV_LOCK.replace('"."', '"packages/mine"') + other)
+    with pytest.raises(ResolveError, match=r"several projects \(`mine`, `other`\)") as refusal:
+        read("uv.lock", tmp_path)
+    assert "uv export --package mine" in str(refusal.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("uv.lock", f"supported-markers = [\"sys_platform == 'win32'\"]\n{UV_LOCK}"),
+        ("pylock.toml", "environments = [\"sys_platform == 'win32'\"]\n"),
+    ],
+)
+def test_a_lock_for_other_environments_is_refused(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    found = requirement_files.read(name, tmp_path)
+    found.check_environments({"windows": {"sys_platform": "win32"}}, name)
+    with pytest.raises(ResolveError, match="was locked for `sys_platform == 'win32'` only"):
+        found.check_environments({"linux/amd64": environment("3.11", "x86_64")}, name)
 
 
 @pytest.mark.parametrize("text", ["package = 3", "[[package]]\nname = 3", "package = [[]]"])
