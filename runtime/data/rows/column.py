@@ -359,6 +359,8 @@ def _check_leaf(dtype: str, value: Any, path: str, *, null: bool) -> None:
         except OverflowError:
             raise _Fault(path, f"{expected} that fits {dtype}", describe(value)) from None
         except ValueError:
+            if isinstance(value, dict) and "b64" in value:
+                path, expected, value = f"{path}.b64", "base64", value["b64"]
             raise _Fault(path, expected, describe(value)) from None
 
 

@@ -33,15 +33,20 @@ def from_examples(side: Side, body: dict[str, Any]) -> list[Any]:
     for index, example in enumerate(examples):
         if type(example) is not dict:
             raise InvalidInput(f"examples[{index}]: expected an object of features.")
-    whole = [context | _renamed(side, example) for example in examples]
+    whole = [context | _renamed(side, example, context) for example in examples]
     if side.layout == "objects" or not side.fields:
         return from_rows(side, whole)
     return from_rows(side, [_taken(side, index, each) for index, each in enumerate(whole)])
 
 
-def _renamed(side: Side, example: dict[str, Any]) -> dict[str, Any]:
-    """An example whose only feature is the only input under another name, under its own."""
+def _renamed(side: Side, example: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
+    """An example whose only feature is the only input under another name, under its own.
+
+    A feature beside an input that stands in the context is one that nobody wants.
+    """
     if len(example) != 1 or not is_other_name(side, next(iter(example))):
+        return example
+    if context.get(side.fields[0].name) is not None:
         return example
     return dict.fromkeys((side.fields[0].name,), next(iter(example.values())))
 

@@ -18,6 +18,7 @@ from .nan_json import EncodeRows
 B64 = "b64"
 _BYTES = "_bytes"
 WHOLE = ("data", "body")  # as TorchServe calls an input
+_READ = frozenset({list, dict, str})  # types of what a reader may decode
 
 
 def from_rows(side: Side, rows: Any) -> list[Any]:
@@ -30,8 +31,8 @@ def from_rows(side: Side, rows: Any) -> list[Any]:
         raise InvalidInput("instances: expected a list of rows.")
     if side.layout == "objects" or not side.fields:
         return rows
-    if any(_is_text(field) for field in side.fields):
-        check_depth(rows)  # each level is a call of `_text`
+    if any(_reader(field) is not _same for field in side.fields):
+        check_depth(rows)  # each level is a call of the reader
     if len(side.fields) > 1:
         return [_named(side.fields, row) for row in rows]
     field = side.fields[0]
@@ -87,7 +88,7 @@ def _named(fields: Sequence[Field], row: Any) -> Any:
         return row
     known = {field.name: field for field in fields}
     return {
-        name: _value(known[name], value) if type(value) in {list, dict} and name in known else value
+        name: _value(known[name], value) if type(value) in _READ and name in known else value
         for name, value in row.items()
     }
 
@@ -100,19 +101,26 @@ def _value(field: Field, value: Any) -> Any:
 
 
 def _reader(field: Field) -> Callable[[Any], Any]:
-    """Decodes `{"b64": ...}` for models that take text; the table does so for bytes."""
-    return _text if _is_text(field) else lambda value: value
+    """Decodes `{"b64": ...}` for models that take text, and text for models that take bytes."""
+    if field.dtype == "bytes":
+        return _bytes
+    return _text if field.dtype in {"str", "object"} else _same
 
 
-def _is_text(field: Field) -> bool:
-    return field.dtype in {"str", "object"}
+def _same(value: Any) -> Any:
+    return value
+
+
+def _bytes(value: Any) -> Any:
+    """Text as UTF-8, as in TensorFlow: the table, which decodes `b64`, takes it for base64, too."""
+    if type(value) is list:
+        return list(map(_bytes, value))
+    return value.encode("utf-8", "surrogatepass") if type(value) is str else value
 
 
 def _text(value: Any) -> Any:
     if type(value) is list:
-        return (
-            [_text(each) for each in value] if value and type(value[0]) in {list, dict} else value
-        )
+        return list(map(_text, value))
     if type(value) is not dict or value.keys() != {B64}:
         return value
     try:

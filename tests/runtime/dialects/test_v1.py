@@ -108,6 +108,8 @@ def test_bytes_come_as_b64(v1):
     assert v1({"instances": [blob]}, "/v1/models/weigh:predict").json() == {"predictions": [5]}
     named = {"instances": [{"blob": blob}]}
     assert v1(named, "/v1/models/weigh:predict").json() == {"predictions": [5]}
+    wrong = v1({"instances": [{"b64": "%"}]}, "/v1/models/weigh:predict").json()["error"]
+    assert wrong == 'instances[0].b64: expected base64, got the string "%".'
     text = {"b64": base64.b64encode("å".encode()).decode()}
     assert v1({"instances": [text, "b"]}, "/v1/models/shout:predict").json() == {
         "predictions": ["Å", "B"]
@@ -237,10 +239,27 @@ def test_other_names_where_there_are_names(v1):
 # --- classify, regress, explain ---
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"instances": ["good", "gå"]},  # of which the first could be base64
+        {"inputs": ["good", "gå"]},
+        {"instances": [{"blob": "good"}, {"any": "gå"}]},
+        {"inputs": {"blob": ["good", {"b64": "Z8Ol"}]}},
+    ],
+)
+def test_text_is_utf8_for_a_model_of_bytes(v1, body):
+    """As in TensorFlow, whose strings are bytes."""
+    (answered,) = v1(body, "/v1/models/weigh:predict").json().values()
+    assert answered == [4, 3]
+
+
 def test_features_that_nobody_wants_are_passed_over(v1):
     """As TensorFlow Serving does; one that is missing is named."""
     body = {"context": {"other": [7]}, "examples": [{"input": [1.0, 3.0], "more": 1}]}
     assert v1(body, "/v1/models/scores:regress").json() == {"results": [4.0]}
+    beside = {"context": {"input": [1.0, 3.0]}, "examples": [{"more": [5, 5]}, {}]}
+    assert v1(beside, "/v1/models/scores:regress").json() == {"results": [4.0, 4.0]}
     told = v1({"examples": [{"input": [1, 2]}, {}]}, "/v1/models/scores:regress")
     assert told.status_code == 400
     assert told.json()["error"] == "examples[1]: the feature `input` is missing."
