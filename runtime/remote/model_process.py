@@ -133,6 +133,7 @@ class ModelProcess:
         self._writer = writer
         self._outputs = writer()
         self._buffer = bytearray(SIZE)
+        self._pid = os.getpid()
         self._is_ending = False
         self._is_idle = False
 
@@ -211,13 +212,21 @@ class ModelProcess:
         method, body = self._layouts[message.layout]
         if self._canary.begin(method, message.rows) and message.size <= MOST_BYTES:
             self._canary.keep(_kept(message, body, slab))
-        output = self._call(method, slab_reader.read(slab, message, body, copies=False))
+        try:
+            output = self._call(method, slab_reader.read(slab, message, body, copies=False))
+        finally:
+            self._end_forks()
         if message.flags & WHOLE:
             return output, message.rows
         got = table.rows(output)
         if got != message.rows:
             raise WrongLength(message.rows, got)
         return output, got
+
+    def _end_forks(self) -> None:
+        """Exit in a fork that the model has made and that came back: it would answer as well."""
+        if os.getpid() != self._pid:
+            os._exit(1)
 
     def _release(self, slab: Slab, size: int) -> None:
         """Copy arrays of the batch that the model has kept: the next batch overwrites the slab."""

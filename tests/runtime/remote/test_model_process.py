@@ -74,6 +74,27 @@ def test_its_signal_lets_a_batch_end(nursery):
     os.close(begins)
 
 
+@pytest.mark.parametrize("ends", [lambda: None, lambda: 1 / 0])
+def test_a_fork_that_comes_back_from_the_model_answers_nothing(nursery, ends):
+    """It would take batches from its parent, and write over the parent's answers."""
+
+    def forks(method, batch):
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+        else:
+            ends()
+        return np.full(len(batch), float(os.getpid()))
+
+    async def main():
+        here = nursery(forks)
+        executor = await started(here)
+        for _ in range(2):
+            assert await ask(executor, [np.ones((1, 2))], 1) == [here.pid]
+
+    asyncio.run(main())
+
+
 def test_sigterm_does_not_end_it(nursery):
     """A service manager sends it to all processes at once; the front drains."""
 
