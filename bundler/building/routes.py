@@ -4,14 +4,14 @@ A bundle without a service serves the methods of its first model at `/<method>`;
 several models, each one's methods are also at `/<alias>/<method>`.
 """
 
-import difflib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.manifests.model_manifest import ModelManifest
 from ...runtime.manifests.route import Route
+from ...runtime.nearest import did_you_mean
 from ..errors import BuildError
 from .service.service_source import RESERVED, read_service
 
@@ -25,11 +25,13 @@ class Served:
 
     service  "module:Class", or None where the models are served as they are
     imports  top-level modules that the service's own files import
+    files    the project's files that the service's own imports, each with who imports it
     """
 
     service: str | None
     routes: tuple[Route, ...]
     imports: frozenset[str] = frozenset()
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan(project: "Project", models: Mapping[str, ModelManifest]) -> Served:
@@ -91,9 +93,9 @@ def _of_service(project: "Project", target: str, models: Mapping[str, ModelManif
         if name not in known:
             raise BuildError(
                 f'The service asks for `model("{name}")`, which is not under `models:`.',
-                hint=nearest(name, known) or f"Add `{name}` to `models:` in the bundlefile.",
+                hint=did_you_mean(name, known) or f"Add `{name}` to `models:` in the bundlefile.",
             )
-    return Served(target, tuple(source.routes), frozenset(source.imports))
+    return Served(target, tuple(source.routes), source.imports, source.files)
 
 
 def _overridden(routes: Iterable[Route], apis: Mapping[str, Any]) -> list[Route]:
@@ -104,7 +106,7 @@ def _overridden(routes: Iterable[Route], apis: Mapping[str, Any]) -> list[Route]
         if name not in names:
             raise BuildError(
                 f"`serve.apis` names `{name}`, which is not an API of this bundle.",
-                hint=nearest(name, names) or f"It has {', '.join(f'`{n}`' for n in names)}.",
+                hint=did_you_mean(name, names) or f"It has {', '.join(f'`{n}`' for n in names)}.",
             )
     return [
         _with(route, apis[name]) if name in apis else route
@@ -143,27 +145,32 @@ def _check_paths(routes: Sequence[Route]) -> None:
         taken[route.path] = route
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """A hint with the name that was probably meant."""
-    close = difflib.get_close_matches(name, sorted(known), 1)
-    return f"Did you mean `{close[0]}`?" if close else None
+def check_included(served: Served, paths: Iterable[str], locked: Iterable[str]) -> None:
+    """Refuse a bundle without the file that its service is in, or without one that it imports.
 
-
-def check_included(service: str | None, paths: Iterable[str]) -> None:
-    """Refuse a bundle without the file that its service is in.
+    A module may be called as one of the `locked` packages, which then is imported in its place.
 
     Raises:
         BuildError: naming the file.
     """
-    if service is None:
+    if served.service is None:
         return
-    module = service.partition(":")[0].replace(".", "/")
+    given, packages = set(paths), {name.replace("-", "_") for name in locked}
+    module = served.service.partition(":")[0].replace(".", "/")
     homes = [f"{root}{module}{end}" for root in ("", "src/") for end in (".py", "/__init__.py")]
-    if not set(homes) & set(paths):
-        raise BuildError(
-            f"`include` leaves out `{homes[0]}`, which the service is in.",
-            hint=f"Add `{homes[0]}` to `include` in the bundlefile.",
-        )
+    if not set(homes) & given:
+        raise _left_out(homes[0], "the service is in")
+    for path, who in served.files.items():
+        top = path.removeprefix("src/").partition("/")[0].removesuffix(".py")
+        if path not in given and top not in packages:
+            raise _left_out(path, f"`{who}` imports")
+
+
+def _left_out(path: str, why: str) -> BuildError:
+    return BuildError(
+        f"`include` leaves out `{path}`, which {why}.",
+        hint=f"Add `{path}` to `include` in the bundlefile.",
+    )
 
 
 _DISTRIBUTIONS = {

@@ -1,6 +1,5 @@
 """Contract: the routes of a server, read from its OpenAPI document."""
 
-import difflib
 import json
 import math
 import re
@@ -11,6 +10,7 @@ from typing import Any, Self
 from ...runtime.data.media import JSON
 from ...runtime.data.rows import column
 from ...runtime.manifests.signature import Side
+from ...runtime.nearest import did_you_mean
 from .wire.failures import ClientError, NoRoute
 
 EXTENSION = "x-modelbundle"
@@ -157,7 +157,6 @@ class Contract:
         found = self.routes.get(name.strip("/"))
         if found is not None:
             return found
-        near = difflib.get_close_matches(name, self.routes, 1)
         known = ", ".join(f"`{each}`" for each in self.routes)
-        hint = f"Did you mean `{near[0]}`?" if near else f"There is {known or 'none'}."
+        hint = did_you_mean(name, self.routes) or f"There is {known or 'none'}."
         raise NoRoute(f"The server has no route `{name}`.", hint=hint)

@@ -8,6 +8,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from ...runtime.errors import in_short
+from ...runtime.nearest import did_you_mean, nearest
 from ...runtime.pickles.scanning import remembering
 from ..errors import InvalidSource
 from ..progress import Progress
@@ -37,7 +38,7 @@ def import_object(text: str) -> Any:
         except AttributeError as error:
             raise InvalidSource(
                 f"The module `{module_name}` has no attribute `{attributes}`.",
-                hint=nearest(name, found) or _offered(module_name, found),
+                hint=attribute_like(name, found) or _offered(module_name, found),
             ) from error
     return found
 
@@ -70,11 +71,8 @@ def _import(name: str) -> Any:
 
 def _module_like(name: str, places: Iterable[str]) -> str | None:
     """A hint at the module of the project whose name is most like `name`."""
-    from difflib import get_close_matches
-
     known = {one.stem for place in places for one in Path(place).glob("*.py")}
-    near = get_close_matches(name, sorted(known - {name}), n=1)
-    return f"Did you mean `{near[0]}`?" if near else None
+    return did_you_mean(name, known - {name})
 
 
 def _installing(error: ImportError) -> str | None:
@@ -99,24 +97,19 @@ def _offered(module: str, found: Any) -> str | None:
     return f"There is {some}{', ...' if len(names) > _SOME else ''}."
 
 
-def nearest(name: str, owner: Any) -> str | None:
+def attribute_like(name: str, owner: Any) -> str | None:
     """A hint at the attribute of `owner` that is most like `name`."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, [known for known in dir(owner) if known[:1] != "_"], n=1)
-    return f"Did you mean `{near[0]}`?" if near else None
+    return did_you_mean(name, (known for known in dir(owner) if known[:1] != "_"))
 
 
 def beside(path: Path) -> str | None:
     """A hint at the file in its directory whose name is most like that of `path`."""
-    from difflib import get_close_matches
-
     try:
-        names = sorted(one.name for one in path.parent.iterdir())
+        names = [one.name for one in path.parent.iterdir()]
     except OSError:
         return f"There is no directory `{path.parent}` that can be read."
-    near = get_close_matches(path.name, names, n=1)
-    return f"Did you mean `{path.with_name(near[0])}`?" if near else None
+    near = nearest(path.name, names)
+    return f"Did you mean `{path.with_name(near)}`?" if near else None
 
 
 def fetch(address: str, unpacked: Path, progress: Progress) -> FileSource:

@@ -281,7 +281,7 @@ def _check_methods(model: Any, found: tuple[str, ...], rows: Any, given: SaveOpt
         if method not in found and not callable(getattr(model, method, None)):
             raise UnsupportedModel(
                 f"An object of `{kind}` has no method `{method}`.",
-                hint=model_source.nearest(method, model),
+                hint=model_source.attribute_like(method, model),
             )
     if not found and not given.methods and (rows is not None or given.signatures):
         raise UnsupportedModel(

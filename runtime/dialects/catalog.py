@@ -1,7 +1,6 @@
 """Catalog: the models of a server, by name, version, label and method."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from functools import partial
 from typing import Self
 
@@ -12,6 +11,7 @@ from ..manifests.model_entry import ModelEntry
 from ..manifests.route import Route
 from ..models.operation import Operation
 from ..models.runner import Runner
+from ..nearest import nearest
 from ..plan import Plan
 from .lifecycle import Control, Fixed, Lifecycle
 from .offload import Offload
@@ -263,8 +263,8 @@ class Catalog:
 
     def _unknown(self, name: str) -> UnknownModel:
         known = list(dict.fromkeys(served.name for served, *_ in self._models))
-        near = get_close_matches(name[:_SHOWN], known, 1)
-        hint = f"did you mean `{near[0]}`?" if near else f"there is {_listed(known)}."
+        near = nearest(name[:_SHOWN], known)
+        hint = f"did you mean `{near}`?" if near else f"there is {_listed(known)}."
         return UnknownModel(f"{_UNKNOWN} '{name[:_SHOWN]}' is not found; {hint}")
 
     def _api(self, plan: Plan, route: Route, *, is_first: bool) -> Served:

@@ -10,7 +10,6 @@ The rows of the first two join those of other requests in the model's own batche
 """
 
 import asyncio
-import difflib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..errors import BundleError
+from ..nearest import did_you_mean
 from . import bundle_models
 
 
@@ -59,9 +59,8 @@ class Models:
 
     def _hint(self, name: str) -> str:
         known = sorted({*self.runners, *self.names})
-        near = difflib.get_close_matches(name, known, 1)
-        if near:
-            return f"Did you mean `{near[0]}`?"
+        if hint := did_you_mean(name, known):
+            return hint
         listed = ", ".join(f"`{each}`" for each in known)
         return f"It has {listed}." if known else "List it under `models:` in the bundlefile."
 

@@ -1,6 +1,5 @@
 """ServiceClass: the author's class, imported from `module:Class`, and its APIs."""
 
-import difflib
 import importlib
 import logging
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 
 from ..errors import BundleError
 from ..manifests.route import Route
+from ..nearest import did_you_mean, nearest
 from .contract.method import Contract
 from .service import ApiOptions, is_service, options_of
 
@@ -104,10 +104,9 @@ class ServiceClass:
             BundleError: when the class has no such API.
         """
         if route.method not in self.apis:
-            near = difflib.get_close_matches(route.method, self.apis, 1)
             raise BundleError(
                 f"`{self.cls.__name__}` has no API `{route.method}`, which `{route.path}` is for.",
-                hint=f"Did you mean `{near[0]}`?" if near else _no_api(self.cls, route.method),
+                hint=did_you_mean(route.method, self.apis) or _no_api(self.cls, route.method),
             )
         contract = self.apis[route.method].contract
         known: dict[str, Any] = {
@@ -224,6 +223,6 @@ def _no_service(module: Any, name: str, found: Any) -> BundleError:
             f"`{name}` is not a service.",
             hint=f"Write `@modelbundle.service` above `class {name}`.",
         )
-    near = difflib.get_close_matches(name, services, 1) or services
-    hint = f"Did you mean `{module.__name__}:{near[0]}`?" if near else None
+    near = nearest(name, services) or next(iter(services), None)
+    hint = f"Did you mean `{module.__name__}:{near}`?" if near else None
     return BundleError(f"There is no class `{name}` in `{module.__name__}`.", hint=hint)

@@ -1,13 +1,13 @@
 """ServiceSource: routes, models and docs of a service class, read from its source."""
 
 import ast
-import difflib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ....runtime.manifests.route import Route
+from ....runtime.nearest import did_you_mean, nearest
 from ...errors import BuildError
 from .syntax import constructor, usage
 from .syntax.method import Method, check_no_api
@@ -29,6 +29,7 @@ class ServiceSource:
     target   "module:Class"
     models   the names in `model("name")`, in order of appearance
     imports  top-level modules that it needs beside Python's and its own
+    files    those of the project that its file cannot be imported without: path -> who imports it
     """
 
     target: str
@@ -36,6 +37,7 @@ class ServiceSource:
     models: tuple[str, ...]
     doc: str
     imports: frozenset[str]
+    files: Mapping[str, str]
 
 
 def read_service(src: Path, target: str) -> ServiceSource:
@@ -67,6 +69,7 @@ def _read(tree: SourceTree, target: str) -> ServiceSource:
         models=usage.models(tree, modules),
         doc=ast.get_docstring(found.node) or "",
         imports=usage.imports(tree, modules),
+        files=usage.files(tree, module),
     )
 
 
@@ -84,8 +87,7 @@ def _module(tree: SourceTree, name: str) -> Module:
         )
     module = tree.find(name)
     if module is None:
-        near = difflib.get_close_matches(name, tree.names(), 1)
-        hint = f"Did you mean `{near[0]}`?" if near else "`bundle init` writes one."
+        hint = did_you_mean(name, tree.names()) or "`bundle init` writes one."
         raise BuildError(f"There is no `{file}` for the service in `{tree.root}`.", hint=hint)
     return module
 
@@ -98,8 +100,8 @@ def _class(tree: SourceTree, module: Module, name: str) -> Defined:
             return meaning
         raise module.error(expression, f"`{name}` is not a class of this project.")
     classes = [each.name for each in module.tree.body if isinstance(each, ast.ClassDef)]
-    near = difflib.get_close_matches(name, classes, 1) or classes[:1]
-    hint = f"Did you mean `{module.name}:{near[0]}`?" if near else None
+    near = nearest(name, classes) or next(iter(classes), None)
+    hint = f"Did you mean `{module.name}:{near}`?" if near else None
     raise BuildError(f"{module.shown}:1: there is no class `{name}`.", hint=hint)
 
 

@@ -1,9 +1,9 @@
 """The errors of the bundlefile's rules."""
 
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from ....runtime.nearest import did_you_mean
 from ..yaml_scalar import shown
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ def quoted(value: object) -> str:
 
 def nearest(word: object, known: "Iterable[str]") -> str | None:
     """The hint that names the known word which `word` was perhaps meant to be."""
-    found = get_close_matches(str(word)[:80].lower(), list(known), n=1, cutoff=0.6)
-    return f"Did you mean `{found[0]}`?" if found else None
+    return did_you_mean(str(word).lower(), known)
 
 
 def one_of(value: object, known: "Iterable[str]") -> "PydanticCustomError":

@@ -1,5 +1,6 @@
 """Lookup: finds the item that a person names."""
 
+from ....runtime.nearest import nearest
 from ...errors import InvalidTag, NotFound
 from ...tag import KINDS, Kind, Tag
 from ..item import Item
@@ -58,13 +59,11 @@ def _other(refs: Refs, tag: Tag) -> Kind | None:
 
 
 def _nearest(refs: Refs, kinds: tuple[Kind, ...], tag: Tag) -> str | None:
-    import difflib
-
     name = tag.name or ""
     items = [item for kind in kinds for item in refs.of_name(kind, name)]
     if not items:
-        names = sorted({item.name for kind in kinds for item in refs.items(kind)})
-        return next(iter(difflib.get_close_matches(name, names, n=1)), None)
+        names = {item.name for kind in kinds for item in refs.items(kind)}
+        return nearest(name, names)
     known = [item.tag for item in items]
     known += [f"{name}@{alias}" for item in items for alias in item.aliases]
-    return next(iter(difflib.get_close_matches(str(tag), known, n=1)), items[-1].tag)
+    return nearest(str(tag), known) or items[-1].tag

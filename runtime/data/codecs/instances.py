@@ -1,6 +1,5 @@
 """Instances: the native JSON envelope, `instances` in and `predictions` out."""
 
-import difflib
 import json
 import re
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import orjson
 
 from ...errors import BadPayload, InvalidInput
+from ...nearest import nearest
 from ..depth import too_deep
 from ..json_text import exact, written
 
@@ -90,8 +90,8 @@ def _name(value: Any) -> str:
 def _wrong_keys(value: dict[str, Any]) -> InvalidInput:
     # Cut, for to look for what is like a long one would take long.
     for key in (key[:_SHOWN] for key in value if key != "instances"):
-        near = difflib.get_close_matches(key, ["instances"], 1)
-        hint = "did you mean `instances`?" if near else 'expected {"instances": [...]}.'
+        is_near = nearest(key, ["instances"])
+        hint = "did you mean `instances`?" if is_near else 'expected {"instances": [...]}.'
         return InvalidInput(f"Unknown key `{key}`; {hint}")
     return InvalidInput('`instances` is missing; expected {"instances": [...]}.')
 

@@ -7,7 +7,6 @@ DataFrame are a dict of ndarrays as well: whoever only passes rows on needs no p
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import orjson
 
 from ...errors import InvalidInput, PredictionFailed
 from ...manifests.signature import Field, Side
+from ...nearest import nearest
 from . import column, frame, free_values
 from .fragments import Fragments, Unfit
 from .predictions import to_instances, to_wire
@@ -126,11 +126,11 @@ def _row(names: list[str], index: int, instance: Any) -> Sequence[Any]:
 def _wrong_names(names: list[str], index: int, instance: Mapping[str, Any]) -> InvalidInput:
     missing = [name for name in names if name not in instance]
     for unknown in (str(name)[:_SHOWN] for name in instance if name not in names):
-        near = get_close_matches(unknown, missing or names, n=1)
+        near = nearest(unknown, missing or names)
         if not near and missing:
             lacks = f"instances[{index}]: unknown field `{unknown}`, and `{missing[0]}` is missing"
             return InvalidInput(f"{lacks}; expected {_listing(names)}.")
-        hint = f"did you mean `{near[0]}`?" if near else f"expected {_listing(names)}."
+        hint = f"did you mean `{near}`?" if near else f"expected {_listing(names)}."
         return InvalidInput(f"instances[{index}]: unknown field `{unknown}`; {hint}")
     return InvalidInput(f"instances[{index}]: field `{missing[0]}` is missing.")
 

@@ -2,12 +2,12 @@
 
 import ast
 import builtins
-import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from .....runtime.nearest import did_you_mean
 from .....runtime.services.service_class import import_roots
 from ....errors import BuildError
 from .module import Assigned, Binding, Function, Given, Imported, Module, absolute, given
@@ -121,8 +121,7 @@ class SourceTree:
             return self._dotted(".".join([origin, *rest]))
         if module.stars or name in _BUILTINS:
             return Unknown()
-        near = difflib.get_close_matches(name, [*module.names, *_BUILTINS], 1)
-        hint = f"Did you mean `{near[0]}`?" if near else f"Define or import `{name}`."
+        hint = did_you_mean(name, [*module.names, *_BUILTINS]) or f"Define or import `{name}`."
         raise module.error(expression, f"`{name}` is not defined.", hint)
 
     def _starred(self, name: str, module: Module) -> str:
@@ -219,15 +218,20 @@ def _meaning(binding: Binding | None, module: Module) -> Meaning:
 def modules_of(module: Module) -> Iterator[str]:
     """Dotted names of everything that may be a module among the file's imports, parents first."""
     for node in ast.walk(module.tree):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = absolute(node, module.package)
-            names = [base, *(f"{base}.{alias.name}".lstrip(".") for alias in node.names)]
-        for name in filter(None, names):
-            parts = name.split(".")
-            yield from (".".join(parts[:size]) for size in range(1, len(parts) + 1))
+        yield from named_by(node, module)
+
+
+def named_by(node: ast.AST, module: Module) -> Iterator[str]:
+    """The same of one statement of the file; nothing for one that is no import."""
+    names: list[str] = []
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        base = absolute(node, module.package)
+        names = [base, *(f"{base}.{alias.name}".lstrip(".") for alias in node.names)]
+    for name in filter(None, names):
+        parts = name.split(".")
+        yield from (".".join(parts[:size]) for size in range(1, len(parts) + 1))
 
 
 def _chain(expression: ast.expr) -> list[str]:

@@ -1,7 +1,6 @@
 """Record: dataclasses, attrs classes, TypedDicts and pydantic models, from JSON objects."""
 
 import dataclasses
-import difflib
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 from ....data.json_text import written
 from ....errors import InvalidInput
+from ....nearest import nearest
 from . import spec
 from .constraint import bounds, limited
 from .decoder import ValueDecoder, refused
@@ -198,9 +198,9 @@ def arguments(value: Any, fields: Sequence[RecordField], where: str = "") -> dic
 
 
 def _unknown(key: str, known: set[str], given: Mapping[str, Any], where: str) -> InvalidInput:
-    near = difflib.get_close_matches(key, known - given.keys() or known, 1)
+    near = nearest(key, known - given.keys() or known)
     listed = ", ".join(f"`{name}`" for name in sorted(known)) or "none"
-    hint = f"did you mean `{near[0]}`?" if near else f"expected {listed}."
+    hint = f"did you mean `{near}`?" if near else f"expected {listed}."
     what = f"{where}: unknown field" if where else "Unknown field"
     return InvalidInput(f"{what} `{key[:64]}`; {hint}")
 
