@@ -9,13 +9,16 @@ from .secrets import FILES as SECRETS
 from .yaml_scalar import shown
 
 JUNK = (
-    ".git/", ".hg/", ".svn/", ".bzr/", "__pycache__/", "*.py[cod]", ".venv/", "*.egg-info/",
+    ".git", ".hg/", ".svn/", ".bzr/", "__pycache__/", "*.py[cod]", ".venv/", "*.egg-info/",
     ".eggs/", ".mypy_cache/", ".ruff_cache/", ".pytest_cache/", ".hypothesis/", ".tox/", ".nox/",
     ".cache/", ".ipynb_checkpoints/", "node_modules/", ".idea/", ".vscode/", ".DS_Store",
     "Thumbs.db", "desktop.ini", "*.swp", "*~", ".coverage", ".coverage.*", "htmlcov/",
     ".terraform/", "/dist/", "/build/", "/bundlefile.yaml", "/bundle.lock",
 )  # fmt: skip
-"""What no bundle needs. `exclude: ["!/build/"]` takes a pattern of the list back."""
+"""What no bundle needs. `exclude: ["!/build/"]` takes a pattern of the list back.
+
+`.git` is a file in worktrees and submodules, with a path of this machine in it.
+"""
 
 _WILD = "*?["
 _MARK = "(?P<ps_d>/)"  # by which pathspec knows that a folder matched

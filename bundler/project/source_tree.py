@@ -123,14 +123,15 @@ class SourceTree:
     def _follow(
         self, folder: _Folder, path: str, link: Path, root: Path, rules: SourceRules
     ) -> SourceFile | _Folder | None:
+        no_folder = rules.keeps_out(f"{path}/")  # such as `.venv`, on a disk with more room
         try:
             real = link.resolve(strict=True)
             is_folder = real.is_dir()
         except (OSError, RuntimeError):
-            if rules.takes(path):
+            if rules.takes(path) and not no_folder:
                 self._say(f"The link `{shown(path)}` leads nowhere.", _EXCLUDE.format(shown(path)))
             return None
-        if not (rules.takes(path) or (is_folder and not rules.keeps_out(f"{path}/"))):
+        if no_folder if is_folder else not rules.takes(path):
             return None
         if not real.is_relative_to(root):
             self._say(

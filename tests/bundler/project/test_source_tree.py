@@ -60,13 +60,20 @@ def test_include_and_exclude_follow_git_ignore_rules(plant):
     assert paths(root, ["*.json"], ["*.json", "!x.json"]) == ["data/x.json"]
 
 
-def test_junk_stays_out_whatever_is_included(plant):
+def test_junk_stays_out_whatever_is_included(plant, tmp_path_factory):
     root = plant(
         "a.py", ".git/hooks/x.py", "__pycache__/a.pyc", "node_modules/m/i.py", "dist/b.py", "build/c.py",
         ".venv/lib/d.py", ".mypy_cache/e.py", ".ipynb_checkpoints/f.py", "p.egg-info/g.py", ".DS_Store",
         "bundlefile.yaml", "bundle.lock", "lib/h.pyc", "lib/build/kept.py",
     )  # fmt: skip
-    assert paths(root, ["**"]) == ["a.py", "lib/build/kept.py"]
+    (root / "lib" / ".git").write_text("gitdir: /home/ann/shop/.git/modules/lib\n")
+    for name, target in (
+        (".venv", tmp_path_factory.mktemp("env")),
+        (".tox", "gone"),
+        ("link", "../a.py"),
+    ):
+        (root / "lib" / name).symlink_to(target)
+    assert paths(root, ["**"], ["link/"]) == ["a.py", "lib/build/kept.py", "lib/link"]
 
 
 @pytest.mark.parametrize("mark", ["pyvenv.cfg", "oci-layout"])
