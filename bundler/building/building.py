@@ -152,7 +152,8 @@ class BuildRequest:
         served = routes.plan(project, {name: m.manifest for name, m in models.items()})
         locked = self._locked(models, served, old, progress)
         sources = project.sources()
-        routes.check_included(served.service, [source.path for source in sources])
+        packages = [package.name for package in locked.lock.packages]
+        routes.check_included(served, [source.path for source in sources], packages)
         progress.step("Putting the bundle together")
         given = Ingredients(project.root, project.bundlefile, models, served, locked, sources)
         return plan.make(given)

@@ -67,3 +67,16 @@ def test_an_import_that_nothing_provides_is_a_warning(service):
 def test_a_service_that_is_left_out_is_an_error(service):
     with pytest.raises(BuildError, match=r"leaves out `service\.py`"):
         service(bundlefile=BUNDLEFILE + "exclude: [service.py]\n")
+
+
+def test_a_module_that_the_service_imports_and_the_bundle_leaves_out_is_an_error(service):
+    files = {
+        "nowhere_to_be_found.py": "from shop import words\n",
+        "shop/words.py": "if __name__ == '__main__':\n    import train\n",
+        "train.py": "",
+        "numpy.py": "",  # the package is imported in its place
+    }
+    only = BUNDLEFILE + "include: [service.py, nowhere_to_be_found.py, shop/*.py]\n"
+    with pytest.raises(BuildError, match=r"`shop/words\.py`, which `nowhere_to_be_found\.py:1` im"):
+        service(bundlefile=only.replace(", shop/*.py", ""), **files)
+    assert service(bundlefile=only, **files).item

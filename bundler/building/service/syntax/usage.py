@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from .module import Function, Module, absolute, is_type_checking
-from .tree import SourceTree
+from .tree import SourceTree, named_by
 
 _MODEL = frozenset(("modelbundle.model", "modelbundle.runtime.services.service.model"))
 _OPTIONAL = frozenset(("ImportError", "ModuleNotFoundError", "Exception"))
@@ -60,6 +60,24 @@ def _root(node: ast.expr) -> str:
     while isinstance(node, ast.Attribute):
         node = node.value
     return node.id if isinstance(node, ast.Name) else ""
+
+
+def files(tree: SourceTree, module: Module) -> dict[str, str]:
+    """The project's files without which `module` cannot be imported, each with who imports it.
+
+    What is imported in a function or a branch may not be needed. Nor may an `__init__.py` be.
+    """
+    found: dict[str, str] = {}
+    waiting = [module]
+    while waiting:
+        each = waiting.pop(0)
+        for node in each.tree.body:
+            for name in named_by(node, each):
+                home = tree.find(name)
+                if home and home.shown not in found:
+                    found[home.shown] = f"{each.shown}:{getattr(node, 'lineno', 1)}"
+                    waiting.append(home)
+    return {path: who for path, who in found.items() if not path.endswith("__init__.py")}
 
 
 def imports(tree: SourceTree, modules: Iterable[Module]) -> frozenset[str]:
