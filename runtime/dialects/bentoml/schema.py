@@ -100,20 +100,23 @@ def _of_side(side: Side) -> dict[str, Any]:
 
 
 def _typed(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A parameter; bytes are a file, and a list of anything, or of numbers, may be an array."""
+    """A parameter; bytes are a file, and a list of anything, or of numbers, may be an array.
+
+    Lists of any sizes are told apart: the client makes one array of each, which has one shape.
+    """
     choices = (schema, *schema.get("anyOf", ()))
     if any("contentEncoding" in each for each in choices):
         return _FILE
     if schema.get("type") != "array":
         return schema
     items = schema.get("items")
-    if items is None or _innermost(items) in _NUMBERS:
+    if items is None or _is_dense(items):
         return _TABLES["array"]
     return {**schema, "items": _typed(items)}
 
 
-def _innermost(schema: Mapping[str, Any]) -> Any:
-    """The type of the innermost items of nested lists."""
-    while schema.get("type") == "array":
+def _is_dense(schema: Mapping[str, Any]) -> bool:
+    """Whether items are numbers, or lists of them that all have one size."""
+    while schema.get("type") == "array" and schema.get("minItems") == schema.get("maxItems", -1):
         schema = schema.get("items", {})
-    return schema.get("type")
+    return schema.get("type") in _NUMBERS

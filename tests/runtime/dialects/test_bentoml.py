@@ -58,6 +58,10 @@ class Desk:
         return float(at.sum()) + by
 
     @mb.api
+    def longest(self, tokens: list[list[int]]) -> int:
+        return max(map(len, tokens))
+
+    @mb.api
     def scale(self, x: np.ndarray, by: float) -> np.ndarray:
         return x * by
 '''
@@ -88,7 +92,7 @@ def calls(client):
 
 
 def test_the_schema_has_the_parameters_as_the_class_names_them(calls):
-    names = ["classify", "greet", "older", "words", "size", "sizes", "shift", "scale"]
+    names = ["classify", "greet", "older", "words", "size", "sizes", "shift", "longest", "scale"]
     assert list(calls) == names
     taken = {name: each["input"]["properties"] for name, each in calls.items()}
     assert taken["classify"] == {"samples": TENSOR}
@@ -148,6 +152,12 @@ def test_an_array_with_a_shape_is_an_array(calls):
     """The client said that it is no JSON."""
     assert calls["shift"]["input"]["properties"]["at"] == TENSOR
     assert calls["shift"]["input"]["properties"]["by"] == {"type": "number"}
+
+
+def test_lists_of_any_length_are_no_array(calls):
+    """The client could not make one of them."""
+    taken = calls["longest"]["input"]["properties"]["tokens"]
+    assert taken == {"type": "array", "items": TENSOR}
 
 
 def test_only_the_outermost_name_is_that_of_the_rows(client):
