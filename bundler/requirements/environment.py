@@ -43,7 +43,7 @@ def choose(
     envs: Path,
     offline: bool = False,
     on_gpu: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = NullProgress(),  # noqa: B008  it has no state
 ) -> Environment:
     """The environment for the bundle in the directory `bundle`.
 
@@ -121,12 +121,7 @@ def installed_versions() -> Mapping[str, str]:
 
 
 def materialize(
-    bundle: Path,
-    manifest: BundleManifest,
-    envs: Path,
-    *,
-    offline: bool = False,
-    progress: Progress | None = None,
+    bundle: Path, manifest: BundleManifest, envs: Path, *, offline: bool, progress: Progress
 ) -> Path:
     """The interpreter of the environment that the bundle's lock describes, made once.
 
@@ -134,7 +129,6 @@ def materialize(
         ResolveError: when it cannot be made on this machine.
     """
     _check_machine(manifest)
-    progress = progress or NullProgress()
     name = f"{(manifest.lock or '').removeprefix('sha256:')}-{manifest.python}"
     home = EnvironmentHome(envs / name)
 

@@ -111,7 +111,7 @@ def make_image(
     console: Console,
     options: "ImageOptions | None" = None,
     *,
-    policy: "Path | None" = None,
+    policy: "Path | None",
 ) -> dict[str, Any]:
     """Make (and push) the image of a bundle; what came of it, for a program."""
     from dataclasses import asdict

@@ -132,7 +132,7 @@ def _topology(plan: Plan, gpus: int) -> Topology:
     return topology.first(plan.settings.workers, machine, is_threaded=is_threaded)
 
 
-def checked_plan(options: Options, routes: Sequence[Route] = ()) -> Plan:
+def checked_plan(options: Options, routes: Sequence[Route]) -> Plan:
     """The plan of a bundle, verified, whose code this machine trusts.
 
     Raises:

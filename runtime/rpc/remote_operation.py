@@ -14,7 +14,7 @@ class RemoteOperation:
     """
 
     def __init__(
-        self, link: ServiceLink, route: int, *, is_idempotent: bool, with_headers: bool = False
+        self, link: ServiceLink, route: int, *, is_idempotent: bool, with_headers: bool
     ) -> None:
         self._link = link
         self._route = route

@@ -57,12 +57,7 @@ def local_names(directory: Path) -> dict[str, str]:
 class LocalModel:
     """A ModelRunner without a batcher: loads at the first call, answers in the caller's thread."""
 
-    def __init__(
-        self,
-        directory: Path,
-        policy: Policy,
-        tuning: Tuning = Tuning(),  # noqa: B008  frozen
-    ) -> None:
+    def __init__(self, directory: Path, policy: Policy, tuning: Tuning) -> None:
         self._directory = directory
         self._policy = policy
         self._tuning = tuning

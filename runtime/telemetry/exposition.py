@@ -22,10 +22,8 @@ class Fact:
 class Exposition:
     """One reading of the counters, with facts beside them; `names` are of `ReservedSlots`."""
 
-    def __init__(
-        self, counters: Counters, facts: Iterable[Fact], names: Mapping[str, str] | None = None
-    ) -> None:
-        self._names = names or {}
+    def __init__(self, counters: Counters, facts: Iterable[Fact], names: Mapping[str, str]) -> None:
+        self._names = names
         self._families = [family for family in counters.families if family.is_shown]
         self._counters = counters
         self._rows = counters.rows()

@@ -123,7 +123,7 @@ def _lacks(values: Any) -> bool:
     return bool(values.isna().any())
 
 
-def as_batch(sample: Any, framework: Framework, declared: Side | None, model: Any = None) -> Any:
+def as_batch(sample: Any, framework: Framework, declared: Side | None, model: Any) -> Any:
     """A sample as its adapter's `call` takes it: tensors as arrays, lists as tables.
 
     `declared` is what the model itself says of its inputs: a matrix gets the names of its columns,

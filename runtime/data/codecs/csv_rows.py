@@ -37,7 +37,7 @@ def loads(body: bytes, side: Side, header: str | None = None) -> list[Any]:
     return of_lines(_lines(body), side, header)
 
 
-def of_lines(lines: list[list[str]], side: Side, header: str | None = None) -> list[Any]:
+def of_lines(lines: list[list[str]], side: Side, header: str | None) -> list[Any]:
     """The instances in lines of cells, at least one; as `loads`.
 
     Raises:

@@ -85,7 +85,7 @@ def origin_form(target: bytes) -> bytes:
     return path if path.startswith(b"/") else b"/" + path
 
 
-def without_upgrade(data: bytes, *, begins_line: bool = False) -> bytes:
+def without_upgrade(data: bytes, *, begins_line: bool) -> bytes:
     """The same piece of a request, with its Upgrade header under another name.
 
     The parser drops the body of a request that offers an upgrade, and Java's HttpClient offers one

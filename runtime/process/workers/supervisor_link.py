@@ -36,7 +36,7 @@ class SupervisorLink:
         server: "FrontServer",
         links: Mapping[str, Sequence[ModelLink]],
         service: ServiceLink | None,
-        fronts: int = 1,
+        fronts: int,
     ) -> None:
         self._line = line
         self._fronts = fronts
