@@ -54,6 +54,6 @@ def _features(line: bytes, number: int) -> list[tuple[int, float]]:
 
 def _feature(word: bytes) -> tuple[int, float]:
     position, _, value = word.partition(b":")
-    if not position.isdigit() or len(position) > 9:  # noqa: PLR2004  digits
-        raise ValueError(position)
+    if not position.isdigit() or len(position) > 9 or b"_" in value:  # noqa: PLR2004  digits
+        raise ValueError(word)  # `float` takes 1_0 for 10
     return int(position), float(value)

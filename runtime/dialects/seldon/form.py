@@ -45,6 +45,8 @@ def _of_form(body: bytes) -> bytes:
         pairs = parse_qsl(body.decode(), max_num_fields=_MOST_FIELDS)
     except ValueError as error:
         raise BadPayload("The body is not a form that can be read.") from error
+    if [name for name, _ in pairs].count("json") > 1:
+        raise BadPayload("The field `json` appears more than once.")
     return dict(pairs).get("json", "").encode("utf-8", "replace")
 
 
@@ -54,6 +56,8 @@ def _of_parts(found: list[multipart.Part]) -> Any:
         return parse(found[0].body)
     message: dict[str, Any] = {}
     for part in found:
+        if part.name in message:
+            raise BadPayload(f"The part `{part.name}` appears more than once.")
         if part.name in _JSON:
             message[part.name] = parse(part.body)
         elif part.name == "binData":

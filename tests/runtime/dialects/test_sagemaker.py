@@ -111,7 +111,7 @@ def test_rows_of_libsvm(client):
         told = invoke(client, b"1 0:1 1:2.5 # why\n\n1:4\n0\n", kind)
         assert told.json() == {"predictions": [3.5, 4.0, 0.0]}
     assert invoke(client, b"0:1 1:2", "text/libsvm", "text/csv").text.split() == ["3.0"]
-    for wrong in (b"0:1 2:1", b"0:x", b"-1:1 0:1 -2:1", b"0:nan", b"0:1:2", b""):
+    for wrong in (b"0:1 2:1", b"0:x", b"0:1_0", b"-1:1 0:1 -2:1", b"0:nan", b"0:1:2", b""):
         assert invoke(client, wrong, "text/libsvm").status_code == 400, wrong
     for model in ("shout", "things", "pair"):
         told = invoke(client, b"0:1", "text/libsvm", path=f"/models/{model}/invoke")

@@ -91,6 +91,10 @@ def test_forms(client):
     parts = {"strData": (None, "abc"), "meta": (None, '{"puid": "7"}')}
     told = client.post(of("shout"), files=parts).json()
     assert (told["strData"], told["meta"]["puid"]) == ("ABC", "7")
+    twice = [("strData", (None, "a")), ("strData", (None, "b"))]
+    assert "more than once" in client.post(of("shout"), files=twice).json()["status"]["info"]
+    told = client.post(PREDICT, data={"json": [text, text]})
+    assert (told.status_code, "more than once" in told.text) == (400, True)
 
 
 def test_meta_comes_back(client):
