@@ -303,10 +303,13 @@ class FrontServer(uvicorn.Server):
         return bool(self.server_state.connections) or is_managed
 
     def _close_after_answers(self) -> None:
-        """Close each connection after its current answer, with `Connection: close`."""
+        """Close each connection after its current answer, with `Connection: close`.
+
+        A stream whose head has promised otherwise is followed by one more answer.
+        """
         for connection in self.server_state.connections:
             cycle = getattr(connection, "cycle", None)
-            if cycle is not None and not cycle.response_complete:
+            if cycle is not None and not (cycle.response_complete or cycle.response_started):
                 cycle.keep_alive = False
 
     async def _read_pending(self) -> None:

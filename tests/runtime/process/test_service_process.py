@@ -1,5 +1,7 @@
 """A service in a process of its own: who dies of what, and what its clients hear."""
 
+import contextlib
+import http.client
 import json
 import os
 import signal
@@ -106,11 +108,13 @@ class Unstable:
         return 2
 
     @mb.api
-    async def count(self, n: int, die: int = -1) -> AsyncIterator[int]:
+    async def count(self, n: int, die: int = -1, hold: int = -1) -> AsyncIterator[int]:
         try:
             for i in range(n):
                 if i == die:
                     os._exit(3)
+                while i == hold and not Path(os.environ["GATE"]).exists():
+                    await asyncio.sleep(0.01)
                 yield i
                 await asyncio.sleep(0)
         finally:
@@ -492,11 +496,32 @@ def test_a_signal_to_all_processes_at_once_loses_nothing(own, in_threads):
 
 
 def test_a_restart_swaps_service_and_front(lone):
+    """A stream that runs has told its client that the connection goes on, and so it does."""
     before = processes(lone)
-    os.kill(lone.process.pid, signal.SIGHUP)
+    kept, streaming = (http.client.HTTPConnection("127.0.0.1", lone.port) for _ in range(2))
+
+    def is_left():
+        kept.request("GET", "/livez")
+        answer = kept.getresponse()
+        answer.read()
+        return answer.will_close
+
+    with contextlib.closing(kept), contextlib.closing(streaming):
+        assert not is_left()
+        streaming.request("POST", "/count", '{"n": 2, "hold": 1}')
+        answer = streaming.getresponse()
+        assert answer.readline() == b"0\n"
+        os.kill(lone.process.pid, signal.SIGHUP)
+        wait_until(is_left)
+        lone.gate.touch()
+        assert answer.read() == b"1\n"
+        lone.close_gate()
+        streaming.request("POST", "/sync", '{"how": "", "n": 5}')
+        answer = streaming.getresponse()
+        assert (answer.read(), answer.will_close) == (b"5", True)
     wait_until(lambda: not any(map(alive, before)) and len(children(lone.process.pid)) == 2)
     assert ask(lone, "/sync", how="", n=6).json() == 6
-    assert notes(lone) == ["begun", "closed"], lone.log()
+    assert notes(lone) == ["begun", "counted 1", "closed"], lone.log()
 
 
 def test_each_of_several_fronts_has_a_service(unstable, servers):
