@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ....runtime.manifests.bundle_manifest import BundleManifest
 from ...layers.packages import package_group
+from ...layers.packages.bytecode import TESTS
 from ...layers.packages.python_tree import PYTHON_HOME
 from ...requirements import standalone
 from .image_settings import DIGEST_LABEL, PACKAGES, TRUST, VERSION_LABEL, ImageSettings, checked
@@ -166,7 +167,7 @@ a virtual environment. Name another base image.")' \\
       --require-hashes {binary} --find-links /tmp/{WHEELS} \\
       --requirement /tmp/{lock}
 # Compiled here, because a read-only image cannot do it later. By hash, so that times do not matter.
-RUN python3 -m compileall -qq -j 0 --invalidation-mode unchecked-hash {site} \\
+RUN python3 -m compileall -qq -j 0 -x /{TESTS}/ --invalidation-mode unchecked-hash {site} \\
  || echo "What does not compile here is compiled when it is imported.\""""
 
 

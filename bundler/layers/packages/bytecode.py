@@ -27,6 +27,10 @@ from ..member import Member
 
 Bytecode = Literal["auto", "none"]
 
+TESTS = "tests"
+"""The folder of a package's own tests: half of the sources of SciPy and pandas, and no server
+imports them. What is not compiled is compiled when it is imported."""
+
 _ASK = "import sys; print(sys.implementation.cache_tag, '.'.join(map(str, sys.version_info[:3])))"
 _TIMEOUT = 20.0  # seconds for an interpreter to report its version
 _WORKERS = 8

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from importlib import metadata
 
+from .bytecode import TESTS
+
 _BLOCK = 512
 _COMPILED = 1.7
 """Bytes of a compiled file for each of its source, as measured with scikit-learn and SciPy."""
@@ -35,7 +37,8 @@ def _size(name: str, version: str, is_compiled: bool) -> int | None:
         if "__pycache__" not in file.parts and file.parts[0] != "..":
             size = file.size or 0
             total += _padded(size)
-            total += _padded(round(size * _COMPILED)) if is_compiled and file.suffix == ".py" else 0
+            if is_compiled and file.suffix == ".py" and TESTS not in file.parts[:-1]:
+                total += _padded(round(size * _COMPILED))
     return total
 
 

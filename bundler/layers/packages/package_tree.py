@@ -29,9 +29,9 @@ from ...store import Store
 from ...store.files import disk
 from .. import layer_cache
 from ..member import Member
-from .bytecode import Compiler
+from .bytecode import TESTS, Compiler
 
-_FORMAT = 1
+_FORMAT = 2
 _NOTES = frozenset({"INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})
 _SCRIPT = b"#!"
 _KEPT = 8  # trees
@@ -97,8 +97,10 @@ class PackageTree:
     def _sources(self, target: Path) -> Iterator[tuple[Path, str, Path]]:
         compiler = self.wanted.compiler
         for source in sorted(target.rglob("*.py")) if compiler else ():
-            path = source.relative_to(target).as_posix()
-            if compiler and "\t" not in path and "\n" not in path:
+            inside = source.relative_to(target)
+            path = inside.as_posix()
+            is_listed = "\t" not in path and "\n" not in path
+            if compiler and is_listed and TESTS not in inside.parts[:-1]:
                 yield source, f"{self.wanted.site}/{path}", target / compiler.place(path)
 
     def _place(self, target: Path, store: Store) -> None:

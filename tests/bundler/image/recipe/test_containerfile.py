@@ -1,6 +1,8 @@
 """Containerfile: a pure function of the manifest, in the order in which things change."""
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -282,3 +284,16 @@ def test_ports_are_those_of_the_bundlefile():
     assert "EXPOSE 9000 9001" in lines(with_image(ports=[9000, 9001]))
     serve = {"port": 80, "dialects": ["native", "grpc"], "grpc": {"port": 9090}}
     assert "EXPOSE 80 9090" in lines(replace(BUNDLE, serve=serve))
+
+
+def test_packages_are_compiled_but_for_their_own_tests(tmp_path):
+    """The command of the Containerfile, with a folder here in place of the one in the image."""
+    (line,) = (line for line in lines(BUNDLE) if "compileall" in line and "modelbundle" not in line)
+    command = line.removeprefix("RUN ").partition(" ||")[0].split()
+    site = tmp_path / "site"
+    for name in ("small/tests.py", "small/tests/deep/it.py", "tests/test_it.py"):
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_text("x = 1\n")
+    subprocess.run([sys.executable, *command[1:-1], site], check=True)
+    (compiled,) = site.rglob("*.pyc")
+    assert compiled.parent == site / "small" / "__pycache__"

@@ -95,6 +95,20 @@ def test_compiled_files_are_the_same_every_time(unpack, own_store, monkeypatch):
     assert pyc.content.read_bytes() == data
 
 
+def test_a_packages_own_tests_are_not_compiled(unpack, own_store):
+    """No server imports them, and they are half of what SciPy and pandas would compile."""
+    compiler = Compiler.find("3.11", own_store)
+    if compiler is None:
+        pytest.skip("no Python 3.11 is here")
+    names = ("small/__init__.py", "small/tests.py", "small/tests/test_it.py", "tests/deep/it.py")
+    found = paths(unpack({"small": [(name, "x = 1\n") for name in names]}, compiler), "small")
+    assert set(names) <= set(found)
+    assert {path for path in found if path.endswith(".pyc")} == {
+        "small/__pycache__/__init__.cpython-311.pyc",
+        "small/__pycache__/tests.cpython-311.pyc",
+    }
+
+
 def test_two_wheels_that_own_a_file_are_refused(unpack):
     files = {"one": [("same.py", "x = 1\n")], "two": [("same.py", "x = 2\n")]}
     with pytest.raises(ResolveError, match=r"both own .*same\.py"):
