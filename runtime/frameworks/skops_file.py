@@ -16,7 +16,7 @@ from typing import Any
 from .. import zip_member
 from ..errors import MissingFramework
 from ..pickles.global_use import Use
-from ..pickles.recorder import CLASS, KEYS
+from ..pickles.recorder import CLASS, ITEMS, KEYS
 from ..pickles.safe_globals import ARRAY, DEFAULTS
 from ..pickles.stack_values import UNTOLD
 
@@ -61,7 +61,7 @@ def uses(path: Path) -> frozenset[Use]:
         if how not in _VALUES and not is_read:
             found.add(Use("new" if how == _OBJECT else "call", module, kind))
         if how == "DictNode":
-            found.add(Use("fill", module, kind))
+            found.add(Use("fill", module, kind, ITEMS))
         if how == "SetNode":
             found.update(_keys(content, objects))
         if how == _OBJECT and content is not None:

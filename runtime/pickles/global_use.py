@@ -21,7 +21,8 @@ class Use:
             "slot"    the attribute `to` of an object of it is set one by one
             "fill"    elements are put into an object of it
     module, name  of the global; `UNTOLD` if that is only known by running the pickle
-    to            the call as "module:name", or the name of a part of a state
+    to            the call as "module:name", the name of a part of a state, or "items" for elements
+                  that come with their keys
     """
 
     how: Literal[

@@ -14,7 +14,7 @@ from . import dtype_state, raw_array
 from .effort import Effort
 from .frame import Frame
 from .global_use import GlobalUse
-from .recorder import Recorder
+from .recorder import ITEMS, Recorder
 from .safe_globals import SCALARS
 from .skipping_file import SkippingFile
 from .stack_values import (
@@ -254,12 +254,12 @@ class Machine:
     def _set_items(self, _: None) -> None:
         items = self._pop_mark()
         self._recorder.hashed(items[::2])
-        update(self._filled(), items)
+        update(self._filled(ITEMS), items)
 
     def _set_item(self, _: None) -> None:
         value, name = self._pop(), self._pop()
         self._recorder.hashed([name])
-        update(self._filled(), [name, value])
+        update(self._filled(ITEMS), [name, value])
 
     def _dict(self, _: None) -> None:
         items = self._pop_mark()
@@ -291,10 +291,10 @@ class Machine:
         items = self._pop_mark()
         hold(self._filled(), items)
 
-    def _filled(self) -> Any:
+    def _filled(self, by: str = "") -> Any:
         """The object that gets elements, which is recorded."""
         target = self._changed()
-        self._recorder.filled(target)
+        self._recorder.filled(target, by)
         return target
 
     def _changed(self) -> Any:

@@ -30,7 +30,7 @@ from .stack_values import PERSISTENT, UNTOLD
 
 _ASIDE = frozenset({"__main__", "_testing", "conftest", "setup", "testing", "tests"})
 _OLD_READERS = frozenset({"joblib.numpy_pickle_compat"})  # its arrays lie in files of any name
-_FREEING = frozenset({"lightgbm.basic", "xgboost.core"})  # `__del__` frees what `__setstate__` made
+_FREEING = frozenset({"lightgbm.basic.Booster", "xgboost.core.Booster"})  # what their state made
 _BITS = ("numpy.random._pickle", "__bit_generator_ctor")
 _CONTAINERS = (bytearray, bytes, dict, frozenset, list, set, str, tuple)
 _TENSORS = ("tensor", "tensor_v2", "tensor_v3", "sparse_tensor", "nested_tensor", "qtensor")
@@ -122,9 +122,12 @@ def _keeps(kind: Any) -> bool:
 
 
 def _is_ended(kind: type) -> bool:
-    """Whether the class has a finalizer (`__del__`), which runs when an object is freed."""
-    own = [base for base in kind.__mro__ if isinstance(vars(base).get("__del__"), FunctionType)]
-    return any(base.__module__ not in _FREEING for base in own)
+    """Whether freeing an object may run what the pickle put into it: `__del__`, a file's `close`.
+
+    But for those whose `__setstate__`, which was read, makes what `__del__` frees.
+    """
+    ended = (base for base in kind.__mro__ if "__del__" in vars(base))
+    return any(f"{base.__module__}.{base.__qualname__}" not in _FREEING for base in ended)
 
 
 def _may_be_asked(use: Use) -> bool:

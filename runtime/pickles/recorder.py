@@ -28,10 +28,11 @@ _SHALLOW = _HASHING | {  # harmless, and asks nothing of the parts of a containe
     "builtins.list",
     "builtins.tuple",
     "collections.deque",
-    _REMAKE,
 }
 KEYS = "builtins:dict"
 """Hashes and compares what it is given: its keys."""
+ITEMS = "items"
+"""How a dictionary is filled: by its class, whatever is in it."""
 CLASS = "__class__"
 """An attribute that some classes set, as any other, when they get their state."""
 _OF_CLASS = (
@@ -39,6 +40,7 @@ _OF_CLASS = (
     "numpy.ma.core._mareconstruct",
     *(f"numpy.{core}.multiarray._reconstruct" for core in ("core", "_core")),
 )
+_OF_ENTRIES = ("builtins.dict", Entries)
 _COMPILED = ("__pyx_unpickle", "newObj")  # how Cython's begin
 
 
@@ -66,6 +68,9 @@ class Recorder:
             kind, base = (arg if isinstance(arg, Global) else UNKNOWN for arg in (*args, 0, 0)[:2])
             self._add(Use("new", kind.module, kind.attribute))
             self._add(Use("call", base.module, base.attribute))
+            if (base.name, type(args[-1])) != _OF_ENTRIES:  # whose keys are known
+                self._handed(base, args[2:])
+            args = args[:2]
         self._handed(known, args)
         return known
 
@@ -78,10 +83,10 @@ class Recorder:
         elif target is None:
             self._add(Use("change", UNTOLD, UNTOLD))
 
-    def filled(self, target: Any) -> None:
-        """Record that elements are put into an object, by methods of its class."""
+    def filled(self, target: Any, by: str = "") -> None:
+        """Record that elements are put into an object: by `ITEMS`, or by methods that it has."""
         if isinstance(target, CallResult):
-            self._add(Use("fill", *_kind(target)))
+            self._add(Use("fill", *_kind(target), by))
 
     def hashed(self, values: Iterable[Any]) -> None:
         """Record the objects among the keys of a dictionary, or the elements of a set."""
@@ -122,7 +127,7 @@ class Recorder:
             self._part(kind, str(name), part)
 
     def _part(self, kind: tuple[str, str], name: str, part: Any) -> None:
-        if is_odd(part):
+        if is_odd(part) or isinstance(part, Global):
             self._add(Use("part", *kind, name))
         elif any(self._steps(part)):
             self._add(Use("inside", *kind, name))

@@ -6,7 +6,7 @@ distributions do), or call a method of an object whose attributes the pickle has
 what is compiled may run, and the functions that are listed here, each of which was read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from inspect import getattr_static
 from types import FunctionType, MemberDescriptorType, MethodDescriptorType, WrapperDescriptorType
@@ -14,7 +14,8 @@ from typing import Any
 
 from .global_use import Use
 
-_FILLING = ("append", "extend", "add", "__setitem__", "__getattr__", "__getattribute__")
+_SETTING = ("__setitem__",)  # of items, which is looked up in the class
+_FILLING = ("append", "extend", "add", *_SETTING, "__getattr__", "__getattribute__")
 _ACCESS = ("__setattr__", "__getattr__", "__getattribute__")
 _HASHING = ("__hash__", "__eq__")
 _LAYERS = (
@@ -39,7 +40,7 @@ _READ: Mapping[str, frozenset[str]] = {
     ),
     "sklearn.utils._bunch.Bunch": frozenset(),
     "xgboost.core.Booster": frozenset({"handle"}),
-    "lightgbm.basic.Booster": frozenset({"_handle", "handle"}),
+    "lightgbm.basic.Booster": frozenset({"_handle", "handle", "free_network"}),
     "pandas.core.generic.NDFrame": frozenset({"_attrs", "_flags", "_metadata", "_typ"}),
     "pandas.StringDtype": frozenset(),
     "pandas.core.arrays.string_.StringDtype": frozenset(),
@@ -51,7 +52,25 @@ _READ: Mapping[str, frozenset[str]] = {
         | {"num_layers", "bidirectional", "bias", "proj_size"}
     ),
 }
-"""Class whose `__setstate__` was read -> parts of the state whose methods it may run."""
+"""Class whose `__setstate__` was read -> parts of the state whose methods it may run.
+
+Those of LightGBM and XGBoost also say what `__del__` runs, which frees what `__setstate__` made.
+"""
+_KEEPING = frozenset(
+    {
+        *("builtins.BaseException", "numpy.dtype", "numpy.generic", "numpy.ndarray"),
+        *(f"pandas._libs.{name}" for name in ("arrays.NDArrayBacked", "internals.Block")),
+        "pandas._libs.internals.BlockManager",
+        *(f"sklearn.neighbors._{kind}_tree.BinaryTree{bits}" for kind in ("ball", "kd")
+          for bits in ("", "32", "64")),
+    }
+)  # fmt: skip
+"""Classes whose compiled `__setstate__` only keeps the parts of a state.
+
+Any other may run their methods, as that of pandas' offsets does, and numpy's of random numbers.
+"""
+_RANDOM = "numpy.random."
+_SEED = "1"  # the part of a bit generator's state that it keeps
 
 
 def may_be(use: Use, kind: Any) -> bool:
@@ -61,12 +80,12 @@ def may_be(use: Use, kind: Any) -> bool:
     """
     if use.how in {"asked", "shaped"}:
         return _may_be_key(use, kind)
-    if not isinstance(kind, type):
-        return use.module == "numpy.random._pickle"  # its functions make what is compiled
+    if not isinstance(kind, type):  # functions make what is compiled
+        return use.module == "numpy.random._pickle" and _is_kept(use, ())
     if issubclass(kind, Enum):
         return False  # its objects are everybody's
     if use.how == "fill":
-        return not any(_is_python(kind, name) for name in _FILLING)
+        return not any(_is_python(kind, name) for name in (_SETTING if use.to else _FILLING))
     if use.how == "slot":
         is_slot = isinstance(getattr_static(kind, use.to, None), MemberDescriptorType)
         return is_slot and not _is_python(kind, "__setattr__")
@@ -85,9 +104,11 @@ def _may_be_restored(use: Use, kind: type) -> bool:
     python = [base for base in restoring if not _is_compiled(vars(base)["__setstate__"])]
     if use.how == "part" and not use.to:
         return False
+    if not restoring:  # it is looked for in the object, whose elements may come from the pickle
+        return not any(_is_python(kind, name) for name in ("__getattr__", "__getattribute__"))
     if not python:
-        return True
-    names = [f"{base.__module__}.{base.__qualname__}" for base in python]
+        return _is_kept(use, restoring)
+    names = [_name(base) for base in python]
     if any(name not in _READ for name in names) or not _has_usual_access(kind):
         return False
     is_layer = _MODULE in names
@@ -96,11 +117,24 @@ def _may_be_restored(use: Use, kind: type) -> bool:
     return use.how == "state" or not any(use.to in _READ[name] for name in names)
 
 
+def _is_kept(use: Use, restoring: Sequence[type]) -> bool:
+    """Whether compiled code runs no methods of what the state has there."""
+    if use.how == "state" or (restoring and all(_name(base) in _KEEPING for base in restoring)):
+        return True
+    is_random = all(base.__module__.startswith(_RANDOM) for base in restoring)
+    return is_random and (use.how, use.to) == ("part", _SEED)
+
+
+def _name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
 def _has_usual_access(kind: type) -> bool:
     """Whether attributes are got and set as usual, or by a class in the list."""
-    found = (base for base in kind.__mro__ for name in _ACCESS if name in vars(base))
-    owners = {f"{base.__module__}.{base.__qualname__}" for base in found if base is not object}
-    return owners <= _READ.keys()
+    found = ((base, vars(base).get(name)) for base in kind.__mro__ for name in _ACCESS)
+    return {
+        _name(base) for base, access in found if isinstance(access, FunctionType)
+    } <= _READ.keys()
 
 
 def _is_python(kind: type, name: str) -> bool:

@@ -10,7 +10,10 @@ from modelbundle.runtime.pickles.policy import Policy
 
 STARS = Policy(
     "allow-listed",
-    frozenset({"joblib.*", "numpy.*", "pandas.*", "scipy.*", "sklearn.*", "torch.*"}),
+    frozenset(
+        f"{package}.*"
+        for package in ("joblib", "lightgbm", "numpy", "pandas", "scipy", "sklearn", "torch")
+    ),
 )
 RUN = ("torch.utils.collect_env", "run")
 PLAIN = ("sklearn.gaussian_process.kernels", "RBF")  # has no `__setstate__` of its own

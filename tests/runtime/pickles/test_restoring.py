@@ -35,6 +35,7 @@ def ended(path):
 
 
 FILE = ("scipy.io._netcdf", "netcdf_file")
+RESULT = ("scipy.optimize._optimize", "OptimizeResult")  # its elements are its attributes
 
 
 def executes_text_of_its_state(path):
@@ -59,13 +60,52 @@ def has_weights_with_methods(path):
 
 
 def finds_a_method_among_its_elements(path):
-    filled = new(("scipy.optimize._optimize", "OptimizeResult"))
+    filled = new(RESULT)
     return filled + text("__setstate__") + found(*RUN) + b"s" + text(f"touch {path}") + b"b"
 
 
 def extends_by_one_of_its_elements(path):
     filled = new(("sklearn.utils._bunch", "Bunch")) + text("append") + found(*RUN) + b"s"
     return filled + text(f"touch {path}") + b"a"
+
+
+def finds_a_method_among_what_it_was_made_with(path):
+    made_with = called(found(*RESULT), entries(__setstate__=found(*RUN)))
+    return made_with + text(f"touch {path}") + b"b"
+
+
+def remade(kind, base, state):
+    return called(found("copyreg", "_reconstructor"), found(*kind), found("builtins", base), state)
+
+
+def finds_a_method_among_what_it_was_remade_with(path):
+    return remade(RESULT, "dict", entries(__setstate__=found(*RUN))) + text(f"touch {path}") + b"b"
+
+
+def is_in_a_set_that_is_remade(path):
+    return remade(("builtins", "set"), "set", b"]" + hashed(path) + b"a")
+
+
+def is_a_key_of_a_remade_dictionary(path):
+    return remade(("builtins", "dict"), "dict", b"]" + hashed(path) + b"N\x86a")
+
+
+def is_in_a_text_that_is_remade(path):
+    return remade(("builtins", "str"), "str", b"]" + shown(path) + b"a")
+
+
+def is_closed_when_it_is_freed(path):
+    file = made(("joblib.compressor", "BinaryZlibFile"), close=touches(path), _mode=b"K\x01")
+    return file + b"0N"
+
+
+def ends_its_network_when_it_is_freed(path):
+    booster = made(("lightgbm.basic", "Booster"), _network=b"\x88", free_network=touches(path))
+    return booster + b"0N"
+
+
+def frees_its_data(path):
+    return made(("lightgbm.basic", "Dataset"), _free_handle=touches(path)) + b"0N"
 
 
 def makes_a_class(path):
@@ -75,10 +115,7 @@ def makes_a_class(path):
 
 
 def remakes_what_has_an_end(path):
-    remade = called(
-        found("copyreg", "_reconstructor"), found(*FILE), found("builtins", "object"), b"N"
-    )
-    return remade + entries(**ended(path)) + b"b0N"
+    return remade(FILE, "object", b"N") + entries(**ended(path)) + b"b0N"
 
 
 def changes_its_class(path):
@@ -124,6 +161,8 @@ ATTACKS = [
     has_a_state_with_methods,
     has_a_part_with_methods,
     finds_a_method_among_its_elements,
+    finds_a_method_among_what_it_was_made_with,
+    finds_a_method_among_what_it_was_remade_with,
     extends_by_one_of_its_elements,
     makes_a_class,
     remakes_what_has_an_end,
@@ -135,7 +174,13 @@ ATTACKS = [
     is_in_a_set,
     is_in_a_frozen_set,
     is_in_a_set_that_is_called,
+    is_in_a_set_that_is_remade,
+    is_a_key_of_a_remade_dictionary,
+    is_in_a_text_that_is_remade,
     is_the_value_of_no_member,
+    is_closed_when_it_is_freed,
+    ends_its_network_when_it_is_freed,
+    frees_its_data,
 ]
 
 
@@ -190,6 +235,13 @@ def test_what_torch_calls_a_tensor_is_no_object(tmp_path):
         (("fill", "collections", "OrderedDict"), True),
         (("fill", "torch.nn", "Sequential"), False),
         (("fill", "sklearn.utils", "Bunch"), False),
+        (("fill", "sklearn.utils", "Bunch", "items"), True),
+        (("inside", "pandas.tseries.offsets", "CustomBusinessMonthEnd", "holidays"), False),
+        (("part", "numpy.random", "SFC64", "state"), False),
+        (("part", "numpy.random", "SFC64", "1"), True),
+        (("inside", "numpy.random._pickle", "__bit_generator_ctor", "state"), False),
+        (("new", "xgboost", "DMatrix"), False),
+        (("new", "xgboost", "Booster"), True),
         (("call", "numpy.exceptions", "AxisError"), False),
         (("call", "sklearn.exceptions", "NotFittedError"), True),
         (("call", "numpy._globals", "_CopyMode"), True),
@@ -218,15 +270,17 @@ def test_a_named_tuple_with_a_constructor_of_its_own_is_called_by_its_full_name(
 
 
 def test_models_load_all_the_same(tmp_path):
+    from sklearn.ensemble import VotingClassifier
     from sklearn.isotonic import IsotonicRegression
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GridSearchCV
 
     rows, labels = np.random.default_rng(0).random((40, 3)), np.arange(40) % 2
     search = GridSearchCV(LogisticRegression(), {"C": [1, 2]}, cv=2).fit(rows, labels)
+    voting = VotingClassifier([("a", LogisticRegression())]).fit(rows, labels)  # has a Bunch
     isotonic = IsotonicRegression().fit(rows[:, 0], labels)
     keys = {search.estimator: 1, frozenset({"a"}): 2, ("a", 1): 3, np.float64(2): 4}
     path = tmp_path / "model.pkl"
     for protocol in (0, 2, 5):
-        path.write_bytes(pickle.dumps([search, isotonic, keys, {np.float32}], protocol))
-        assert len(STARS.load(path)) == 4
+        path.write_bytes(pickle.dumps([search, voting, isotonic, keys, {np.float32}], protocol))
+        assert len(STARS.load(path)) == 5
