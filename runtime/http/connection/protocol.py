@@ -154,10 +154,18 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _rest(self) -> None:
         """Set the keep-alive deadline between requests; blank lines do not extend it."""
+        is_answered = self.cycle is None or self.cycle.response_complete
         if self._has_come:
             self._disarm()
-        elif self._deadline is None and (self.cycle is None or self.cycle.response_complete):
+            if is_answered and self.timeout_keep_alive_task is None:  # before its body had come
+                self._await_next(self.timeout_keep_alive)
+        elif self._deadline is None and is_answered:
             self._arm()
+
+    def _await_next(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
 
     def timeout_keep_alive_handler(self) -> None:
         """Close an idle connection, unless a request is unread that arrived in time.
@@ -165,8 +173,7 @@ class LimitedProtocol(HttpToolsProtocol):
         Unread data does not count while reading is paused because the client does not read.
         """
         if has_unread(self.transport) and not self.flow.read_paused:
-            handle = self.loop.call_later(SOON, self.timeout_keep_alive_handler)
-            self.timeout_keep_alive_task = handle
+            self._await_next(SOON)
         else:
             super().timeout_keep_alive_handler()
 
@@ -175,8 +182,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.timeout_keep_alive = min(self.timeout_keep_alive, seconds)  # type: ignore[assignment]
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
-            handle = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
-            self.timeout_keep_alive_task = handle
+            self._await_next(self.timeout_keep_alive)
 
     def pause_writing(self) -> None:
         """The client does not read its answers."""

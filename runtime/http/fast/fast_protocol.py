@@ -213,11 +213,6 @@ class FastProtocol(LimitedProtocol):
             if self.timeout_keep_alive_task is None:
                 self._await_next(self.timeout_keep_alive)
 
-    def _await_next(self, seconds: float) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(
-            seconds, self.timeout_keep_alive_handler
-        )
-
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection if it was idle: one timer serves many requests."""
         self.timeout_keep_alive_task = None

@@ -190,6 +190,18 @@ def test_an_idle_connection_is_closed_and_a_busy_one_is_not(talk):
     ]
 
 
+def test_a_connection_on_which_the_rest_of_a_refused_body_comes_is_idle_after_it(talk):
+    async def conversation(way):
+        client, _ = await way.connect()
+        with client:
+            client.send(b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n")
+            assert b" 404 " in await asyncio.get_running_loop().sock_recv(client, 4096)
+            client.send(b"{}")
+            return await way.listen(client)
+
+    assert talk(conversation, limits={"keep_alive": 0.1}) == b""
+
+
 def test_the_time_of_a_connection_begins_anew_with_each_answer(talk):
     async def conversation(way):
         client, _ = await way.connect()
