@@ -35,6 +35,7 @@ class Reach:
         Raises:
             Damaged: when a ref or manifest cannot be read, so its blobs are unknown.
         """
+        self._check_folders()
         live = workspace.all_held(self.tmp) | self.referrers.live()
         for kind in KINDS:
             for item in self.refs.items(kind):
@@ -54,6 +55,16 @@ class Reach:
         if not any(item.damaged for item in items):
             there = {item.digest for item in items}
             self.referrers.forget(there.__contains__)
+
+    def _check_folders(self) -> None:
+        """A store that has blobs had these folders, so without them nobody knows its items."""
+        for kind in KINDS:
+            if not (self.refs.directory / f"{kind}s").is_dir() and self.blobs.all():
+                raise Damaged(
+                    f"Nothing was removed: `refs/{kind}s` is missing, and with it what the store "
+                    "needs.",
+                    hint="Bring it back from a backup, or mend it with `bundle verify --repair`.",
+                )
 
     def of_item(self, item: Item) -> set[str]:
         """Digests of everything that makes up an item."""

@@ -357,3 +357,17 @@ def test_a_link_that_leads_nowhere_hides_no_garbage(store, save):
     assert store.gc().bytes > 99 * 7
     assert not (store.root / "blobs/sha256" / ("0" * 64)).is_symlink()
     assert store.verify() == []
+
+
+@pytest.mark.parametrize("folder", ["refs", "refs/models"])
+def test_without_the_folder_of_the_refs_nothing_is_garbage(own_store, add_model, folder):
+    """As in a store from a backup that lacks it: `gc` removed every blob."""
+    item = add_model("iris")
+    shutil.rmtree(own_store.root / folder)
+    store = Store(own_store.root)
+    with pytest.raises(Damaged, match="`refs/models` is missing"):
+        store.gc()
+    assert store.usage().reclaimable == 0
+    assert store.repair().left == []
+    assert store.find("iris").digest == item.digest
+    assert store.gc().blobs == 0
