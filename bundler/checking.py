@@ -15,7 +15,7 @@ from ..runtime.errors import BundleError, NoDevice, NotTrusted
 from ..runtime.manifests.bundle_manifest import BundleManifest, bundle_digest
 from ..runtime.manifests.file_entry import FileEntry
 from .errors import Damaged
-from .progress import NullProgress, Progress
+from .progress import SILENT, Progress
 from .requirements.environment import Environment
 from .store.oci import check_paths
 
@@ -25,7 +25,7 @@ _IMPORTABLE = (".py", ".so", ".pyc", ".pth")
 CACHE = "__pycache__"  # Python's own, made by running a bundle in place
 
 
-def verify(directory: Path, progress: Progress | None = None, *, with_caches: bool = False) -> str:
+def verify(directory: Path, progress: Progress = SILENT, *, with_caches: bool = False) -> str:
     """Hash every file of the bundle in `directory` again; its digest if all is as it was built.
 
     Files that the manifest does not name are damage too, apart from Python's caches: those are
@@ -38,7 +38,7 @@ def verify(directory: Path, progress: Progress | None = None, *, with_caches: bo
     manifest = BundleManifest.read(directory)
     check_paths(manifest.files)
     total = sum(entry.size for entry in manifest.files)
-    with (progress or NullProgress()).meter(f"Verifying {manifest.name}", total) as meter:
+    with progress.meter(f"Verifying {manifest.name}", total) as meter:
         found = [
             f"`{entry.path}` {what}"
             for entry in manifest.files

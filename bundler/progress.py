@@ -41,3 +41,7 @@ class NullProgress:
     def meter(self, text: str, total: int, unit: str = "bytes") -> AbstractContextManager[Meter]:  # noqa: ARG002
         """Show nothing."""
         return nullcontext(_Still())
+
+
+SILENT: Progress = NullProgress()
+"""The default of whatever reports its progress."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import InvalidDestination
-from ..progress import NullProgress, Progress
+from ..progress import SILENT, Progress
 from ..store import Item, Store
 from ..store.files import disk
 from .contents.inventory import Inventory
@@ -37,7 +37,7 @@ def export_item(
     destination: str | None = None,
     *,
     format: Format | None = None,
-    progress: Progress = NullProgress(),  # noqa: B008
+    progress: Progress = SILENT,
 ) -> Exported:
     """Write an item to a `.tar`, a `.tar.zst`, an OCI layout directory, a URL or `-` for stdout.
 

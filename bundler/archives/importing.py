@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..errors import Damaged, InvalidArchive, InvalidTag, NotAnArchive
-from ..progress import NullProgress, Progress
+from ..progress import SILENT, Progress
 from ..store import Blob, Item, Store, default_version
 from ..store.blobs.delivery import Delivery
 from ..store.files import disk
@@ -35,7 +35,7 @@ def import_item(
     kind: Kind | None = None,
     rename: str | None = None,
     aliases: Sequence[str] = (),
-    progress: Progress = NullProgress(),  # noqa: B008
+    progress: Progress = SILENT,
 ) -> Imported:
     """Import what `export_item` wrote, with its digest and tag; only missing blobs are written.
 

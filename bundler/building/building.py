@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...runtime.manifests.bundle_manifest import BundleManifest
 from ...runtime.manifests.file_entry import FileEntry
 from ..errors import BuildError, InvalidChoice
-from ..progress import NullProgress, Progress
+from ..progress import SILENT, Progress
 from ..requirements import libraries
 from ..requirements.lock.lock_file import LockFile
 from ..signing.policy import Policy
@@ -66,7 +66,7 @@ def build(  # noqa: PLR0913 - the public verb: one keyword for each decision of 
     dry_run: bool = False,
     policy: Path | None = None,
     vendor: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> Built:
     """Build the bundle of `project`: a directory with a bundlefile, or the file itself.
 
@@ -93,7 +93,7 @@ def build(  # noqa: PLR0913 - the public verb: one keyword for each decision of 
     from ..store import Store
 
     project = project if isinstance(project, Project) else Project.open(Path(project))
-    store, progress = store or Store.default(), progress or NullProgress()
+    store = store or Store.default()
     _check(platform, accelerator)
     house = _wheelhouse(vendor)
     request = BuildRequest(project, store, offline, platform, accelerator, policy, house)

@@ -11,7 +11,7 @@ from .. import atomic_file
 from ..errors import BuildError, RegistryError, ResolveError, StoreError
 from ..image import vendored_base
 from ..image.recipe.image_settings import brings_python
-from ..progress import NullProgress, Progress
+from ..progress import SILENT, Progress
 from ..requirements import requirements_lock
 from ..requirements.index import Index
 from ..requirements.lock.lock import BaseImage, Lock
@@ -54,7 +54,7 @@ def vendor(  # noqa: PLR0913 - the public verb: one keyword for each decision of
     offline: bool = False,
     with_base: bool = True,
     plain_http: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> Vendored:
     """Bring the wheels, the lock and the base images of a project or a bundle into `directory`.
 
@@ -69,7 +69,7 @@ def vendor(  # noqa: PLR0913 - the public verb: one keyword for each decision of
     from ..project.project import Project
     from ..store import Store
 
-    store, progress = store or Store.default(), progress or NullProgress()
+    store = store or Store.default()
     house = Wheelhouse(directory)
     house.prepare()
     if isinstance(what, Project):
@@ -144,7 +144,7 @@ def _of_project(
                 offline=offline,
             )
             packages = lock.on(platform)
-            house.fill(_own(project.root, packages), (), NullProgress())
+            house.fill(_own(project.root, packages), (), SILENT)
             yield Needs.of(target, _split(packages, platform))
 
 

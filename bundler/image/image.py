@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ...runtime.errors import NotTrusted
 from ...runtime.manifests.bundle_manifest import BundleManifest
 from ..errors import BuildError, EngineUnavailable, InvalidDestination, InvalidTag
-from ..progress import NullProgress, Progress
+from ..progress import SILENT, Progress
 from ..requirements.libraries import unvouched
 from ..signing.policy import Policy
 from .engineless import Engineless, check, chosen_platform
@@ -42,7 +42,7 @@ def containerize(
     options: ImageOptions = ImageOptions(),  # noqa: B008  frozen
     *,
     policy: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> MadeImage:
     """Make the image of the bundle `item`, and bring it to the destination in `options`.
 
@@ -63,7 +63,6 @@ def containerize(
     """
     if rules := Policy.of(store, policy):
         rules.check(item, store)
-    progress = progress or NullProgress()
     manifest = BundleManifest.read(store.directory(item))
     _check_trust(item, manifest, store)
     _check_arguments(options.build_args)

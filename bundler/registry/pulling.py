@@ -10,7 +10,7 @@ from ...runtime import digest as digests
 from ...runtime.manifests.bundle_manifest import BundleManifest
 from ...runtime.manifests.model_manifest import ModelManifest
 from ..errors import InvalidTag, NotFound, Refused
-from ..progress import NullProgress, Progress
+from ..progress import SILENT, Progress
 from ..store import Blob, Item
 from ..store.blobs.ingest import check_room
 from ..store.files import disk
@@ -76,7 +76,7 @@ def pull(
     wanted: Wanted = Wanted(),
     plain_http: bool = False,
     limits: Limits = Limits(),  # noqa: B008
-    progress: Progress = NullProgress(),  # noqa: B008
+    progress: Progress = SILENT,
 ) -> Pulled:
     """Copy a model or bundle from a registry, a directory or a bucket into the store.
 

@@ -6,7 +6,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidTag, Refused
-from ..progress import NullProgress, Progress
+from ..progress import SILENT, Progress
 from ..store import Blob, Item
 from ..store.files import disk
 from . import referring
@@ -54,7 +54,7 @@ def push(  # noqa: PLR0913 - the public verb: one keyword for each decision of t
     plain_http: bool = False,
     force: bool = False,
     limits: Limits = Limits(),  # noqa: B008 - frozen
-    progress: Progress = NullProgress(),  # noqa: B008
+    progress: Progress = SILENT,
 ) -> Pushed:
     """Copy a model or bundle from the store to a registry, a directory or a bucket.
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from ...runtime.manifests.bundle_manifest import BundleManifest
 from ..errors import ResolveError
-from ..progress import NullProgress, Progress
+from ..progress import SILENT, Progress
 from . import builds, requirements_lock
 from .environment_home import EnvironmentHome
 from .lock.lock import index_arguments
@@ -43,7 +43,7 @@ def choose(
     envs: Path,
     offline: bool = False,
     on_gpu: bool = False,
-    progress: Progress = NullProgress(),  # noqa: B008  it has no state
+    progress: Progress = SILENT,
 ) -> Environment:
     """The environment for the bundle in the directory `bundle`.
 

@@ -15,7 +15,7 @@ from ...runtime.manifests.signature import Class, Signature
 from ...runtime.models.model import LoadedModel
 from ...runtime.pickles.scanning import scan
 from ..errors import InvalidSource, SampleMismatch, UnsupportedModel
-from ..progress import NullProgress, Progress
+from ..progress import SILENT, Progress
 from ..store import Item, Store
 from ..store.files import disk
 from ..tag import check_name
@@ -62,7 +62,7 @@ def save(  # noqa: PLR0913  the author's face: each is a word of theirs
     options: Mapping[str, Any] | None = None,
     batch_axis: BatchAxis = 0,
     store: Store | None = None,
-    progress: Progress = NullProgress(),  # noqa: B008  it has no state
+    progress: Progress = SILENT,
 ) -> Item:
     """Save a trained model. With a `sample`, its signature and its answers are recorded, too.
 
@@ -104,7 +104,7 @@ def save_source(
     given: SaveOptions = SaveOptions(),  # noqa: B008  frozen
     *,
     store: Store | None = None,
-    progress: Progress = NullProgress(),  # noqa: B008
+    progress: Progress = SILENT,
 ) -> Item:
     """Save the model in a file, in a directory, at an address (`hf://`), or `module:attribute`."""
     path = Path(source)
@@ -124,7 +124,7 @@ def save_object(
     given: SaveOptions = SaveOptions(),  # noqa: B008
     *,
     store: Store | None = None,
-    progress: Progress = NullProgress(),  # noqa: B008
+    progress: Progress = SILENT,
 ) -> Item:
     """Save an object of this process. This machine trusts it from then on, by its digest."""
     save_options.check(name, given)
@@ -158,7 +158,7 @@ def save_file(
     given: SaveOptions = SaveOptions(),  # noqa: B008
     *,
     store: Store | None = None,
-    progress: Progress = NullProgress(),  # noqa: B008
+    progress: Progress = SILENT,
 ) -> Item:
     """Save a model file byte for byte. Its content tells its format; none of its code runs.
 
@@ -387,7 +387,7 @@ def _tell(recordings: Sequence[Recording], framework: Framework, progress: Progr
 def _warn_of(text: str | None, progress: Progress) -> None:
     if text is None:
         return
-    if type(progress) is NullProgress:
+    if progress is SILENT:
         warnings.warn(text, stacklevel=4)  # at who called `modelbundle.save`
     else:
         progress.warning(text)

@@ -13,7 +13,7 @@ from ...runtime.manifests.bundle_manifest import BundleManifest, bundle_digest
 from ...runtime.trust import what_runs
 from ..checking import check_tools
 from ..errors import InvalidTag, NotFound
-from ..progress import NullProgress, Progress
+from ..progress import SILENT, Progress
 from ..requirements import environment
 from ..requirements.environment import Environment, Mode
 from ..requirements.libraries import unvouched
@@ -120,7 +120,7 @@ def prepare(
     target: str,
     store: "Store",
     options: LaunchOptions | None = None,
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> Iterator[Launch]:
     """Find or lay out the bundle directory of `target`, and choose the environment that runs it.
 
@@ -133,7 +133,7 @@ def prepare(
         NotTrusted: when it runs code that is not trusted on this machine.
         Refused: when the policy does not allow it.
     """
-    options, progress = options or LaunchOptions(), progress or NullProgress()
+    options = options or LaunchOptions()
     path = Path(target)
     if service := service_project(target, store):
         with _of_project(service, store, options, progress) as launch:

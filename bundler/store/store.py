@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ...runtime.manifests.file_entry import FileEntry
 from ..errors import Damaged
-from ..progress import NullProgress, Progress
+from ..progress import SILENT, Progress
 from ..tag import Kind, check_version
 from . import oci
 from .blobs.batch import Batch
@@ -95,7 +95,7 @@ class Store:
         path: Path,
         *,
         move: bool = False,
-        progress: Progress = NullProgress(),  # noqa: B008
+        progress: Progress = SILENT,
     ) -> Blob:
         """Add a file's bytes as a blob, hashed once; with `move` the file may be renamed away.
 
@@ -264,7 +264,7 @@ class Store:
         self,
         items: Iterable[Item] | None = None,
         *,
-        progress: Progress = NullProgress(),  # noqa: B008
+        progress: Progress = SILENT,
     ) -> "list[Damage]":
         """Read every byte of these items, or of the whole store; returns what differs."""
         self._layout.check()
@@ -275,7 +275,7 @@ class Store:
         self,
         items: Iterable[Item] | None = None,
         copies: "Sequence[Copies]" = (),
-        progress: Progress = NullProgress(),  # noqa: B008
+        progress: Progress = SILENT,
     ) -> "Repaired":
         """Repair what `verify` finds, from the store's trees and other copies."""
         from .upkeep.record_repair import RecordRepair

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import StoreError
-from ..progress import NullProgress, Progress
+from ..progress import SILENT, Progress
 from . import drafts
 from .files import disk
 from .files.process import Process
@@ -25,7 +25,7 @@ _LOOK = 0.02  # seconds between two looks, at most
 def taken(
     path: Path,
     grace: float = GRACE,
-    progress: Progress = NullProgress(),  # noqa: B008 - it has no state
+    progress: Progress = SILENT,
 ) -> Iterator[None]:
     """Create the file at `path`, when its turn has come; it is removed when the block ends.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from ...bundler.progress import Meter, NullProgress
+from ...bundler.progress import SILENT, Meter
 from ...bundler.untrusted.quotation import shortened
 from ...runtime.errors import BundleError
 from . import streams
@@ -102,7 +102,7 @@ class Console:
     def meter(self, text: str, total: int, unit: str = "bytes") -> AbstractContextManager[Meter]:
         """A progress bar on a terminal, else nothing."""
         if self.quiet or total <= 0 or not sys.stderr.isatty():
-            return NullProgress().meter(text, total, unit)
+            return SILENT.meter(text, total, unit)
         from . import bar
 
         return bar.shown(printable(text), total, unit, color=_has_color(sys.stderr))

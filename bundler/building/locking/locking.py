@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from ... import atomic_file
 from ...errors import StoreError
-from ...progress import NullProgress, Progress
+from ...progress import SILENT, Progress
 from ...requirements.lock import author_pin
 from ...requirements.lock.lock import UNPINNED, Lock
 from ...requirements.lock.lock_file import LockFile
@@ -59,7 +59,7 @@ def lock(
     store: "Store | None" = None,
     offline: bool = False,
     upgrade: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> Locked:
     """Resolve `project` and write `bundle.lock`, unless the existing one is still valid.
 
@@ -70,7 +70,7 @@ def lock(
     """
     from ...store import Store
 
-    store, progress = store or Store.default(), progress or NullProgress()
+    store = store or Store.default()
     old = LockFile.read(lock_path(project))
     kept = None if upgrade else old
     if kept is not None and not offline:
@@ -102,7 +102,7 @@ def settle(
     old: LockFile | None,
     *,
     offline: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> Locked:
     """The lock for `inputs`: the `old` one if its inputs are unchanged, else a new one.
 
@@ -121,7 +121,7 @@ def settle(
             from . import resolving  # only where something is to be resolved: it is slow to import
 
             lock, warned[accelerator] = resolving.resolve(
-                one, versions, offline=offline, progress=progress or NullProgress()
+                one, versions, offline=offline, progress=progress
             )
         variants[accelerator] = replace(lock, models=chosen)
     lock, file = variants[inputs.accelerator], LockFile(variants) if is_filed else None

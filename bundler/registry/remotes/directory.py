@@ -11,7 +11,7 @@ from typing import Any
 
 from ....runtime import digest as digests
 from ...errors import Damaged, RegistryError
-from ...progress import NullProgress, Progress
+from ...progress import SILENT, Progress
 from ...store import Blob, drafts, turn
 from ...store.files import disk, layout
 from ..http.limits import Limits
@@ -30,7 +30,7 @@ class Directory(LayoutRemote):
     def __init__(self, reference: DirectoryReference, limits: Limits = Limits()) -> None:  # noqa: B008
         super().__init__(reference, str(reference.path), limits)
         self._root = reference.path
-        self.progress: Progress = NullProgress()  # of whoever publishes here
+        self.progress: Progress = SILENT  # of whoever publishes here
 
     def has(self, blob: Blob) -> bool:
         """Whether the directory has the complete blob."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ....runtime import digest as digests
-from ...progress import NullProgress, Progress
+from ...progress import SILENT, Progress
 from ..files import disk
 from ..files.barrier import Barrier
 from ..files.workspace import Workspace
@@ -31,7 +31,7 @@ class Batch:
         path: Path,
         *,
         move: bool = False,
-        progress: Progress = NullProgress(),  # noqa: B008
+        progress: Progress = SILENT,
     ) -> Blob:
         """Add a file's bytes, as `Store.ingest` does."""
         return self._ingest.take(path, move=move, progress=progress)
