@@ -81,11 +81,6 @@ class Request:
             self.is_over = self.is_abandoned = True
 
     @property
-    def batched(self) -> int:
-        """Rows of the last batch that it was part of; 0 before."""
-        return 0 if self.run is None else self.run.rows
-
-    @property
     def released(self) -> float:
         """When that batch went to its executor; 0 before."""
         return 0.0 if self.run is None else self.run.released

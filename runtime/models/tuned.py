@@ -26,7 +26,6 @@ class Tuned:
 
     def __init__(self, manifest: ModelManifest, tuning: Tuning) -> None:
         self._methods = manifest.methods
-        self._tuning = tuning
         # CUDA graphs are recorded shape by shape; other code takes any number of rows.
         is_fixed = tuning.compile == "reduce-overhead"
         self._buckets = SizeBuckets(tuning.rows) if is_fixed else None

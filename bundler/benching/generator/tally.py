@@ -35,11 +35,6 @@ class Latencies:
         """From the fastest to the slowest."""
         return sorted(self._room[: self._used])
 
-    @property
-    def sum(self) -> float:
-        """Of all of them."""
-        return sum(self._room[: self._used])
-
     def to_text(self) -> str:
         """As text, exactly."""
         return base64.b64encode(self._room[: self._used].tobytes()).decode()

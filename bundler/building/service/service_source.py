@@ -1,4 +1,4 @@
-"""ServiceSource: routes, models and docs of a service class, read from its source."""
+"""ServiceSource: routes and models of a service class, read from its source."""
 
 import ast
 import sys
@@ -26,16 +26,13 @@ _SERVICE = frozenset(("modelbundle.service", "modelbundle.runtime.services.servi
 class ServiceSource:
     """What the build knows of a service.
 
-    target   "module:Class"
     models   the names in `model("name")`, in order of appearance
     imports  top-level modules that it needs beside Python's and its own
     files    those of the project that its file cannot be imported without: path -> who imports it
     """
 
-    target: str
     routes: tuple[Route, ...]
     models: tuple[str, ...]
-    doc: str
     imports: frozenset[str]
     files: Mapping[str, str]
 
@@ -64,10 +61,8 @@ def _read(tree: SourceTree, target: str) -> ServiceSource:
     constructor.check(found, records)
     modules = list(tree.reachable(module))
     return ServiceSource(
-        target=target,
         routes=_routes(found, records),
         models=usage.models(tree, modules),
-        doc=ast.get_docstring(found.node) or "",
         imports=usage.imports(tree, modules),
         files=usage.files(tree, module),
     )

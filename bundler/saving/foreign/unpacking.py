@@ -169,7 +169,6 @@ class _Guarded:
     def __init__(self, file: Any) -> None:
         self._file = file
         self.tell, self.seek = file.tell, self._seek
-        self._start = 0
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= _HEADER:

@@ -43,11 +43,6 @@ class Usage:
             layers=tree_size(root / "layers"),
         )
 
-    @property
-    def shared(self) -> int:
-        """Bytes saved because equal content is stored once."""
-        return max(0, self.content - (self.stored - self.reclaimable))
-
 
 def tree_size(directory: Path) -> int:
     """Bytes of all files below, a hard-linked one counted once."""

@@ -179,7 +179,7 @@ def test_12_sizes_and_waits_can_be_seen(model):
         batcher = Batcher(threaded(model), table, Limits(), observer=queue)
         await batcher.start()
         requests = [FutureRequest(row(n), 1) for n in range(5)]
-        assert requests[0].batched == 0
+        assert requests[0].run is None
         for request in requests:
             batcher.enqueue(request)
         await asyncio.gather(*(request.answer() for request in requests))
@@ -189,7 +189,7 @@ def test_12_sizes_and_waits_can_be_seen(model):
     before = time.monotonic()
     requests = asyncio.run(main())
 
-    assert [request.batched for request in requests] == [5] * 5
+    assert [request.run.rows for request in requests] == [5] * 5
     for request in requests:
         assert before <= request.arrived <= request.released <= request.finished
     text = metrics.text().decode()

@@ -35,7 +35,7 @@ GOOD = """
 """
 
 
-def test_routes_models_docs_and_imports_are_read_without_running_anything(tmp_path):
+def test_routes_models_and_imports_are_read_without_running_anything(tmp_path):
     root = project(tmp_path, GOOD + "    raise SystemExit\n")
     (root / "helpers.py").write_text(
         "import json, requests, yaml.nodes\nfrom modelbundle import model as get\n"
@@ -47,7 +47,6 @@ def test_routes_models_docs_and_imports_are_read_without_running_anything(tmp_pa
     )
     source = read_service(root, "service:Fraud")
     assert source.models == ("fraud_net", "other", "hidden")
-    assert source.doc == "Finds fraud."
     assert source.imports == {"numpy", "sklearn", "requests", "yaml", "torch"}
     (route,) = source.routes
     assert (route.path, route.service) == ("/predict", "Fraud")
