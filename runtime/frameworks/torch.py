@@ -112,7 +112,7 @@ class Torch:
                 return torch.jit.load(path, map_location=device).eval()
         if format == "pt2":
             if pickles.mode != "allow":
-                torch_program.check(path)
+                torch_program.check(path, options.get("operators", {}))
             modules = importer(directory, options.get("code", ()))
             torch_operators.register(options.get("operators", {}), modules)
             with pickles.narrowing(path, "zip"):

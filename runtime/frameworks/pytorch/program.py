@@ -1,51 +1,39 @@
 """Torch program: checks the parts of an exported program that can run code.
 
-Its sizes are expressions as text, which sympy evaluates as Python; compiled parts are libraries,
-and objects of C++ bring their own unpickler. Under a policy that narrows pickles, a program has
-sizes that are arithmetic, and neither of the others.
-Source: torch/_export/serde/serialize.py, torch/export/pt2_archive/constants.py.
+Torch makes code of texts in its graph (see `graph_text`); compiled parts are libraries, and objects
+of C++ or Python bring their own unpickler. Under a policy that narrows pickles, a program has a
+graph of plain operators, and none of the others.
+Source: torch/export/pt2_archive/constants.py.
 """
 
 import json
 import lzma
-import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from ... import zip_member
 from ...errors import NotTrusted
+from ...pickles.scanning import TORCH_LEGACY
+from . import graph_text
 
 _BROKEN = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, EOFError, ValueError,
     RecursionError, RuntimeError,
 )  # fmt: skip
 _LARGEST = 256 << 20  # bytes of a graph
-_FORBIDDEN = ("aotinductor", "custom_obj")  # folders and names of what is no tensor
-_CLASSES = (
-    "Symbol|Integer|Float|Rational|Add|Mul|Pow|Max|Min|Mod|Abs|And|Or|Not|Eq|Ne|Equality|Unequality"
-    "|Lt|Le|Gt|Ge|LessThan|StrictLessThan|GreaterThan|StrictGreaterThan|floor|ceiling|Piecewise"
-    "|ExprCondPair|FloorDiv|ModularIndexing|Where|PythonMod|CleanDiv|CeilToInt|FloorToInt|CeilDiv"
-    "|LShift|RShift|PowByNatural|FloatPow|FloatTrueDiv|IntTrueDiv|TruncToFloat|TruncToInt"
-    "|RoundToInt|RoundDecimal|ToFloat|Identity|IsNonOverlappingAndDenseIndicator"
-)
-_NAME = r"(?!\w*__)[A-Za-z_]\w*"
-_TOKEN = re.compile(
-    rf"(?:{_CLASSES})\(|{_NAME}(?![\w(.])|'{_NAME}'|\d+(?:\.\d*)?(?:e[-+]?\d+)?(?![\w.])"
-    r"|[-+*/%()<>=!&|~, ]",
-    re.ASCII,
-)
-_TEXT = "expr_str"
+_FORBIDDEN = ("aotinductor", "custom_obj", "opaque_obj")  # folders and names of what is no tensor
 
 
-def check(path: Path) -> None:
+def check(path: Path, operators: Collection[str] = ()) -> None:
     """Look at all that is evaluated or loaded of the exported program at `path`.
 
+    `operators` are those that it takes from other libraries, as "namespace::name".
+
     Raises:
-        NotTrusted: when more than arithmetic is.
+        NotTrusted: when more than arithmetic is, and operators.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -54,38 +42,29 @@ def check(path: Path) -> None:
                 if any(word in name for word in _FORBIDDEN):
                     raise _refused(f"it holds `{member.filename[:200]}`")
                 if name.endswith(".json"):
-                    _check_graph(archive, member)
+                    _check_graph(archive, member, operators)
+                elif name.endswith((".pt", ".pth")):
+                    _check_tensors(archive, member)
     except _BROKEN as error:
         raise _refused("it cannot be read to its end") from error
 
 
-def _check_graph(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+def _check_graph(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, operators: Collection[str]
+) -> None:
     if member.file_size > _LARGEST:
         raise _refused("its graph is too large to be looked at")
-    for text in _expressions(json.loads(zip_member.read(archive, member, _LARGEST))):
-        if not isinstance(text, str) or not _is_arithmetic(text):
-            raise _refused(f"a size in it is `{str(text)[:80]!r}`")
+    document = json.loads(zip_member.read(archive, member, _LARGEST))
+    for text in graph_text.strange(document, operators):
+        raise _refused(f"a size, a name or a node in it is `{text[:80]!r}`")
 
 
-def _is_arithmetic(text: str) -> bool:
-    place = 0
-    while place < len(text):
-        token = _TOKEN.match(text, place)
-        if token is None:
-            return False
-        place = token.end()
-    return True
-
-
-def _expressions(document: Any) -> Iterator[Any]:
-    waiting = [document]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            yield from (part[_TEXT] for _ in range(_TEXT in part))
-            waiting += part.values()
-        elif isinstance(part, list):
-            waiting += part
+def _check_tensors(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Refuse a pickle that begins as none of torch: the analysis does not know it for one."""
+    with archive.open(member) as file:
+        head = file.read(len(TORCH_LEGACY))
+    if head and not head.startswith(b"PK\x03\x04") and head != TORCH_LEGACY:
+        raise _refused(f"`{member.filename[:200]}` begins as no file of torch")
 
 
 def _refused(why: str) -> NotTrusted:

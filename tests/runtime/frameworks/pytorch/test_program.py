@@ -66,19 +66,41 @@ def test_a_size_is_no_program(exported, tmp_path, policy):
     assert isinstance(caught.value, NotTrusted) is (policy.mode != "allow")
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["a.b", "().x", "__import__('os')", "preview(x)", "lambdify('x')", "x[0]", "'a b'", "Symbol.x",
-     "eval('x')", "Mul(x)(y)(z).w", "`x`", "1 .real", "lambda x: x", 5, None, "Symbol (x)\n"],
-)  # fmt: skip
-def test_what_is_more_than_arithmetic_is_refused(exported, tmp_path, text):
-    changed(exported, tmp_path / "m.pt2", lambda part: part | {"expr_str": text})
-    with pytest.raises(NotTrusted, match="a size in it"):
-        torch_program.check(tmp_path / "m.pt2")
+def gives_an_input_a_default(program):
+    """The names of inputs are part of the source of `forward`."""
+    named = f"x={program}"
+    return lambda part: {
+        named if key == "x" else key: named if value == "x" else value
+        for key, value in part.items()
+    }
+
+
+def guards_an_input(program):
+    return lambda part: part | ({"guards_code": [program]} if "guards_code" in part else {})
+
+
+@pytest.mark.parametrize("attack", [gives_an_input_a_default, guards_an_input])
+@pytest.mark.parametrize("policy", [STARS, Policy()])
+def test_neither_is_a_name_or_a_guard(exported, tmp_path, policy, attack):
+    canary = tmp_path / "canary"
+    program = f"__import__('os').system('touch {canary}')"
+    changed(exported, tmp_path / "model.pt2", attack(program))
+
+    said = None if policy.mode == "allow" else "may run code"
+    with pytest.raises(Exception, match=said):
+        Torch().load(tmp_path, "pt2", {}, "cpu", policy)(torch.ones(4, 4))
+    assert canary.exists() is (policy.mode == "allow"), "it is no attack"
 
 
 @pytest.mark.parametrize(
-    "name", ["m/data/aotinductor/model/a.so", "m/data/constants/Custom_Obj_0", "m/models/b.json"]
+    "name",
+    [
+        "m/data/aotinductor/model/a.so",
+        "m/data/constants/Custom_Obj_0",
+        "m/models/b.json",
+        "m/data/constants/opaque_obj_0",
+        "m/data/weights/b.pt",
+    ],
 )
 def test_what_is_neither_graph_nor_tensor_is_refused(exported, tmp_path, name):
     changed(exported, tmp_path / "m.pt2", add=(name, b"{"))
