@@ -27,21 +27,22 @@ class Counter:
                 return max(numbers)
         return 0
 
-    def next(self) -> int:
-        """A number greater than all given out before, even after a power cut."""
-        number = self.move()
+    def next(self, above: int = 0) -> int:
+        """A number greater than `above` and all given out before, even after a power cut."""
+        number = self.move(above)
         disk.sync_directory(self._directory)
         return number
 
-    def move(self) -> int:
+    def move(self, above: int = 0) -> int:
         """Advance the number, so that processes see a change; need not survive a power cut."""
         while True:
             current = self.value() or self._restore()
+            number = max(current, above) + 1
             try:
-                os.rename(self._path(current), self._path(current + 1))  # noqa: PTH104
+                os.rename(self._path(current), self._path(number))  # noqa: PTH104
             except FileNotFoundError:
                 continue  # another process took it
-            return current + 1
+            return number
 
     def _restore(self) -> int:
         """Create the counter above the highest number in use; one of several processes succeeds.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ...errors import NotFound, Refused
 from ...tag import Kind, check_name, check_version
@@ -17,6 +17,7 @@ class Names:
 
     refs: Refs
     counter: Counter
+    _seen: set[tuple[Kind, str]] = field(default_factory=set)  # names that were looked at
 
     def publish(self, item: Item, aliases: Sequence[str]) -> Item:
         """List an item as the latest of its name, with its aliases.
@@ -24,7 +25,7 @@ class Names:
         Raises:
             Refused: when the version exists with other content.
         """
-        item = self.refs.publish(replace(item, sequence=self.counter.next()))
+        item = self.refs.publish(replace(item, sequence=self._next(item)))
         for alias in aliases:
             self.refs.alias(item, alias)
         return item
@@ -37,7 +38,7 @@ class Names:
     def alias(self, item: Item, alias: str) -> None:
         """Move an alias to an item; `latest` makes it the latest."""
         if alias == LATEST:
-            self.refs.publish(replace(item, sequence=self.counter.next()))
+            self.refs.publish(replace(item, sequence=self._next(item)))
         else:
             self.refs.alias(item, alias)
             self.counter.next()
@@ -63,3 +64,17 @@ class Names:
         self.refs.delete(item)
         with suppress(OSError):
             self.counter.next()
+
+    def _next(self, item: Item) -> int:
+        """The sequence of an item that becomes the latest of its name.
+
+        A copy that was made while the store was written may have refs that are newer than its
+        counter, so the refs of a name are looked at before the first one is added.
+        """
+        above = 0
+        if (item.kind, item.name) not in self._seen:
+            with suppress(OSError):  # a folder that may be written, and not listed
+                found = self.refs.of_name(item.kind, item.name)
+                above = max((one.sequence for one in found), default=0)
+            self._seen.add((item.kind, item.name))
+        return self.counter.next(above)

@@ -37,6 +37,23 @@ def test_tags_are_unique_and_latest_is_the_last_one_saved(store, save):
     assert store.verify() == []
 
 
+def test_in_a_copy_whose_counter_is_older_than_its_refs_the_last_save_is_the_latest(
+    store, save, saver
+):
+    """As `cp -r` or `rsync` of a store leave it that was written meanwhile."""
+    for number in range(3):
+        save("iris", files={"w": b"%d" % number})
+    (now,) = (store.root / "counter").iterdir()
+    now.rename(now.with_name("1"))
+    copied = Store(store.root)
+    last = copied.find("iris")
+    for number in (1, 2):
+        tag = saver(copied)("iris", files={"w": b"later %d" % number}).tag
+        assert copied.find("iris").tag == tag != last.tag
+    copied.alias(copied.find(last.tag), "latest")
+    assert copied.find("iris").tag == last.tag
+
+
 @pytest.mark.usefixtures("clock")
 def test_what_another_machine_holds_is_kept_whatever_our_clock_says(store, save):
     item = save("gone", files={"w": b"held elsewhere"})
