@@ -145,7 +145,8 @@ def bindings(body: Sequence[ast.stmt], package: str) -> dict[str, Binding]:
     """What the names bound by `body` stand for.
 
     The last of several bindings is taken, as in Python, but the first of those in branches: so the
-    `try` of a `try: import` counts. What is imported for type checkers alone hides nothing.
+    `try` of a `try: import` counts. What is imported for type checkers alone hides nothing, and
+    `Fraud = traced(Fraud)` is taken for the same class.
     """
     found: dict[str, Binding] = {}
     for statement in body:
@@ -153,11 +154,20 @@ def bindings(body: Sequence[ast.stmt], package: str) -> dict[str, Binding]:
         for name, binding in _bound([statement], package, is_typing_only=False):
             known = found.get(name)
             is_shadow = isinstance(known, Imported) and known.is_typing_only
+            if known is not None and _is_wrapped(name, known, binding):
+                continue
             if known is None or is_shadow or not is_branch:
                 found[name] = binding
             elif isinstance(known, Assigned):
                 found[name] = replace(known, is_one_of_several=True)
     return found
+
+
+def _is_wrapped(name: str, known: Binding, binding: Binding) -> bool:
+    """Whether a class, a function or an import is bound again to something made of itself."""
+    if not isinstance(binding, Assigned) or isinstance(known, Assigned | Given | Opaque):
+        return False
+    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(binding.value))
 
 
 def _bound(

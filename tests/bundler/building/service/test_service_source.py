@@ -201,9 +201,13 @@ def test_of_two_bindings_the_last_counts_and_stars_are_followed(tmp_path):
             @mb.api(route=PATH)
             def last(self): ...
         Fraud.more = 1
+        Fraud = traced(Fraud)
+        from modelbundle import model
+        model = model("net")
     """
-    routes = read_service(project(tmp_path, source), "service:Fraud").routes
-    assert {route.path: route.max_batch_size for route in routes} == {
+    found = read_service(project(tmp_path, source), "service:Fraud")
+    assert found.models == ("net",)
+    assert {route.path: route.max_batch_size for route in found.routes} == {
         "/inherited": None,
         "/kept": None,
         "/rows": 8,
