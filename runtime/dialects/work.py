@@ -37,7 +37,10 @@ _MODULES = {
     "infer": ".grpc.tensors.infer_outputs",
     "infer request": ".grpc.tensors.infer_inputs",
     "predict": ".grpc.tensors.predict_outputs",
+    "predict request": ".grpc.tensors.predict_inputs",
+    "examples": ".grpc.tensors.example_inputs",
     "seldon message": ".grpc.tensors.seldon_message",
+    "seldon request": ".grpc.tensors.seldon_request",
     "seldon": "seldon.dialect",
 }
 
@@ -90,6 +93,14 @@ async def read(
     reading = process.read(work, said, body, is_foreign=is_foreign)
     found: tuple[Any, Any] | None = await _in_time(deadline, reading)
     return found
+
+
+def read_here(
+    catalog: "Catalog", served: "Served", work: str, given: Json, body: bytes
+) -> tuple[Any, Any]:
+    """The note and the batch that another process would read; raises RequestError as `read`."""
+    reading = reader(work)(catalog, given | {_OF: served.identity}, body)
+    return reading.note, reading.batch
 
 
 async def here(body: bytes, read: "Callable[..., Found]", *given: Any) -> Found:

@@ -211,7 +211,9 @@ class Inference:
         if not served.route.streaming:
             response = await self._whole(request, served, dialect_request)
             return self._part(response, is_last=True)
-        given = infer_inputs.tensors(request, served)
+        reading = partial(infer_inputs.tensors, request, served)
+        is_long = _is_long(request, dialect_request)
+        given = await self._background.run(reading, is_long=is_long)
         async with aclosing(api_stream.ask(served, dialect_request, given)) as parts:
             async for part in parts:
                 response = self._written(request, served, part)

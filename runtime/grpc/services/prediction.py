@@ -12,15 +12,14 @@ from google.protobuf import json_format
 
 from ...dialects.catalog import Catalog
 from ...dialects.dialect_request import DialectRequest
-from ...dialects.tensors.batch import to_batch
+from ...dialects.served import Served
 from ...dialects.v1 import signature_def, status
 from ...errors import InvalidInput, NotSupported
-from ...manifests.signature import Side
 from ..background_thread import LARGE, BackgroundThread
 from ..dispatcher import Dispatcher
 from ..messages.pool import pool
 from ..model_spec import ModelSpecs
-from ..tensors import predict_outputs, tensor_proto
+from ..tensors import predict_inputs, predict_outputs, slow_fields
 
 _PREDICTION = "/tensorflow.serving.PredictionService"
 _MODEL = "/tensorflow.serving.ModelService"
@@ -40,27 +39,37 @@ class Prediction:
     def handlers(self, dispatcher: Dispatcher) -> dict[str, grpc.RpcMethodHandler]:
         """By path."""
         answers = {
-            f"{_PREDICTION}/Predict": self._predict,
             f"{_PREDICTION}/GetModelMetadata": self._metadata,
             f"{_MODEL}/GetModelStatus": self._status,
         }
-        return {path: dispatcher.unary(path, answer) for path, answer in answers.items()}
+        made = {path: dispatcher.unary(path, answer) for path, answer in answers.items()}
+        predict = f"{_PREDICTION}/Predict"
+        reader = slow_fields.reader(predict_inputs.SLOW)
+        return made | {predict: dispatcher.unary(predict, self._predict, reader)}
 
     async def _predict(self, request: Any, dialect_request: DialectRequest) -> Any:
         spec = request.model_spec
         served = self._specs.method(spec)
         if served.signature is None:
             raise NotSupported(f"`{served.name}` takes bodies of its own form, not tensors.")
-        is_long = len(dialect_request.body) >= LARGE and not all(
-            each.tensor_content for each in request.inputs.values()
-        )
-        work = partial(_batch, served.signature.inputs, request)
-        batch = await self._background.run(work, is_long=is_long)
+        batch = await self._batch(request, served, dialect_request)
         output = await served.answer(dialect_request, batch)
         response = self._messages["tensorflow.serving.PredictResponse"]()
         self._specs.write(response.model_spec, spec, served)
         asked, deadline = list(request.output_filter), dialect_request.deadline
         return await predict_outputs.written(served, deadline, response, asked, output)
+
+    async def _batch(self, request: Any, served: Served, dialect_request: DialectRequest) -> Any:
+        """The inputs of a request, which is without them where another process reads them."""
+        is_large = len(dialect_request.body) >= LARGE
+        if is_large and not request.inputs:
+            _, batch = await slow_fields.read(
+                self._catalog, self._background, served, dialect_request, "predict request", {}
+            )
+            return batch
+        is_long = is_large and not all(each.tensor_content for each in request.inputs.values())
+        reading = partial(predict_inputs.batch, request, served)
+        return await self._background.run(reading, is_long=is_long)
 
     async def _metadata(self, request: Any, _: DialectRequest) -> Any:
         if list(request.metadata_field) != [_SIGNATURE_DEF]:
@@ -91,13 +100,3 @@ class Prediction:
             said.status.error_code = _UNKNOWN if each.phase == "failed" else 0
             said.status.error_message = each.why or "" if each.phase == "failed" else ""
         return response
-
-
-def _batch(side: Side, request: Any) -> Any:
-    return to_batch(
-        side, [tensor_proto.read(*each) for each in sorted(request.inputs.items(), key=_name_of)]
-    )
-
-
-def _name_of(item: tuple[str, Any]) -> str:
-    return item[0]

@@ -4,13 +4,11 @@ What a message means is what it does over REST. Source: Seldon Core's documentat
 Protocol"; the fields are listed in our own words.
 """
 
-import base64
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
 import grpc
-import numpy as np
 
 from ...dialects.bodies import pictures
 from ...dialects.catalog import Catalog
@@ -20,14 +18,13 @@ from ...dialects.seldon.answer import called, described, graph, told
 from ...dialects.seldon.feedback import Feedback
 from ...dialects.seldon.message import Message
 from ...dialects.served import Served
-from ...dialects.tensors.tensor import Tensor
-from ...errors import InvalidInput, NotSupported, PayloadTooLarge, UnknownModel
+from ...errors import NotSupported, UnknownModel
 from ...models.operation import Stream
 from ..background_thread import LARGE, BackgroundThread
 from ..dispatcher import Answer, Dispatcher
 from ..messages.parsing import Parse
 from ..messages.pool import pool
-from ..tensors import extent, packed, seldon_message, struct, tensor_proto
+from ..tensors import extent, seldon_message, seldon_request, slow_fields, struct
 
 _PACKAGE = "seldon.protos"
 _JSON: extent.Fields = {2: {2: None}, 3: {3: None}, 6: None}  # meta.tags, data.ndarray, jsonData
@@ -36,7 +33,6 @@ _BOUNDS: Mapping[str, extent.Fields] = {
     "Aggregate": {1: _JSON},
 }
 _Component = Callable[[Catalog, DialectRequest, Any], Awaitable[Mapping[str, Any]]]
-_SEVERAL = "SeldonMessageList"
 _DEPLOYMENT = b"seldon"  # by which an ingress chooses one; its name may be a model's
 
 
@@ -75,7 +71,9 @@ class Seldon:
         handlers = {}
         for name, answer in answers.items():
             path, call = f"/{_PACKAGE}.{name}", name.partition("/")[2]
-            handlers[path] = dispatcher.unary(path, answer, _bounded(_BOUNDS.get(call, _JSON)))
+            bounded = _bounded(_BOUNDS.get(call, _JSON))
+            reader = _left_out(bounded) if call == "Predict" else bounded
+            handlers[path] = dispatcher.unary(path, answer, reader)
         return handlers
 
     def _asks(self, ask: _Component) -> Answer:
@@ -83,21 +81,22 @@ class Seldon:
 
         async def answer(request: Any, dialect_request: DialectRequest) -> Any:
             do = partial(self._background.run, is_long=len(dialect_request.body) >= LARGE)
-            message = await do(partial(_as_json, request))
+            message = await do(partial(seldon_request.as_json, request))
             told = await ask(self._catalog, dialect_request, message)
-            return await do(partial(seldon_message.of, told, is_tf=_is_tf(request)))
+            return await do(partial(seldon_message.of, told, is_tf=seldon_request.is_tf(request)))
 
         return answer
 
     async def _predict(self, request: Any, dialect_request: DialectRequest) -> Any:
         served = self._found(dialect_request)
         do = partial(self._background.run, is_long=len(dialect_request.body) >= LARGE)
-        is_tf = _is_tf(request)
         if served.signature is None:
-            answer = await _called(served, dialect_request, await do(partial(_message, request)))
+            request = await self._whole(request, dialect_request)
+            message = await do(partial(seldon_request.message, request))
+            answer = await _called(served, dialect_request, message)
+            is_tf = seldon_request.is_tf(request)
             return await do(partial(seldon_message.of, answer, is_tf=is_tf))
-        asked = await _asked(served, dialect_request, request)
-        message, batch = await do(partial(_read, served, request)) if asked is None else asked
+        message, is_tf, batch = await self._read(served, request, dialect_request)
         output = await served.answer(dialect_request, batch)
         said = await seldon_message.offloaded(
             served, dialect_request.deadline, message, output, is_tf=is_tf
@@ -105,6 +104,33 @@ class Seldon:
         if said is not None:
             return said
         return await do(lambda: seldon_message.of(told(served, message, output), is_tf=is_tf))
+
+    async def _read(
+        self, served: Served, request: Any, dialect_request: DialectRequest
+    ) -> tuple[Message, bool, Any]:
+        """What a request says, whether it has a TensorProto, and its rows as a model takes them."""
+        if pictures.are_taken(served):
+            request = await self._whole(request, dialect_request)
+        if _is_left(request, dialect_request):
+            (note, is_tf), batch = await slow_fields.read(
+                self._catalog, self._background, served, dialect_request, "seldon request", {}
+            )
+            message = Message.from_json(note)
+            message.meta = seldon_request.meta(request.meta)
+            return message, is_tf, batch
+        found = await _pictures(served, dialect_request, request)
+        if found is None:
+            is_long = len(dialect_request.body) >= LARGE
+            reading = partial(seldon_request.read, request, served)
+            found = await self._background.run(reading, is_long=is_long)
+        return found[0], seldon_request.is_tf(request), found[1]
+
+    async def _whole(self, request: Any, dialect_request: DialectRequest) -> Any:
+        """A request with what was left out of it."""
+        if not _is_left(request, dialect_request):
+            return request
+        parsing = partial(seldon_request.parse, dialect_request.body)
+        return await self._background.run(parsing, is_long=True)
 
     async def _feedback(self, request: Any, dialect_request: DialectRequest) -> Any:
         said = {"reward": request.reward, "truth": _truth(request)}
@@ -160,104 +186,34 @@ def _bounded(fields: extent.Fields) -> Callable[[Parse], Parse]:
     return reader
 
 
-async def _asked(
+def _left_out(bounded: Callable[[Parse], Parse]) -> Callable[[Parse], Parse]:
+    """As `bounded`; what is slow to parse in a large message is left to another process."""
+    leaves = slow_fields.reader(seldon_request.SLOW)
+    return lambda parse: bounded(leaves(parse))
+
+
+def _is_left(request: Any, dialect_request: DialectRequest) -> bool:
+    """Whether its content has not been parsed."""
+    is_large = len(dialect_request.body) >= LARGE
+    return is_large and request.WhichOneof("data_oneof") is None
+
+
+async def _pictures(
     served: Served, dialect_request: DialectRequest, request: Any
 ) -> tuple[Message, Any] | None:
     """A message of pictures for a model of pixels, and the batch; None for any other."""
     if not pictures.are_taken(served) or request.data.WhichOneof("data_oneof") is not None:
         return None
-    message = _message(request)
+    message = seldon_request.message(request)
     batch = await pictures.read(served, dialect_request.deadline, message.values())
     return None if batch is None else (message, batch)
-
-
-def _read(served: Served, request: Any) -> tuple[Message, Any]:
-    codec = served.codec
-    if len(request.data.ndarray.values) > codec.max_rows:  # before any of it is a list
-        raise PayloadTooLarge(f"The request has more than {codec.max_rows} rows.")
-    message = _message(request)
-    return message, message.batch(codec)
-
-
-def _message(request: Any) -> Message:
-    """What a request says; raises InvalidInput when it says nothing that is known here."""
-    return Message.of(_content(request))
-
-
-def _is_tf(request: Any) -> bool:
-    """Whether a message, or the first of several, has a TensorProto."""
-    if request.DESCRIPTOR.name == _SEVERAL:
-        return bool(request.seldonMessages) and _is_tf(request.seldonMessages[0])
-    return bool(request.data.WhichOneof("data_oneof") == "tftensor")
-
-
-def _as_json(request: Any) -> Any:
-    """One message, or all of a list, as REST has them; numbers of a tensor stay an array."""
-    if request.DESCRIPTOR.name == _SEVERAL:
-        return list(map(_as_json, request.seldonMessages))
-    content = _content(request)
-    if "binData" in content:
-        content["binData"] = base64.b64encode(content["binData"]).decode()
-    return content
-
-
-def _content(request: Any) -> dict[str, Any]:
-    kind = request.WhichOneof("data_oneof")
-    said: dict[str, Any] = {"meta": _meta(request.meta)}
-    if kind == "data":
-        said["data"] = _data(request.data)
-    elif kind == "binData":
-        said[kind] = request.binData
-    elif kind == "strData":
-        said[kind] = request.strData
-    elif kind == "jsonData":
-        said[kind] = struct.read(request.jsonData)
-    return said
-
-
-def _data(data: Any) -> dict[str, Any]:
-    kind, names = data.WhichOneof("data_oneof"), list(data.names)
-    if kind == "ndarray":
-        return {"names": names, "ndarray": struct.read_list(data.ndarray)}
-    if kind == "tensor":
-        values = packed.read(data.tensor, "values", np.dtype(np.float64))
-        return {"names": names, "tensor": {"shape": list(data.tensor.shape), "values": values}}
-    if kind == "tftensor":
-        return {"names": names} | _of_tensor(tensor_proto.read("tftensor", data.tftensor))
-    return {"names": names}
-
-
-def _of_tensor(tensor: Tensor) -> dict[str, Any]:
-    """Numbers as a tensor, anything else as lists of values."""
-    if isinstance(tensor.data, np.ndarray) and tensor.data.dtype.kind in "iuf":
-        values: np.ndarray = tensor.data.ravel()
-        return {"tensor": {"shape": list(tensor.shape), "values": values}}
-    if isinstance(tensor.data, np.ndarray):
-        return {"ndarray": tensor.data.tolist()}
-    data = np.empty(len(tensor.data), object)
-    data[:] = list(map(_text, tensor.data))
-    return {"ndarray": data.reshape(tensor.shape).tolist()}
-
-
-def _text(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError as error:
-        raise InvalidInput("tftensor: a text is not UTF-8.") from error
-
-
-def _meta(meta: Any) -> dict[str, Any]:
-    tags = {name: struct.read(each) for name, each in meta.tags.items()}
-    routing = dict(meta.routing)
-    given = {"puid": meta.puid, "tags": tags, "routing": routing}
-    return {name: value for name, value in given.items() if value}
 
 
 def _truth(request: Any) -> Any:
     """What would have been right, as JSON has it; None where nobody says."""
     kind = request.truth.WhichOneof("data_oneof") if request.HasField("truth") else None
     if kind == "data":
-        data = _data(request.truth.data)
+        data = seldon_request.data(request.truth.data)
         return {"data": seldon_message.plain(data)}
     if kind == "jsonData":
         return {"jsonData": struct.read(request.truth.jsonData)}

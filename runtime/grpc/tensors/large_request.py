@@ -68,7 +68,7 @@ def cut(data: bytes) -> tuple[bytes, list[memoryview], bool]:
     Raises:
         ValueError: when it is malformed, or in an unusual encoding.
     """
-    view, fields = memoryview(data), _Fields(data)
+    view, fields = memoryview(data), BoundedFields(data)
     rest: list[bytes | memoryview] = []
     raw: list[memoryview] = []
     is_cut = False
@@ -84,7 +84,7 @@ def cut(data: bytes) -> tuple[bytes, list[memoryview], bool]:
     return b"".join(rest), raw, is_cut
 
 
-def _without_lists(fields: "_Fields", start: int, stop: int) -> Iterator[memoryview]:
+def _without_lists(fields: "BoundedFields", start: int, stop: int) -> Iterator[memoryview]:
     """The fields of an input, except for contents that protobuf reads one by one."""
     for number, kind, begin, value, end in fields.between(start, stop):
         is_list = number == _CONTENTS and kind == protobuf.LENGTH
@@ -92,7 +92,7 @@ def _without_lists(fields: "_Fields", start: int, stop: int) -> Iterator[memoryv
             yield fields.view[begin:end]
 
 
-class _Fields:
+class BoundedFields:
     """The fields of a message and of messages in it, up to a number of them."""
 
     def __init__(self, data: bytes) -> None:

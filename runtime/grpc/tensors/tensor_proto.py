@@ -15,6 +15,7 @@ from ..messages.pool import pool
 from . import packed
 
 DATA_TYPES = pool().numbers("tensorflow.DataType")
+SLOW = dict.fromkeys((7, 8, 10, 11, 13, 16, 17))  # lists of whole numbers, strings and halves
 _MOST = 1 << 22  # values that a message may stand for beyond those that it holds
 
 _DATATYPES = {

@@ -3,8 +3,10 @@
 import grpc
 import numpy as np
 import pytest
+from google.protobuf.json_format import ParseDict
 
 from modelbundle.runtime.grpc.messages.pool import pool
+from modelbundle.runtime.grpc.tensors.tensor_proto import DATA_TYPES
 from modelbundle.runtime.manifests.signature import Field, Side
 
 from ..conftest import MATRIX, VECTOR, Servers, Sums, free_port, write_bundle, write_model
@@ -101,3 +103,78 @@ def test_a_list_that_is_none(client):
     torn = data.replace(b"\x01" * 2 * MANY, b"\xff" * 2 * MANY)
     code, words = client.refused(INFER, torn)
     assert (code, words) == ("INVALID_ARGUMENT", "The message is not what this call takes.")
+
+
+# --- of other services ---
+
+PREDICT = "/tensorflow.serving.PredictionService/Predict"
+REGRESS = "/tensorflow.serving.PredictionService/Regress"
+SELDON = "/seldon.protos.Seldon/Predict"
+RAGGED = [0, 2, 3]
+
+
+def predicted(model, field, dtype, values, *shape):
+    """A request of TensorFlow Serving."""
+    said = pool()["tensorflow.serving.PredictRequest"](output_filter=["output"])
+    said.model_spec.name = model
+    tensor = said.inputs["input"]
+    tensor.dtype = DATA_TYPES[dtype]
+    for size in (len(values) // max(*shape, 1), *shape):
+        tensor.tensor_shape.dim.add(size=size)
+    getattr(tensor, field).extend(values)
+    return said
+
+
+def of_seldon(client, model="sums", **content):
+    """What a large message of Seldon's is answered, and with which puid and tag."""
+    said = pool()["seldon.protos.SeldonMessage"](**content)
+    said.meta.puid = "7"
+    said.meta.tags["a"].number_value = 0.5
+    told = client.call(SELDON, said, metadata=[("seldon", model)])
+    assert (told.meta.puid, told.meta.tags["a"].number_value) == ("7", 0.5)
+    return told
+
+
+def test_lists_of_tensorflow(client):
+    said = predicted("sums", "int64_val", "DT_INT64", [7, 1 << 40] * MANY, 2)
+    told = client.call(PREDICT, said).outputs["output"].double_val
+    assert list(told) == [7.0 + (1 << 40)] * MANY
+    said = predicted("weigh", "string_val", "DT_STRING", [b"", b"ab", b"abc"] * (MANY // 3), 1)
+    del said.inputs["input"].tensor_shape.dim[1], said.output_filter[:]
+    ((_, told),) = client.call(PREDICT, said).outputs.items()
+    assert list(told.int64_val) == RAGGED * (MANY // 3)
+    wrong = predicted("sums", "int64_val", "DT_INT64", [7, 1, 2] * MANY, 3)
+    code, words = client.refused(PREDICT, wrong)
+    assert (code, "expected shape (rows, 2), got" in words) == ("INVALID_ARGUMENT", True)
+    code, words = client.refused(PREDICT, wrong.SerializeToString()[:-1])
+    assert (code, words) == ("INVALID_ARGUMENT", "The message is not what this call takes.")
+
+
+def test_examples_of_tensorflow(client):
+    said = pool()["tensorflow.serving.RegressionRequest"]()
+    said.model_spec.name = "sums"
+    for number in range(3000):
+        feature = said.input.example_list.examples.add().features.feature["input"]
+        feature.float_list.value.extend([number, 1])
+    told = [each.value for each in client.call(REGRESS, said).result.regressions]
+    assert told == [number + 1.0 for number in range(3000)]
+    feature.float_list.value.append(1)
+    code, words = client.refused(REGRESS, said)
+    assert (code, words[:15]) == ("INVALID_ARGUMENT", "instances[2999]")
+
+
+def test_messages_of_seldon(client):
+    rows = [[number, 1.0] for number in range(9000)]
+    sums = [number + 1.0 for number in range(9000)]
+    listed = ParseDict({"data": {"ndarray": rows}}, pool()["seldon.protos.SeldonMessage"]())
+    told = of_seldon(client, data=listed.data)
+    assert [each.number_value for each in told.data.ndarray.values] == sums
+    listed = ParseDict({"jsonData": rows}, pool()["seldon.protos.SeldonMessage"]())
+    told = of_seldon(client, jsonData=listed.jsonData)
+    assert [each.number_value for each in told.jsonData.list_value.values] == sums
+    tensor = predicted("", "int64_val", "DT_INT64", [3] * 2 * MANY, 2).inputs["input"]
+    told = of_seldon(client, data={"tftensor": tensor})
+    assert list(told.data.tftensor.double_val) == [6.0] * MANY
+    wide = ParseDict({"data": {"ndarray": [[1, 2, 3]] * 9000}}, type(listed)())
+    code, words = client.refused(SELDON, wide)
+    assert (code, words[:12]) == ("INVALID_ARGUMENT", "instances[0]")
