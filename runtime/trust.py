@@ -12,6 +12,7 @@ from pathlib import Path
 from . import digest
 from .bundle_modules import guard_sources
 from .errors import InvalidBundle, NotTrusted
+from .first_few import first_few
 from .manifests.bundle_manifest import BundleManifest, bundle_digest
 from .manifests.file_entry import FileEntry
 from .manifests.model_entry import ModelEntry
@@ -112,8 +113,7 @@ def what_runs(directory: Path, manifest: BundleManifest) -> list[str]:
         asked = {name for names in model.globals.values() for name in names}
         names = sorted(asked) or list(model.code)
         verb = "asks for" if asked else "brings its own"
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        asks = f" {verb} {', '.join(names[:_SHOWN])}{more}" if names else " runs code"
+        asks = f" {verb} {first_few(names, _SHOWN)}" if names else " runs code"
         found.append(f"the model `{entry.alias}` ({model.format}){asks}")
     return found
 

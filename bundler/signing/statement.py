@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from ...runtime import canonical
+from ...runtime.first_few import first_few
 from ...runtime.printable import printable
 from ..errors import InvalidSignature
 from ..untrusted import strict_json
@@ -101,9 +102,9 @@ class Statement:
             if signed != there:
                 found.append(_difference(path, signed, there))
         if found:
-            more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-            names = f"{', '.join(found[:_SHOWN])}{more}"
-            raise InvalidSignature(f"The signature is about other files: {names}.")
+            raise InvalidSignature(
+                f"The signature is about other files: {first_few(found, _SHOWN)}."
+            )
 
 
 def is_signed(path: str) -> bool:

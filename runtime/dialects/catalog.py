@@ -7,6 +7,7 @@ from typing import Self
 from ..data.regions import Regions
 from ..data.samples import Samples
 from ..errors import UnknownModel
+from ..first_few import first_few
 from ..manifests.model_entry import ModelEntry
 from ..manifests.route import Route
 from ..models.operation import Operation
@@ -31,6 +32,7 @@ Numbers = Callable[[], Awaitable[bytes]]
 
 _UNKNOWN = "Request for unknown model:"  # clients of Triton look for these words
 _SHOWN = 64  # characters of a name that an error repeats
+_LISTED = 8  # names in an error
 
 
 async def _none() -> bytes:
@@ -264,7 +266,8 @@ class Catalog:
     def _unknown(self, name: str) -> UnknownModel:
         known = list(dict.fromkeys(served.name for served, *_ in self._models))
         near = nearest(name[:_SHOWN], known)
-        hint = f"did you mean `{near}`?" if near else f"there is {_listed(known)}."
+        others = first_few(known, _LISTED, "`") or "none"
+        hint = f"did you mean `{near}`?" if near else f"there is {others}."
         return UnknownModel(f"{_UNKNOWN} '{name[:_SHOWN]}' is not found; {hint}")
 
     def _api(self, plan: Plan, route: Route, *, is_first: bool) -> Served:
@@ -319,8 +322,3 @@ def models(
 def _recorded(plan: Plan, alias: str, method: str) -> Samples | None:
     path = plan.models[alias].samples.get(method)
     return None if path is None else Samples.read(plan.model_directory(alias) / path)
-
-
-def _listed(names: list[str], most: int = 8) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(f"`{name}`" for name in names[:most]) + more if names else "none"

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import IO, Any, Literal, NoReturn, Self
 
 from ..errors import NotTrusted
+from ..first_few import first_few
 from . import package_content
 from .buffers import mapped
 from .global_use import Use
@@ -211,10 +212,9 @@ def _to(use: Use) -> str:
 
 def _hint(names: Sequence[str]) -> str:
     """A hint that lists all globals that must be allowed, not only the first."""
-    listed = ", ".join(f"`{name}`" for name in names[:_LISTED])
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     them = "it" if len(names) == 1 else "them"
-    return f"Add {listed}{more} to `security.allow_globals` if you know {them}."
+    shown = first_few(names, _LISTED, "`")
+    return f"Add {shown} to `security.allow_globals` if you know {them}."
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ....runtime.first_few import first_few
 from ...requirements.lock.lock import Lock
 from .lock_inputs import LockInputs
 
@@ -25,14 +26,14 @@ def of_lock(
     for platform in lock.platforms:
         found = lock.on(platform)
         own = [package.name for package in found if package.platforms]
-        more = f", of which {_names(own)} for it alone" if own else ""
+        more = f", of which {first_few(own, SHOWN)} for it alone" if own else ""
         yield f"{len(found)} packages for {platform}{more}."
     yield from _sources(inputs, lock)
     if inputs.target.exclude_newer:
         yield f"Nothing is newer than {inputs.target.exclude_newer}: `python.exclude_newer`."
     others = [name for name in bundlefile.accelerators if name != lock.accelerator]
     if others:
-        yield f"The lock holds {_names(others)}, too: `bundle build --accelerator`."
+        yield f"The lock holds {first_few(others, SHOWN)}, too: `bundle build --accelerator`."
 
 
 def _sources(inputs: LockInputs, lock: Lock) -> Iterator[str]:
@@ -42,7 +43,7 @@ def _sources(inputs: LockInputs, lock: Lock) -> Iterator[str]:
         yield f"{len(kept)} packages are as `{given[kept[0]].origin}` pins them, file by file."
     for index in lock.indexes:
         if index.packages:
-            listed = _names(list(index.packages))
+            listed = first_few(index.packages, SHOWN)
             yield f"{listed}: from the index `{index.name}` ({index.url}) and nowhere else."
         else:
             yield f"The index {index.url} is asked first."
@@ -52,9 +53,5 @@ def _sources(inputs: LockInputs, lock: Lock) -> Iterator[str]:
         if package.folder:
             yield f"{package.name} {package.version} is a wheel out of `{package.folder}/`."
     if lock.compiled:
-        yield f"Not hermetic: {_names(list(lock.compiled))} is built from source when installed."
-
-
-def _names(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+        sources = first_few(lock.compiled, SHOWN)
+        yield f"Not hermetic: {sources} is built from source when installed."

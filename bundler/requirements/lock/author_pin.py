@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ....runtime.first_few import first_few
 from ...errors import ResolveError
 from .. import builds
 from ..marker import holds
@@ -71,10 +72,9 @@ def changes(
     there = {package.name for package in packages}
     left = [name for name in given if builds.is_for_gpus(name) and name not in there]
     if accelerator == "cpu" and left:
-        more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
         sentences.append(
-            f"{', '.join(left[:SHOWN])}{more} of `{given[left[0]].origin}` are left out, because "
-            "of `accelerator: cpu`."
+            f"{first_few(left, SHOWN)} of `{given[left[0]].origin}` are left out, because of "
+            "`accelerator: cpu`."
         )
     return sentences
 

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ....runtime.first_few import first_few
 from ..lock.package import Package
 
 Facts = Mapping[str, Any]
@@ -164,8 +165,8 @@ def _two_majors(packages: Sequence[Package]) -> list[str]:
             majors.setdefault(major, []).append(f"{package.name}{version}{asker}")
     if len(majors) < 2:  # noqa: PLR2004
         return []
-    listed = "; ".join(f"CUDA {major}: {_few(names)}" for major, names in sorted(majors.items()))
-    return [f"The lock mixes two versions of CUDA. {listed}.{_fitting(packages)}"]
+    named = (f"CUDA {major}: {first_few(names, SHOWN)}" for major, names in sorted(majors.items()))
+    return [f"The lock mixes two versions of CUDA. {'; '.join(named)}.{_fitting(packages)}"]
 
 
 def _fitting(packages: Sequence[Package]) -> str:
@@ -180,11 +181,6 @@ def _fitting(packages: Sequence[Package]) -> str:
             upper = f",<{firsts[at + 1]}" if at + 1 < len(firsts) else ""
             sentences += f" For CUDA {cuda} there is `{package.name}>={firsts[at]}{upper}`."
     return sentences
-
-
-def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
 
 
 def _unknown_gpu(packages: Sequence[Package]) -> list[str]:

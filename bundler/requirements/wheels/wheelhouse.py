@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ....runtime import digest as digests
+from ....runtime.first_few import first_few
 from ... import atomic_file
 from ...errors import ResolveError, StoreError
 from ...progress import Meter, Progress
@@ -104,9 +105,8 @@ class Wheelhouse:
     def check(self, packages: Iterable[Package]) -> None:
         """Raise a ResolveError that names the missing files of a lock, if there are any."""
         if lacking := self.missing(packages):
-            more = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
             raise ResolveError(
-                f"`{self.wheels}` lacks {', '.join(lacking[:SHOWN])}{more} of the lock.",
+                f"`{self.wheels}` lacks {first_few(lacking, SHOWN)} of the lock.",
                 hint=f"Run `bundle vendor . -o {self.directory}` where there is a network.",
             )
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ....runtime.data.samples import Samples
+from ....runtime.first_few import first_few
 
 _ROWS = "Give rows as the model takes them, without labels."
 _LISTED = "One row is given as a list of one: `[row]`."
@@ -68,16 +69,12 @@ def _columns(model: Any, batch: Any) -> str | None:
     given = [str(name) for name in getattr(batch, "columns", ())]
     if not fitted or not given:
         return None
-    lacks = _listed([name for name in fitted if name not in given])
-    adds = _listed([name for name in given if name not in fitted])
+    lacks = first_few([name for name in fitted if name not in given], _SHOWN, "`")
+    adds = first_few([name for name in given if name not in fitted], _SHOWN, "`")
     unlike = [f"lacks {lacks}"] * bool(lacks) + [f"also has {adds}"] * bool(adds)
     difference = f" The sample {' and '.join(unlike)}." if unlike else ""
-    return f"It was fitted on the columns {_listed(fitted)}, in this order.{difference}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(f"`{name}`" for name in names[:_SHOWN])
-    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
+    names = first_few(fitted, _SHOWN, "`")
+    return f"It was fitted on the columns {names}, in this order.{difference}"
 
 
 def counts(recorded: Iterable[Samples | None]) -> str | None:

@@ -7,6 +7,7 @@ of the values that happen to be in a request.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ...first_few import first_few
 from ...manifests.signature import Field
 
 _SHOWN = 12  # in an error
@@ -27,9 +28,7 @@ def first_unknown(field: Field, values: Sequence[Any]) -> int | None:
 
 def listing(field: Field) -> str:
     """The categories for an error."""
-    shown = ", ".join(map(str, field.categories[:_SHOWN]))
-    more = len(field.categories) - _SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown
+    return first_few(field.categories, _SHOWN)
 
 
 def column(field: Field, values: Any) -> Any:

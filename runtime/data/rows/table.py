@@ -13,6 +13,7 @@ import numpy as np
 import orjson
 
 from ...errors import InvalidInput, PredictionFailed
+from ...first_few import first_few
 from ...manifests.signature import Field, Side
 from ...nearest import nearest
 from . import column, frame, free_values
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 _SHOWN = 64  # characters of an unknown name that an error repeats
+_LISTED = 12  # names in an error
 _REMOTE = (Fragments, Unfit)  # what a model in another process answered
 
 
@@ -135,9 +137,8 @@ def _wrong_names(names: list[str], index: int, instance: Mapping[str, Any]) -> I
     return InvalidInput(f"instances[{index}]: field `{missing[0]}` is missing.")
 
 
-def _listing(names: list[str], shown: int = 12) -> str:
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more
+def _listing(names: list[str]) -> str:
+    return first_few(names, _LISTED)
 
 
 def accept(side: Side, batch: Any, *, nan_as_null: bool = False) -> Any:
