@@ -1,5 +1,6 @@
 """Copies a blob out of the store, in the kernel where possible, and hashes it meanwhile."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from ...store import Blob
 from ...store.files.hashing import Hashing
 
 _PIECE = 64 << 20  # bytes that one system call is asked to copy: a Ctrl-C waits no longer
+_UNABLE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file that is appended to (`>>`)
 
 
 class Sink(Protocol):
@@ -52,14 +54,21 @@ def _copied(source: int, size: int, sink: Sink, advance: Callable[[int], None]) 
         return hashing.digest(sink.write)
     with ThreadPoolExecutor(1) as pool:  # hashing needs no lock of the interpreter
         hashed = pool.submit(_digest, source, size)
-        _send(target, source, size, advance)
+        _send(sink, target, source, size, advance)
         return hashed.result()
 
 
-def _send(target: int, source: int, size: int, advance: Callable[[int], None]) -> None:
+def _send(sink: Sink, target: int, source: int, size: int, advance: Callable[[int], None]) -> None:
     done = 0
     while done < size:
-        count = os.sendfile(target, source, done, min(_PIECE, size - done))
+        try:
+            count = os.sendfile(target, source, done, min(_PIECE, size - done))
+        except OSError as error:
+            if error.errno not in _UNABLE:
+                raise
+            data = os.pread(source, min(digests.CHUNK, size - done), done)
+            sink.write(data)
+            count = len(data)
         if not count:
             return  # the file is shorter than it was; its digest will tell
         advance(count)

@@ -27,7 +27,7 @@ class Kept:
         return None
 
 
-@pytest.fixture(params=["file", "memory"])
+@pytest.fixture(params=["file", "appended", "memory"])
 def copied(request, tmp_path):
     """Copy a blob that lies there as other bytes; what arrives, and how far it was told."""
 
@@ -39,7 +39,8 @@ def copied(request, tmp_path):
             sink = Kept()
             copy(blob, path, sink, told.append)
             return sink.data, sum(told)
-        number = os.open(tmp_path / "copy", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        appends = os.O_APPEND if request.param == "appended" else 0  # to which no kernel copies
+        number = os.open(tmp_path / "copy", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | appends)
         try:
             copy(blob, path, Descriptor(number, tmp_path / "copy"), told.append)
         finally:
