@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import warnings
 from pathlib import Path
 
 _ALL_GPUS = "--gpu=all"
@@ -17,7 +18,10 @@ def invoke(arguments: list[str]) -> int:
         BundleError: of the command, or `WrongUsage` for invalid arguments.
     """
     from click.exceptions import Abort, ClickException, Exit
-    from typer.main import get_command
+
+    with warnings.catch_warnings():  # typer's, of what it imports; PYTHONWARNINGS may say "error"
+        warnings.simplefilter("ignore")
+        from typer.main import get_command
 
     from .app import create_app
     from .usage import explain

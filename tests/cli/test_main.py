@@ -114,10 +114,10 @@ def test_ctrl_c_while_a_server_is_started_for_a_prediction_ends_both(plain, star
     eventually(lambda: not Path(f"/proc/{pid}").exists())
 
 
-def test_debug_shows_the_traceback(tmp_path):
+def test_debug_shows_the_traceback_and_no_warning_of_a_library_comes_first(tmp_path):
     done = subprocess.run(
         [str(Path(sys.executable).parent / "bundle"), "show", "nothing"],
-        env=os.environ | {"BUNDLE_DEBUG": "1"},
+        env=os.environ | {"BUNDLE_DEBUG": "1", "PYTHONWARNINGS": "error"},
         capture_output=True,
         text=True,
         check=False,
