@@ -27,7 +27,7 @@ class Source:
     digest: str | None = None
 
 
-def contract_of(target: str, store: "Store | None" = None) -> Source:
+def contract_of(target: str) -> Source:
     """The contract of the server at a URL, or of what a tag names.
 
     Raises:
@@ -44,7 +44,7 @@ def contract_of(target: str, store: "Store | None" = None) -> Source:
             raise BundleError(str(error), hint=_NO_SERVER) from error
     from ..store import Store
 
-    store = store or Store.default()
+    store = Store.default()
     item = store.find(target)
     document = _of_bundle(item, store) if item.kind == "bundle" else _of_model(item, store)
     contract = Contract.read(json.dumps(document).encode())

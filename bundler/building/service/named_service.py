@@ -55,12 +55,8 @@ def project_of(named: Named, root: Path) -> Project:
     name = _HUMP.sub("-", named.name).lower().strip("_")
     name = re.sub(r"[^a-z0-9]+", "-", name).strip("-") or "service"
     made: dict[str, object] = {"name": name, "service": str(named), "models": list(source.models)}
-    return Project(root, path, _checked(Bundlefile, made, named))
-
-
-def _checked(kind: "type[Bundlefile]", made: dict[str, object], named: Named) -> "Bundlefile":
     try:
-        return kind.model_validate(made)
+        return Project(root, path, Bundlefile.model_validate(made))
     except ValueError as error:
         raise BuildError(
             f"`{named}` cannot be served without a bundlefile: one of its models has no name "

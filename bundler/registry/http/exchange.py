@@ -53,9 +53,9 @@ class Exchange:
         """Close the connections."""
         self._wire.close()
 
-    def url(self, rest: str, repository: str | None = None) -> str:
+    def url(self, rest: str) -> str:
         """The URL of a path in the repository."""
-        return f"{self._route.base}/v2/{repository or self.reference.repository}/{rest}"
+        return f"{self._route.base}/v2/{self.reference.repository}/{rest}"
 
     def follow(self, answer: Answer) -> str:
         """The URL in the `Location` of an answer.

@@ -90,13 +90,11 @@ class Topology:
         return f"each with {each}" if self.fronts > 1 else each
 
 
-def first(
-    workers: Literal["auto"] | int, machine: Machine, *, is_threaded: bool, why: str = ""
-) -> Topology:
+def first(workers: Literal["auto"] | int, machine: Machine, *, is_threaded: bool) -> Topology:
     """The topology to start with."""
     if is_threaded:
         count = (machine.gpus or 1) if workers == "auto" else workers
-        return Topology("thread", count, why=why or "models run in threads", most_fronts=count)
+        return Topology("thread", count, why="models run in threads", most_fronts=count)
     if machine.gpus:
         kind: Kind = "D" if machine.gpus > 1 else "C"
         if workers == "auto":

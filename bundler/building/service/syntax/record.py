@@ -279,21 +279,22 @@ def _extra(lineage: Sequence[Defined]) -> Any:
     """What a pydantic model says of keys that are no fields of its: "forbid", or something else."""
     for found in lineage:
         assert isinstance(found.node, ast.ClassDef)
-        for value in _settings(found.node, "extra"):
+        for value in _extras(found.node):
             return value.value if isinstance(value, ast.Constant) else None
     return None
 
 
-def _settings(node: ast.ClassDef, name: str) -> Iterator[ast.expr]:
-    """The values of a setting of pydantic's: in `model_config`, or behind the bases of a class."""
-    yield from (each.value for each in node.keywords if each.arg == name)
+def _extras(node: ast.ClassDef) -> Iterator[ast.expr]:
+    """The values of pydantic's `extra`: in `model_config`, or behind the bases of a class."""
+    yield from (each.value for each in node.keywords if each.arg == "extra")
     for each in node.body:
         targets = each.targets if isinstance(each, ast.Assign) else [getattr(each, "target", None)]
         if not any(isinstance(to, ast.Name) and to.id == "model_config" for to in targets):
             continue
         given = getattr(each, "value", None)
         if isinstance(given, ast.Call):
-            yield from (said.value for said in given.keywords if said.arg == name)
+            yield from (each.value for each in given.keywords if each.arg == "extra")
         elif isinstance(given, ast.Dict):
             keys = (getattr(key, "value", None) for key in given.keys)
-            yield from (said for key, said in zip(keys, given.values, strict=True) if key == name)
+            pairs = zip(keys, given.values, strict=True)
+            yield from (value for key, value in pairs if key == "extra")
