@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 
 from ...errors import PredictionFailed
-from .foreign_array import as_numpy
+from .foreign_array import as_numpy, native
 from .fragments import Fragments, Unfit
 
 _Read = Callable[[Fragments], list[Any]]
@@ -207,6 +207,7 @@ def _whole(value: int) -> int:
 
 
 def _nested(array: np.ndarray, *, nan_as_null: bool) -> Any:
+    array = native(array)
     if array.ndim:
         return _listed(array, nan_as_null=nan_as_null)
     return _plain(array.item(), nan_as_null=nan_as_null)

@@ -20,7 +20,7 @@ from ...data.codecs.instances import written
 from ...data.media import ranked
 from ...data.payload import Codec, Payload
 from ...data.rows import table
-from ...data.rows.foreign_array import as_numpy
+from ...data.rows.foreign_array import as_numpy, native
 from ...data.rows.predictions import LEAST, MOST
 from ...manifests.signature import OBJECTS
 from . import wire
@@ -64,7 +64,9 @@ class AnswerWriter:
 
 
 def arrayed(value: Any) -> Any:
-    """A tensor as an ndarray; other values unchanged."""
+    """A tensor as an ndarray, an array without a mask; other values unchanged."""
+    if isinstance(value, np.ndarray):
+        return native(value)
     if type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "detach"):
         return as_numpy(value)
     return value
