@@ -15,14 +15,19 @@ Gaps = Mapping[str, float | None]
 
 
 def learned(model: Any) -> Gaps:
-    """What the parts of `model` that saw columns by their names take for missing."""
-    found: dict[str, set[float | None]] = {}
+    """What the parts of `model` that saw columns by their names take for missing.
+
+    What an encoder has among its categories was in the table; an imputer only looks for it.
+    """
+    known: dict[str, set[float | None]] = {}
+    sought: dict[str, set[float | None]] = {}
     for part in _parts(model):
-        names = getattr(part, "feature_names_in_", None)
-        if names is None:
-            continue
-        for name, gap in zip(names, _gaps(part, len(names)), strict=False):
-            found.setdefault(str(name), set()).update(gap)
+        names = list(map(str, getattr(part, "feature_names_in_", ())))
+        for name, gaps in zip(names, _in_categories(_encoder(part, len(names))), strict=False):
+            known.setdefault(name, set()).update(gaps)
+        for name in names:
+            sought.setdefault(name, set()).update(_sought(part))
+    found = {name: known.get(name) or gaps for name, gaps in sought.items()}
     return {name: next(iter(gaps)) for name, gaps in found.items() if len(gaps) == 1}
 
 
@@ -38,16 +43,26 @@ def filled(rows: Any, gaps: Gaps) -> Any:
     return rows.assign(**changed) if changed else rows
 
 
-def _gaps(part: Any, count: int) -> Iterator[set[float | None]]:
-    """Of each column of an encoder or an imputer; NaN is always the same object."""
-    for categories in getattr(part, "categories_", ()):
+def _encoder(part: Any, count: int) -> Any:
+    """Of a pipeline the step behind its imputers that gets their columns; else the part itself."""
+    steps = [step for _, step in getattr(part, "steps", ())] or [part]
+    last = next((step for step in steps if not hasattr(step, "missing_values")), None)
+    return last if len(getattr(last, "categories_", ())) == count else None
+
+
+def _in_categories(encoder: Any) -> Iterator[set[float | None]]:
+    """Of each column of an encoder; NaN is always the same object."""
+    for categories in getattr(encoder, "categories_", ()):
         lacking = [each for each in categories if each is None or each != each]  # noqa: PLR0124
         yield {None if each is None else np.nan for each in lacking}
-    if hasattr(part, "missing_values"):
-        gap = part.missing_values
-        is_nan = isinstance(gap, float) and np.isnan(gap)
-        known: set[float | None] = {None if gap is None else np.nan}
-        yield from [known if is_nan or gap is None else set()] * count
+
+
+def _sought(part: Any) -> set[float | None]:
+    """What an imputer looks for, if that is None or NaN."""
+    gap = getattr(part, "missing_values", ...)
+    if gap is None:
+        return {None}
+    return {np.nan} if isinstance(gap, float) and np.isnan(gap) else set()
 
 
 def _is_of_texts(values: Any) -> bool:

@@ -61,12 +61,21 @@ def test_an_imputer_gets_the_gap_that_it_fills():
     assert Sklearn().call(model, "predict", asked).tolist() == wanted.tolist()
 
 
+@pytest.mark.parametrize("sends", [None, np.nan])
+def test_none_that_an_imputer_of_nan_let_pass_stays_the_category_that_it_became(sends):
+    """As null comes in pandas 2, and in 3."""
+    filling = SimpleImputer(strategy="constant", fill_value="?")
+    passed = make_pipeline(filling, OneHotEncoder(handle_unknown="ignore"))
+    model, given = _trained(passed, None)
+    asked = given.assign(city=given["city"].where(given["city"].notna(), sends))
+    assert Sklearn().call(model, "predict", asked).tolist() == model.predict(given).tolist()
+    beside = ColumnTransformer([("a", OneHotEncoder(), ["city"]), ("n", filling, ["city"])])
+    assert sklearn_gaps.learned(beside.fit(given)) == {"city": None}
+
+
 def test_what_is_not_known_or_contradicts_itself_is_left_as_it_is():
-    both = ColumnTransformer(
-        [("a", OneHotEncoder(), ["a"]), ("n", SimpleImputer(strategy="most_frequent"), ["a"])]
-    )
-    given = pd.DataFrame({"a": pd.Series(["x", None], dtype=object)})
-    assert sklearn_gaps.learned(both.fit(given)) == {}
+    both = OneHotEncoder().fit(pd.DataFrame({"a": pd.Series(["x", None, np.nan], dtype=object)}))
+    assert sklearn_gaps.learned(both) == {}
     assert sklearn_gaps.learned(LinearRegression().fit([[1.0]], [1.0])) == {}
     rows = pd.DataFrame({"a": pd.Series(["x", None, 3], dtype=object)})
     assert sklearn_gaps.filled(rows, {"a": np.nan}) is rows  # more than texts
