@@ -227,8 +227,11 @@ def read_manifest(data: bytes) -> tuple[str, str, Blob]:
         about = document["subject"]["digest"]
         if not isinstance(kind, str) or not isinstance(about, str):
             raise TypeError("its kind and its subject are not texts")  # noqa: TRY301
+        is_whole = digests.is_digest(content.digest) and type(content.size) is int
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("it is not the manifest of a referrer") from error
+    if not is_whole or content.size < 0:
+        raise ValueError("its digest or size is invalid")
     return kind, about, content
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from ....runtime import digest as digests
 from ...store import Blob, Item, Store
 from ...store.referrers import EMPTY, LARGEST, SIGNATURE, read_manifest
 from . import layout
@@ -39,10 +38,9 @@ class Signature:
             kind, about, content = read_manifest(manifest)
         except ValueError as error:
             raise unusable(_PART, error) from error
-        is_whole = digests.is_digest(content.digest) and type(content.size) is int
         if kind != SIGNATURE or about != subject.digest:
             raise unusable(_PART, "it is about something else")
-        if not is_whole or not 0 < content.size <= LARGEST:
+        if not 0 < content.size <= LARGEST:
             raise unusable(_PART, "its digest or size is invalid")
         return cls(manifest, document(content))
 

@@ -107,14 +107,15 @@ def test_what_is_no_signature_of_this_item_is_not_even_fetched(
     ]
     (layer,) = document["layers"]
     sizes = ({"size": size} for size in (0, -1, True, 1.0, referrers.LARGEST + 1))
-    lies += [document | {"layers": [layer | lie]} for lie in ({"digest": "sha256:../../x"}, *sizes)]
+    names = ({"digest": name} for name in ("sha256:../../x", None, {}))
+    lies += [document | {"layers": [layer | lie]} for lie in (*names, *sizes)]
     told = {sha(data): data for data in (json.dumps(lie).encode() for lie in lies)}
     liar.manifests |= {("team/iris", digest): data for digest, data in told.items()}
     listed = {"manifests": [{"digest": digest} for digest in told]}
     liar.manifests["team/iris", tag_of(signed.manifest)] = json.dumps(listed).encode()
     done = pull(f"{liar.host}/team/iris:2.1", other_store)
     assert (done.item.digest, done.signatures) == (signed.digest, 0)
-    assert [liar.count("GET", digest) for digest in told] == [1] * 8
+    assert [liar.count("GET", digest) for digest in told] == [1] * 10
     assert liar.count("GET", f"blobs/{one.content.digest}|x$") == 0
 
 

@@ -129,6 +129,7 @@ def unlisted(members):
         (with_content(size=-1), "digest or size is invalid"),
         (with_content(size=True), "digest or size is invalid"),
         (with_content(size="1"), "digest or size is invalid"),
+        (with_content(digest=None), "not the manifest of a referrer"),
         (with_content(size=(64 << 20) + 1), "digest or size is invalid"),
         (with_content(digest="sha256:../../x"), "digest or size is invalid"),
         (twice, "or one twice"),
