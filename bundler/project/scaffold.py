@@ -88,7 +88,12 @@ def _bundlefile(name: str, tags: Sequence[Tag], service: bool) -> str:
 
 
 def _service(name: str, aliases: Sequence[str], inputs: Side | None) -> str:
-    attributes = {_identifier(alias): alias for alias in aliases}
+    attributes: dict[str, str] = {}
+    for alias in aliases:
+        key = _identifier(alias)
+        while key in attributes or key == "predict":  # which is the method
+            key += "_"
+        attributes[key] = alias
     lines = [f'        self.{key} = mb.model("{alias}")' for key, alias in attributes.items()]
     return _fill(
         "service.py.txt",

@@ -37,7 +37,7 @@ def test_without_a_model_the_bundle_has_one_of_its_own_name(tmp_path):
 
 
 def test_the_service_asks_for_every_model_by_its_alias(tmp_path):
-    models = ["iris:7", "iris@prod", "7", "class-x"]
+    models = ["iris:7", "iris@prod", "7", "class-x", "predict", "class_x"]
     _, path = scaffold(tmp_path, name="two-words", models=models, service=True)
     bundlefile = Project.open(tmp_path).bundlefile
     tree = ast.parse(path.read_text())
@@ -47,8 +47,11 @@ def test_the_service_asks_for_every_model_by_its_alias(tmp_path):
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "mb.model"
     ]
     assert (
-        asked == [model.alias for model in bundlefile.models] == ["iris", "iris_2", "7", "class-x"]
+        asked
+        == [model.alias for model in bundlefile.models]
+        == ["iris", "iris_2", "7", "class-x", "predict", "class_x"]
     )
+    assert "self.predict_ =" in path.read_text()
     assert bundlefile.service == "service:TwoWords"
     assert [node.name for node in tree.body if isinstance(node, ast.ClassDef)] == ["TwoWords"]
 
