@@ -30,7 +30,8 @@ from ..data.rows import table
 from ..errors import BundleError
 from ..manifests.route import Route
 from ..manifests.settings import ServeSettings
-from .model_handle import Models, using
+from .model_handle import ModelHandle, Models, using
+from .service import options_of
 from .service_call import AsyncCall, BatchCall, ThreadCall
 from .service_class import ServiceClass, forget, one_line, where
 from .service_operation import BatchOperation, MethodOperation
@@ -135,7 +136,8 @@ class ServiceHost:
 
 def _instance(cls: type, src: Path) -> Any:
     try:
-        return cls()
+        made = cls()
+        _check_hidden(made)
     except BundleError as error:
         error.args = (f"{where(error, src)}`{cls.__name__}` cannot start: {error}",)
         raise
@@ -143,3 +145,18 @@ def _instance(cls: type, src: Path) -> Any:
         log.exception("`%s()` failed.", cls.__name__)
         said = f"`{cls.__name__}` cannot start: {one_line(error)}"
         raise BundleError(where(error, src) + said) from error
+    return made
+
+
+def _check_hidden(made: Any) -> None:
+    """Refuse `self.predict = model(...)` beside an API `predict`: it would be called in its place.
+
+    Raises:
+        BundleError: naming the attribute.
+    """
+    for name, value in getattr(made, "__dict__", {}).items():
+        if isinstance(value, ModelHandle) and options_of(getattr(type(made), name, None)):
+            raise BundleError(
+                f"`self.{name}` is a model, and hides the API `{name}`.",
+                hint="Give the attribute another name.",
+            )

@@ -573,6 +573,24 @@ def test_a_sync_decorator_or_a_forgotten_await_hands_on_what_is_awaited(tmp_path
     run(main())
 
 
+def test_a_model_in_the_place_of_an_api_is_told(tmp_path):
+    source = """
+        @mb.service
+        class Sample:
+            def __init__(self):
+                self.a = mb.model("net")
+            @mb.api
+            def a(self) -> int: return 1
+    """
+
+    async def main():
+        async with served(tmp_path, source, models={"net": Doubler()}):
+            pass
+
+    with pytest.raises(BundleError, match=r"`Sample` cannot start: `self.a` is a model, and hides"):
+        run(main())
+
+
 @pytest.mark.parametrize(
     ("init", "message"),
     [
