@@ -85,6 +85,8 @@ def _of_datatype(
     kind, words = array.dtype.kind, _WORDS[dtype.kind]
     if kind in "fiu" and has_booleans:
         raise InvalidInput(f"{shown}: expected {words}, got a boolean among them.")
+    if dtype.kind == "f" and kind == "O" and not has_booleans:  # whole ones beyond 64 bits
+        array, kind = _floats(array), "f"
     if dtype.kind == "f" and kind in "fiu":
         with np.errstate(over="ignore"):  # infinite: found below
             fitted = array.astype(dtype, copy=False)
@@ -97,6 +99,13 @@ def _of_datatype(
     if dtype.kind == "u" and dtype.itemsize == 8:  # noqa: PLR2004  numpy makes floats of some
         return _largest(shown, data)
     raise InvalidInput(f"{shown}: expected {words} that fit its datatype.")
+
+
+def _floats(array: np.ndarray) -> np.ndarray:
+    try:
+        return array.astype(np.float64)
+    except OverflowError:
+        return np.array(np.inf)  # which is refused
 
 
 def _with_gaps(shown: str, dtype: np.dtype[Any], flat: list[Any]) -> np.ndarray:

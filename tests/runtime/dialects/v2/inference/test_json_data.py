@@ -28,6 +28,18 @@ def test_zeros_and_ones_are_numbers():
     assert tensor.data.tolist() == [[0.0], [1.0]]
 
 
+@pytest.mark.parametrize("data", [[10**20, -1], [0.5, -(10**20)], [None, 10**20]])
+def test_a_float_may_be_spelled_as_a_long_whole_number(data):
+    """JavaScript spells 1e20 so."""
+    expected = np.array(data, np.float64)
+    found = json_data.read("x", "FP64", [2], data, is_base64=False).data
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_allclose(json_data.read("x", "FP32", [2], data, is_base64=False).data, found)
+    for wrong in ([10**400, 1], [10**39, 1], [10**20, True]):
+        with pytest.raises(InvalidInput):
+            json_data.read("x", "FP32", [2], wrong, is_base64=False)
+
+
 def test_a_missing_number_is_taken_where_one_too_large_is_not():
     field = Field("x", "float32", (None,), is_nullable=True)
     assert np.isnan(column.to_array(field, [None, 1.0], null=True)[0])
