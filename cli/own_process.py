@@ -40,7 +40,7 @@ class OwnProcess:
         """
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
-        parent, (heard, told) = os.getpid(), os.pipe()
+        parent, (heard, done_pipe) = os.getpid(), os.pipe()
         os.set_blocking(heard, False)  # what the fork has forked may live on
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_ENDING, signal.SIGCHLD})
         try:
@@ -51,10 +51,10 @@ class OwnProcess:
             if pid == 0:
                 process.end_with(parent)
         if pid:
-            os.close(told)
-            code, asked = _waited(pid)
-            self._leave(code, asked, is_done=_has_told(heard))
-        self._told = told
+            os.close(done_pipe)
+            code, received = _waited(pid)
+            self._leave(code, received, is_done=_has_told(heard))
+        self._told = done_pipe
         os.close(heard)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -63,19 +63,19 @@ class OwnProcess:
         with suppress(OSError):
             os.write(self._told, b"1")
 
-    def _leave(self, code: int, asked: int, *, is_done: bool) -> None:
+    def _leave(self, code: int, received: int, *, is_done: bool) -> None:
         if code >= 0:
             raise Exit(code)
         name = signal.Signals(-code).name if -code in set(signal.Signals) else "a signal"
         end = "It was saved before." if is_done else "Nothing was saved."
-        if asked:
-            verb = "Interrupted" if asked == signal.SIGINT else "Terminated"
+        if received:
+            verb = "Interrupted" if received == signal.SIGINT else "Terminated"
             failure = BundleError(
                 f"{verb}: the process that loaded `{self._source}` did not end, and was killed. "
                 f"{end}",
                 hint=_LEFT,
             )
-            failure.exit_code = 128 + asked
+            failure.exit_code = 128 + received
             raise failure
         raise BundleError(
             f"The process that loaded `{self._source}` died of {name} (signal {-code}). {end}",
@@ -96,14 +96,14 @@ def _waited(pid: int) -> tuple[int, int]:
     Signals for us are passed on, unless it has got them, too.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    asked, until = 0, 0.0
+    received, until = 0, 0.0
     while True:
-        found = _next_signal(until - monotonic() if asked else None)
+        found = _next_signal(until - monotonic() if received else None)
         if found is None:
             os.kill(pid, signal.SIGKILL)
-            return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), asked
-        if found.si_signo in _ENDING and not asked:
-            asked, until = found.si_signo, monotonic() + _STUCK
+            return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), received
+        if found.si_signo in _ENDING and not received:
+            received, until = found.si_signo, monotonic() + _STUCK
         if found.si_signo in _ENDING and found.si_code != _BY_KERNEL:
             signal.sigtimedwait({signal.SIGCHLD}, _UNWINDING)
         ended, status = os.waitpid(pid, os.WNOHANG)

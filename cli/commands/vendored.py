@@ -55,8 +55,8 @@ def _builds(item: "Item", options: "ImageOptions") -> bool:
 
     if options.engine == "none" or options.output is not None:
         return False
-    asked = options.containerfile or options.engine == "buildkit"
-    return asked or bool(engine_reasons(_manifest(item), options.build_args, ()))
+    is_asked = options.containerfile or options.engine == "buildkit"
+    return is_asked or bool(engine_reasons(_manifest(item), options.build_args, ()))
 
 
 def _manifest(item: "Item") -> "BundleManifest":

@@ -204,8 +204,8 @@ class ServeSupervisor:
     def _failed(self, error: BundleError) -> None:
         """The old one goes on."""
         self._console.error(f"The restart failed, and the old server goes on: {error}", error.hint)
-        told = {"message": str(error), "hint": error.hint, "code": error.exit_code}
-        self._say(state="serving", error=told, attempts=1 + self._attempts)
+        failure = {"message": str(error), "hint": error.hint, "code": error.exit_code}
+        self._say(state="serving", error=failure, attempts=1 + self._attempts)
         self._go_on()
 
     def _ended(self, server: Served) -> None:

@@ -100,13 +100,13 @@ class Served:
         except BlockingIOError:
             return True
         *lines, self._rest = (self._rest + data).split(b"\n")
-        for told in map(json.loads, lines):
-            if told["event"] == "ready":
+        for event in map(json.loads, lines):
+            if event["event"] == "ready":
                 self.is_ready = True
                 on_ready()
             else:
-                self.failure = BundleError(told["message"], hint=told["hint"])
-                self.failure.exit_code = told["code"]
+                self.failure = BundleError(event["message"], hint=event["hint"])
+                self.failure.exit_code = event["code"]
         return bool(data)
 
     def send(self, number: int) -> None:

@@ -50,9 +50,9 @@ def vendor(
 
     console = Console(json=json, quiet=quiet)
     store, path = Store.default(), Path(target)
-    what = Project.open(path) if path.exists() else store.find(target, "bundle")
+    source = Project.open(path) if path.exists() else store.find(target, "bundle")
     done = bring(
-        what,
+        source,
         output,
         store=store,
         offline=offline,
@@ -65,8 +65,8 @@ def vendor(
     bases = f" and {len(done.bases)} base images" if done.bases else ""
     bases += "".join(f" and `{name}`" for name in done.pythons)
     text = f"Brought {done.files} wheels{bases} into `{output}` ({done.fetched} fetched now)."
-    follow = ["build"] if isinstance(what, Project) else ["containerize", target]
-    if isinstance(what, Project) and Path(target) != Path():
+    follow = ["build"] if isinstance(source, Project) else ["containerize", target]
+    if isinstance(source, Project) and Path(target) != Path():
         follow.append(target)
     follow += ["--vendor", str(output)]
     data = asdict(done) | {"directory": str(output)}

@@ -25,8 +25,8 @@ def write(answer: Answer, output: Path, console: Console, item: Mapping[str, Any
     if wanted and wanted != kind:
         console.warning(f"The answer is {kind}, which `{output}` does not say.")
     size = len(answer.content)
-    said = {"output": str(output), "content_type": kind, "bytes": size}
-    console.result({**item, **said}, f"Wrote {size} bytes of {kind} to `{output}`.")
+    facts = {"output": str(output), "content_type": kind, "bytes": size}
+    console.result({**item, **facts}, f"Wrote {size} bytes of {kind} to `{output}`.")
 
 
 def say(answer: Answer, console: Console, item: Mapping[str, Any]) -> None:

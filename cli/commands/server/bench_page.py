@@ -153,10 +153,10 @@ def _cost(fit: Fit | None) -> Iterator[str]:
     if fit is None:
         return
     sizes = f"{fit.points[0][0]} to {fit.points[-1][0]} rows, off by {fit.error:.0%} at most"
-    whose = "A call of the model" if fit.source == "batches" else "A lone request"
+    measured = "A call of the model" if fit.source == "batches" else "A lone request"
     if not fit.is_credible:
         yield (
-            f"{whose} costs {_us(fit.points[0][1])} with {fit.points[0][0]} row and "
+            f"{measured} costs {_us(fit.points[0][1])} with {fit.points[0][0]} row and "
             f"{_us(fit.points[-1][1])} with {fit.points[-1][0]}; the times "
             "between them are not on a line."
         )
@@ -165,7 +165,7 @@ def _cost(fit: Fit | None) -> Iterator[str]:
     gain = f"twice as many rows win less than a tenth from {most} on"
     if most > largest:
         gain = "more rows in one call keep winning"
-    yield f"{whose} costs {_us(fit.alpha)} + {_us(fit.beta)} a row ({sizes}); {gain}."
+    yield f"{measured} costs {_us(fit.alpha)} + {_us(fit.beta)} a row ({sizes}); {gain}."
 
 
 def _us(seconds: float) -> str:

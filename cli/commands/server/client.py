@@ -38,13 +38,13 @@ def client(target: Target, output: Output = None, json: Json = False, quiet: Qui
     text = generate(contract.contract)
     if output is not None:
         output_file.write(output, text.encode())
-    said = {
+    facts = {
         "tag": contract.tag,
         "digest": contract.digest,
         "routes": list(contract.contract.routes),
         "output": None if output is None else str(output),
     }
     if output is None:
-        console.result(said | {"source": text}, text.rstrip("\n"))
+        console.result(facts | {"source": text}, text.rstrip("\n"))
     else:
-        console.result(said, f"Wrote the client of `{target}` to `{output}`.")
+        console.result(facts, f"Wrote the client of `{target}` to `{output}`.")

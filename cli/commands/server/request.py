@@ -115,9 +115,9 @@ def post(url: str, body: Body, timeout: float, headers: Mapping[str, str] | None
 
     from ....bundler.http_opener import opened
 
-    said = {"content-type": body.content_type, "accept": "*/*"} | dict(headers or {})
+    sent = {"content-type": body.content_type, "accept": "*/*"} | dict(headers or {})
     try:
-        request = Request(url, body.content, said)  # noqa: S310 - http(s), checked by the caller
+        request = Request(url, body.content, sent)  # noqa: S310 - http(s), checked by the caller
         with opened(request, timeout) as response:
             return Answer(response.status, response.read(), _type_of(response))
     except HTTPError as error:

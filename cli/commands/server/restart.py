@@ -42,8 +42,8 @@ def restart(target: Which = None, json: Json = False, quiet: Quiet = False) -> N
     console = Console(json=json, quiet=quiet)
     root = Store.default().root
     before = RunningServer.find(root, target)
-    what = before.tag or before.target
-    console.step(f"Restarting `{what}` on port {before.port} (pid {before.pid}).")
+    name = before.tag or before.target
+    console.step(f"Restarting `{name}` on port {before.port} (pid {before.pid}).")
     now = _restarted(before, root)
     text = f"`{now.tag or now.target}` serves on {now.url}."
     console.result(_to_json(before, now), text)

@@ -59,8 +59,8 @@ def _data(found: "Difference") -> dict[str, Any]:
 def _lines(found: "Difference") -> list[str]:
     lines = []
     for kind, changes in _kinds(found).items():
-        told = [line for change in changes for line in _told(change)]
-        lines += [f"{kind}:", *(f"  {line}" for line in told)] if told else []
+        shown = [line for change in changes for line in _told(change)]
+        lines += [f"{kind}:", *(f"  {line}" for line in shown)] if shown else []
     return lines
 
 

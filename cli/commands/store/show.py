@@ -93,8 +93,8 @@ def _signature(data: bytes) -> dict[str, str | None]:
 
 
 def _signed(signatures: list[dict[str, str | None]]) -> Iterator[str]:
-    said = [f"{one['kind']} {(one['hint'] or '')[:12]}".strip() for one in signatures]
-    yield from _facts({"signatures": ", ".join(said)})
+    signers = [f"{one['kind']} {(one['hint'] or '')[:12]}".strip() for one in signatures]
+    yield from _facts({"signatures": ", ".join(signers)})
 
 
 def _trust(item: "Item", *, trusted: bool) -> str:

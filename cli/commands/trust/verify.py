@@ -96,22 +96,22 @@ def verify(
     console = Console(json=json, quiet=quiet)
     if from_ and not repair:
         raise WrongUsage("`--from` is for `--repair`.", hint="Add `--repair`.")
-    asked = RequiredSigners(signer or [], identity, issuer, trust_config, signature or [])
-    if asked.is_asked and (tag is None or repair):
+    required = RequiredSigners(signer or [], identity, issuer, trust_config, signature or [])
+    if required.is_asked and (tag is None or repair):
         raise WrongUsage("Whose signature shall it have?", hint="Name one bundle or one model.")
     if tag and (Path(tag) / "bundle.json").is_file():
         if repair:
             raise WrongUsage(
                 "A directory is not repaired in place.", hint="Copy it again from where it was."
             )
-        return _verify_directory(Path(tag), asked, console)
+        return _verify_directory(Path(tag), required, console)
     if tag and tag.startswith((".", "/")):
         raise _not_a_directory(tag)
     store = Store.default()
     items = None if tag is None else [store.find(tag, damaged=repair)]
     if repair:
         return _repair(store, items, from_ or [], console)
-    return _verify_items(store, items, asked, console)
+    return _verify_items(store, items, required, console)
 
 
 def _not_a_directory(path: str) -> WrongUsage:
@@ -145,17 +145,17 @@ def _failed(damages: "list[Damage]", data: dict[str, Any]) -> Failed:
 
 
 def _verify_items(
-    store: "Store", items: "list[Item] | None", asked: RequiredSigners, console: Console
+    store: "Store", items: "list[Item] | None", required: RequiredSigners, console: Console
 ) -> None:
     damages = store.verify(items, progress=console)
     if damages:
         raise _failed(damages, {"ok": False})
-    if items is not None and asked.is_asked:
-        _say_signer(items[0], asked.of_item(items[0], store), console)
+    if items is not None and required.is_asked:
+        _say_signer(items[0], required.of_item(items[0], store), console)
         return
     known = {} if items is None else to_json(items[0])
-    what = "Every model and bundle" if items is None else f"`{items[0].tag}`"
-    console.result(known | {"ok": True, "damaged": []}, f"{what} is as it was stored.")
+    subject = "Every model and bundle" if items is None else f"`{items[0].tag}`"
+    console.result(known | {"ok": True, "damaged": []}, f"{subject} is as it was stored.")
 
 
 def _say_signer(item: "Item", signer: str, console: Console) -> None:
@@ -163,10 +163,10 @@ def _say_signer(item: "Item", signer: str, console: Console) -> None:
     console.result(data, f"`{item.tag}` is as it was signed by {signer}.")
 
 
-def _verify_directory(directory: Path, asked: RequiredSigners, console: Console) -> None:
+def _verify_directory(directory: Path, required: RequiredSigners, console: Console) -> None:
     from ....bundler.checking import verify as verify_directory
 
-    digest = verify_directory(directory, console, with_caches=asked.is_asked)
+    digest = verify_directory(directory, console, with_caches=required.is_asked)
     data: dict[str, Any] = {
         "tag": None,
         "digest": digest.removeprefix("sha256:"),
@@ -174,7 +174,7 @@ def _verify_directory(directory: Path, asked: RequiredSigners, console: Console)
     }
     data |= {"ok": True, "damaged": []}
     text = f"`{directory}` is bundle {digest}, whole."
-    if asked.is_asked:
-        data["signer"] = asked.of_directory(directory)
+    if required.is_asked:
+        data["signer"] = required.of_directory(directory)
         text = f"{text[:-1]}, and signed by {data['signer']}."
     console.result(data, text)
