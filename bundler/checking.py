@@ -40,9 +40,9 @@ def verify(directory: Path, progress: Progress = SILENT, *, with_caches: bool = 
     total = sum(entry.size for entry in manifest.files)
     with progress.meter(f"Verifying {manifest.name}", total) as meter:
         found = [
-            f"`{entry.path}` {what}"
+            f"`{entry.path}` {damage}"
             for entry in manifest.files
-            if (what := _damage(directory, entry, meter.advance))
+            if (damage := _damage(directory, entry, meter.advance))
         ]
     found += [
         f"`{path}` does not belong to the bundle"
@@ -71,9 +71,9 @@ def check_tools(directory: Path, *, but_for: str | None = None) -> None:
     manifest = BundleManifest.read(directory)
     skipped = _CHECKED_LATER if but_for is None else (*_CHECKED_LATER, but_for)
     damaged = [
-        f"`{entry.path}` {what}"
+        f"`{entry.path}` {damage}"
         for entry in manifest.files
-        if not entry.path.startswith(skipped) and (what := _damage(directory, entry, _quiet))
+        if not entry.path.startswith(skipped) and (damage := _damage(directory, entry, _quiet))
     ]
     damaged += [
         f"`{path}` does not belong to the bundle"

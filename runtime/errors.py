@@ -39,8 +39,8 @@ _YEAR = 366 * 24 * 3600.0
 
 def in_short(error: BaseException) -> str:
     """What another library said, on one line and without its stack trace or full stop."""
-    said = str(error).strip()
-    first, _, rest = said.partition("\n")
+    text = str(error).strip()
+    first, _, rest = text.partition("\n")
     if first.endswith(":"):  # what it announces stands below
         first = f"{first} {rest.strip().partition(chr(10))[0].strip()}"
     first = first.rstrip(" .:")

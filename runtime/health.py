@@ -30,12 +30,12 @@ def ask(number: int) -> str | None:
     try:
         connection.request("GET", "/readyz")
         answer = connection.getresponse()
-        said = answer.read(1000).decode(errors="replace").strip()
+        text = answer.read(1000).decode(errors="replace").strip()
     except (OSError, http.client.HTTPException) as error:
         return f"Port {number} does not answer: {error}."
     finally:
         connection.close()
-    return None if answer.status == http.client.OK else f"{answer.status} {said}"
+    return None if answer.status == http.client.OK else f"{answer.status} {text}"
 
 
 def port(arguments: Sequence[str], environment: Mapping[str, str], directory: Path) -> int:

@@ -75,8 +75,8 @@ def replay(directory: Path, device: str = "cpu") -> list[Outcome]:
 
 
 def _outcome(alias: str, samples: Samples, differences: Sequence[str]) -> Outcome:
-    rows, told = len(samples.inputs), tuple(differences[:SHOWN])
-    return Outcome(alias, samples.method, rows, not differences, told)
+    rows, shown = len(samples.inputs), tuple(differences[:SHOWN])
+    return Outcome(alias, samples.method, rows, not differences, shown)
 
 
 def _how(tuning: Tuning, device: str) -> str:
@@ -121,19 +121,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report = {"ok": False, "error": str(error), "hint": error.hint}
         status = error.exit_code
     except SystemExit as left:
-        told = f"A model left the program (exit code {left.code}) while it was loaded or called."
-        report, status = {"ok": False, "error": told, "hint": None}, BundleError.exit_code
+        message = f"A model left the program (exit code {left.code}) while it was loaded or called."
+        report, status = {"ok": False, "error": message, "hint": None}, BundleError.exit_code
     out.write(json.dumps(report) + "\n")
     out.flush()
     return status
 
 
-def _device(directory: Path, asked: str) -> str:
+def _device(directory: Path, choice: str) -> str:
     """What libraries call the device, once it is found fit for the bundle."""
-    if asked == "cpu":
-        return asked
+    if choice == "cpu":
+        return choice
     accelerator = BundleManifest.read(directory).accelerator
-    wanted = [int(number) for number in asked.split(":")[1:]]
+    wanted = [int(number) for number in choice.split(":")[1:]]
     return pin(preflight(wanted, accelerator)[0].visible)
 
 

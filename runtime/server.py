@@ -106,8 +106,8 @@ def run(options: Options, routes: Sequence[Route] = ()) -> int:
 def _lack(error: Exception) -> BundleError | None:
     """What this machine does not give us, in words; None where that is not what is wrong."""
     if isinstance(error, OSError):
-        what = f" (`{error.filename}`)" if error.filename else ""
-        return BundleError(f"The server cannot run here: {error.strerror or error}{what}.")
+        file = f" (`{error.filename}`)" if error.filename else ""
+        return BundleError(f"The server cannot run here: {error.strerror or error}{file}.")
     if isinstance(error, MemoryError):
         return BundleError("The server cannot run here: there is not enough memory.")
     if isinstance(error, RuntimeError) and "new thread" in str(error):

@@ -110,9 +110,9 @@ def what_runs(directory: Path, manifest: BundleManifest) -> list[str]:
         if not entry.executes_code:
             continue
         model = ModelManifest.read(directory / "models" / entry.alias)
-        asked = {name for names in model.globals.values() for name in names}
-        names = sorted(asked) or list(model.code)
-        verb = "asks for" if asked else "brings its own"
+        named = {name for names in model.globals.values() for name in names}
+        names = sorted(named) or list(model.code)
+        verb = "asks for" if named else "brings its own"
         asks = f" {verb} {first_few(names, _SHOWN)}" if names else " runs code"
         found.append(f"the model `{entry.alias}` ({model.format}){asks}")
     return found

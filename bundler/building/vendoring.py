@@ -47,7 +47,7 @@ class Vendored:
 
 
 def vendor(  # noqa: PLR0913 - the public verb: one keyword for each decision of the caller
-    what: "Project | Item",
+    source: "Project | Item",
     directory: Path,
     *,
     store: "Store | None" = None,
@@ -72,14 +72,14 @@ def vendor(  # noqa: PLR0913 - the public verb: one keyword for each decision of
     store = store or Store.default()
     house = Wheelhouse(directory)
     house.prepare()
-    if isinstance(what, Project):
-        locked = locking.lock(what, store=store, offline=offline, progress=progress)
+    if isinstance(source, Project):
+        locked = locking.lock(source, store=store, offline=offline, progress=progress)
         assert locked.file is not None, "a project's own lock has a file"
         _write(directory / LOCK, locked.file.encode())
-        needs = list(_of_project(what, locked, house, offline=offline))
+        needs = list(_of_project(source, locked, house, offline=offline))
         bases = [_Base.of(lock) for lock in locked.file.variants.values()]
     else:
-        root = store.directory(what)
+        root = store.directory(source)
         _write(directory / REQUIREMENTS, (root / requirements_lock.PATH).read_bytes())
         needs = list(_of_bundle(root, offline=offline))
         bases = [_base_of(root)]

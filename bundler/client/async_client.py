@@ -80,8 +80,8 @@ class AsyncClient:
         Raises:
             ClientError: see `failures`.
         """
-        asked = await self._asked(route, arguments, named, shape)
-        return asked.value(await self._ask(asked.request, self._policy.within(timeout)))
+        prepared = await self._asked(route, arguments, named, shape)
+        return prepared.value(await self._ask(prepared.request, self._policy.within(timeout)))
 
     async def predict(self, *arguments: Any, **named: Any) -> Any:
         """`call("predict", ...)`."""
@@ -102,10 +102,10 @@ class AsyncClient:
         """
         from .wire.events import Events
 
-        asked = await self._asked(route, arguments, named, "auto")
+        prepared = await self._asked(route, arguments, named, "auto")
         seconds = self._policy.within(timeout).timeout
         try:
-            async with self._wire.opened(asked.request, seconds) as (reply, parts):
+            async with self._wire.opened(prepared.request, seconds) as (reply, parts):
                 if not reply.is_ok:
                     body = b"".join([part async for part in parts])
                     raise failure(Reply(reply.status, reply.headers, body))

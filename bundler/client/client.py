@@ -82,8 +82,8 @@ class Client:
         Raises:
             ClientError: see `failures`.
         """
-        asked = self._asked(route, arguments, named, shape)
-        return asked.value(self._ask(asked.request, self._policy.within(timeout)))
+        prepared = self._asked(route, arguments, named, shape)
+        return prepared.value(self._ask(prepared.request, self._policy.within(timeout)))
 
     def predict(self, *arguments: Any, **named: Any) -> Any:
         """`call("predict", ...)`."""
@@ -99,10 +99,10 @@ class Client:
         """
         from .wire.events import Events
 
-        asked = self._asked(route, arguments, named, "auto")
+        prepared = self._asked(route, arguments, named, "auto")
         seconds = self._policy.within(timeout).timeout
         try:
-            with self._wire.opened(asked.request, seconds) as (reply, parts):
+            with self._wire.opened(prepared.request, seconds) as (reply, parts):
                 if not reply.is_ok:
                     raise failure(Reply(reply.status, reply.headers, b"".join(parts)))
                 found = Events(reply.content_type)

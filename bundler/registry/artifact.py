@@ -96,10 +96,10 @@ def _kind(document: dict[str, Any], where: str) -> Kind:
             f"`{where}` is a container image, not a model or bundle.",
             hint=f"Fetch it with `docker pull {where}`.",
         )
-    said = document.get("artifactType")
-    kind = _KINDS.get(said) if isinstance(said, str) else None
+    declared = document.get("artifactType")
+    kind = _KINDS.get(declared) if isinstance(declared, str) else None
     if kind is None:
-        shown = repr(str(said or media_type or "of no kind")[:80])
+        shown = repr(str(declared or media_type or "of no kind")[:80])
         raise InvalidBundle(f"`{where}` is not a model or bundle; it is {shown}.")
     return kind
 

@@ -52,8 +52,8 @@ class TransferPool(Generic[T]):
     def _serve(self) -> None:
         failure = None
         try:
-            while self._failure is None and (thing := self._next()):
-                self._work(thing[0])
+            while self._failure is None and (waiting := self._next()):
+                self._work(waiting[0])
         except BaseException as error:  # noqa: BLE001 - raised again where `run` waits
             failure = error
         self._leave(failure)

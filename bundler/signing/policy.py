@@ -106,8 +106,8 @@ class Policy:
         Raises:
             Refused: when a rule is not met, or none matches; the hint names the remedy.
         """
-        what = f"The {item.kind} `{item.tag}`"
-        for rule in self._about(item.kind, item.name, what):
+        shown = f"The {item.kind} `{item.tag}`"
+        for rule in self._about(item.kind, item.name, shown):
             if rule.people is None:
                 continue
             verifiers = [one for person in rule.people for one in person.verifiers]

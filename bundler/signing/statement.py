@@ -113,8 +113,8 @@ def is_signed(path: str) -> bool:
 
 
 def _difference(path: str, signed: str | None, there: str | None) -> str:
-    what = "was added" if signed is None else "is missing" if there is None else "is another"
-    return f"`{printable(path)}` {what}"
+    change = "was added" if signed is None else "is missing" if there is None else "is another"
+    return f"`{printable(path)}` {change}"
 
 
 def _file(resource: Mapping[str, Any]) -> tuple[str, str]:

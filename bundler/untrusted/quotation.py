@@ -14,9 +14,9 @@ def quoted(name: str | bytes) -> str:
     return text if len(name) <= _LONGEST else f"{text}... ({len(name):,} characters)"
 
 
-def plain_texts(said: Mapping[str, object]) -> dict[str, str]:
+def plain_texts(values: Mapping[str, object]) -> dict[str, str]:
     """Those of a stranger's values that are texts of one line, none longer than fits on one."""
-    texts = ((key, value) for key, value in said.items() if isinstance(value, str))
+    texts = ((key, value) for key, value in values.items() if isinstance(value, str))
     return {key: text[:_WORD] for key, text in texts if text.isprintable()}
 
 

@@ -60,12 +60,12 @@ class PendingChanges:
 
 def _refused(name: str, state: str, why: str) -> RequestError:
     """The error of a request to add a model, from the state that the coordinator reports."""
-    what = f"`{name[:64]}`"
+    shown = f"`{name[:64]}`"
     if state == "unknown":
-        return UnknownModel(f"There is no model {what}: neither here nor in the store.")
+        return UnknownModel(f"There is no model {shown}: neither here nor in the store.")
     if state == "here":
-        return AlreadyHere(f"Model {what} is registered already, as `{why}`.", why)
-    message = f"Model {what} cannot be registered: {why or state}."
+        return AlreadyHere(f"Model {shown} is registered already, as `{why}`.", why)
+    message = f"Model {shown} cannot be registered: {why or state}."
     if state == "busy" or why == UNLOADED:  # another caller unloaded it meanwhile
         return Overloaded(message, retry_after=1)
     kinds: dict[str, type[RequestError]] = {

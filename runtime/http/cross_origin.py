@@ -25,13 +25,13 @@ class CrossOrigin:
 
     def preflight(self, exchange: Exchange) -> Reply | None:
         """The answer to a preflight request, if its origin is allowed."""
-        asked = exchange.headers.get(b"access-control-request-method")
-        if exchange.method != "OPTIONS" or asked is None or not self._allows(exchange.headers):
+        method = exchange.headers.get(b"access-control-request-method")
+        if exchange.method != "OPTIONS" or method is None or not self._allows(exchange.headers):
             return None
         wanted = exchange.headers.get(b"access-control-request-headers")
         named = () if wanted is None else ((b"access-control-allow-headers", wanted),)
-        told = ((b"access-control-allow-methods", _METHODS), (b"access-control-max-age", _SECONDS))
-        return Reply(b"", content_type="text/plain", headers=(*told, *named))
+        fixed = ((b"access-control-allow-methods", _METHODS), (b"access-control-max-age", _SECONDS))
+        return Reply(b"", content_type="text/plain", headers=(*fixed, *named))
 
     def around(self, exchange: Exchange, send: Send) -> Send:
         """A `send` that adds CORS headers to the answer, if the origin is allowed.

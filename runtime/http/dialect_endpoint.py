@@ -131,14 +131,14 @@ class DialectRouter:
         return found if isinstance(found, DialectEndpoint) else None
 
     def _found(self, method: str, raw: bytes) -> Found | None:
-        asked = (method, raw)
+        key = (method, raw)
         try:
-            return self._known[asked]
+            return self._known[key]
         except KeyError:
             found = self._sought(method, raw.partition(b"?")[0].decode("latin-1"))
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
-        self._known[asked] = found
+        self._known[key] = found
         return found
 
     def _sought(self, method: str, path: str) -> Found | None:
@@ -173,8 +173,8 @@ async def _compressed(reply: Reply, accepted: bytes) -> Reply:
     if coded is None:
         return reply
     body, coding = coded
-    told = ((b"content-encoding", coding), (b"vary", b"accept-encoding"))
-    return replace(reply, body=body).with_headers(told)
+    headers = ((b"content-encoding", coding), (b"vary", b"accept-encoding"))
+    return replace(reply, body=body).with_headers(headers)
 
 
 def _query(scope: Scope) -> Mapping[str, str]:

@@ -105,9 +105,9 @@ class Field:
         """Read what `to_json` wrote; raises ValueError for an axis or classes it cannot have."""
         json_types.check(data, _TYPES, "fields")
         classes, categories = data.get("classes", []), data.get("categories", [])
-        for what, found in (("classes", classes), ("categories", categories)):
+        for kind, found in (("classes", classes), ("categories", categories)):
             if not is_classes(found):
-                raise ValueError(f"the {what} of {data['name']!r} are none")
+                raise ValueError(f"the {kind} of {data['name']!r} are none")
         shape, nullable = tuple(data["shape"]), data.get("nullable", False)
         is_ordered = bool(data.get("ordered", False) and categories)
         axis = data.get("axis", 0)

@@ -105,8 +105,8 @@ class ServiceProcess:
         self._connection.send(FrameKind.STOPPED)
         await self._is_left.wait()
 
-    def _tell_state(self, what: str) -> None:
-        self._connection.send(FrameKind.STATE, head=orjson.dumps(what))
+    def _tell_state(self, state: str) -> None:
+        self._connection.send(FrameKind.STATE, head=orjson.dumps(state))
 
     def _left(self, _: str) -> None:
         self._is_left.set()

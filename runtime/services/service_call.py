@@ -125,10 +125,10 @@ class BatchCall:
                     work = _contained(answer)
                     answer = asyncio.run_coroutine_threadsafe(work, self._models.loop).result()
         except InvalidRows as error:
-            told = blamed(error, {"instances": batch})
-            if told is None:
+            blame = blamed(error, {"instances": batch})
+            if blame is None:
                 raise
-            raise told from error
+            raise blame from error
         return _rows(answer)
 
 

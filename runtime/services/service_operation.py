@@ -196,9 +196,9 @@ class MethodOperation(_ApiOperation):
 
         if isinstance(error, HTTPException) and error.status_code in STATUSES:
             return _as_told(error)
-        told = blamed(error, self._bodies.places(arguments))
-        if told is not None:
-            return told
+        blame = blamed(error, self._bodies.places(arguments))
+        if blame is not None:
+            return blame
         log.error("`%s` failed.", self._contract.name, exc_info=error)
         return PredictionFailed()
 

@@ -117,8 +117,8 @@ def _short(error: Exception) -> str:
 
 def _samples(path: str, operation: dict[str, Any]) -> Samples | None:
     try:
-        asked = operation["requestBody"]["content"][_JSON]["example"]["instances"]
-        told = operation["responses"]["200"]["content"][_JSON]["example"]["predictions"]
+        inputs = operation["requestBody"]["content"][_JSON]["example"]["instances"]
+        outputs = operation["responses"]["200"]["content"][_JSON]["example"]["predictions"]
     except (KeyError, TypeError):
         return None
-    return Samples(path.lstrip("/"), list(asked), list(told))
+    return Samples(path.lstrip("/"), list(inputs), list(outputs))

@@ -24,11 +24,11 @@ class Knobs:
     def of(cls, serve: Mapping[str, Any], route: Route, workers: str = "") -> "Knobs":
         """Read them from `bundle.json` for a route; `workers` as set on the command line."""
         settings = ServeSettings.from_json(serve)
-        budget, asked = route.latency_budget, int(workers) if workers.isdecimal() else None
+        budget, count = route.latency_budget, int(workers) if workers.isdecimal() else None
         return cls(
             route.max_batch_size or settings.batch.max_batch_size or MOST_BATCH_SIZE,
             settings.batch.latency_budget if budget is None else budget,
-            asked or settings.workers,
+            count or settings.workers,
             route.batchable,
         )
 

@@ -66,8 +66,8 @@ class Events:
                 data.append(value)
         item = _parsed(b"\n".join(data))
         if name == b"error":
-            said = item.get("error") if isinstance(item, dict) else item
-            raise Refused(f"The answer ended early: {said}")
+            message = item.get("error") if isinstance(item, dict) else item
+            raise Refused(f"The answer ended early: {message}")
         return item
 
 

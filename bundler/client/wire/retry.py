@@ -102,8 +102,8 @@ def failure(outcome: Reply | Lost) -> ClientError:
     if isinstance(outcome, Lost):
         kind = OutOfTime if outcome.is_late else Unreachable
         return kind(str(outcome))
-    said = f"The server answers {outcome.status}: {outcome.complaint()}"
+    message = f"The server answers {outcome.status}: {outcome.complaint()}"
     if outcome.status == _TIMED_OUT:
-        return OutOfTime(said, status=outcome.status)
+        return OutOfTime(message, status=outcome.status)
     is_ours = outcome.status in _CLIENTS and outcome.status != TOO_MANY
-    return (WrongInput if is_ours else Refused)(said, status=outcome.status)
+    return (WrongInput if is_ours else Refused)(message, status=outcome.status)

@@ -135,8 +135,8 @@ class DockerLoader:
         return tagged(self._engine, tags[0], tuple(tags))
 
 
-def _last(said: str) -> str:
-    lines = [line.strip().rstrip(".") for line in said.splitlines() if line.strip()]
+def _last(text: str) -> str:
+    lines = [line.strip().rstrip(".") for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else "it failed"
 
 

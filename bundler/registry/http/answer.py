@@ -136,9 +136,9 @@ def _told(body: bytes) -> str:
     with suppress(ValueError, KeyError, IndexError, TypeError, AttributeError):
         first = shallow_json.loads(body)["errors"][0]
         words = [str(first.get("code") or ""), str(first.get("message") or "")]
-        said = ": ".join(word for word in words if word)
+        message = ": ".join(word for word in words if word)
         cause = _cause(first.get("detail"))
-        return _short(f"{said} ({cause})" if cause else said)
+        return _short(f"{message} ({cause})" if cause else message)
     return ""
 
 

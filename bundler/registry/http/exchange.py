@@ -139,8 +139,8 @@ class Exchange:
 
     def refusal(self, answer: Answer, what: str) -> str:
         """An error with the message of the registry."""
-        said = answer.message()
-        detail = f": {said}" if said else ""
+        reason = answer.message()
+        detail = f": {reason}" if reason else ""
         return f"`{self.reference.host}` answered {answer.status} for {what}{detail}."
 
     def _authorized(
@@ -175,20 +175,20 @@ class Exchange:
         return [own, f"repository:{also}:pull"] if also else [own]
 
     def _denied(self, answer: Answer) -> RegistryError:
-        said = answer.message() if answer.status == _FORBIDDEN else ""
+        reason = answer.message() if answer.status == _FORBIDDEN else ""
         verb = "pull from" if self._access == "pull" else "push to"
         host, repository = self.reference.host, self.reference.repository
         who = "these credentials" if self.is_logged_in else "strangers"
         return RegistryError(
-            f"`{host}` does not let {who} {verb} `{repository}`{f': {said}' if said else ''}.",
+            f"`{host}` does not let {who} {verb} `{repository}`{f': {reason}' if reason else ''}.",
             hint=f"Log in with `docker login {host}`.",
         )
 
     def _busy(self, answer: Answer) -> TransientError:
-        wait, said = answer.retry_after, answer.message()
-        detail = f": {said}" if said else ""
+        wait, reason = answer.retry_after, answer.message()
+        detail = f": {reason}" if reason else ""
         return TransientError(
             f"`{self.reference.host}` answered {answer.status}{detail}.",
-            hint=remedy.of_words(said),
+            hint=remedy.of_words(reason),
             retry_after=wait,
         )

@@ -31,9 +31,9 @@ def of_status(status: int) -> str:
     return _OTHERS.get(status, AGAIN if status >= _SERVER else ELSEWHERE)
 
 
-def of_words(said: str) -> str:
+def of_words(message: str) -> str:
     """The hint for an answer that asks the client to wait, from its message."""
-    return _ROOM if os.strerror(errno.ENOSPC) in said else AGAIN
+    return _ROOM if os.strerror(errno.ENOSPC) in message else AGAIN
 
 
 @contextmanager

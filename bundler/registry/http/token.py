@@ -163,8 +163,9 @@ def _document(answer: Answer, limits: Limits) -> dict[str, object]:
 
 
 def _refusal(place: str, answer: Answer) -> RegistryError:
-    wait, said = answer.retry_after, answer.message()
-    text = f"The token service `{place}` answered {answer.status}{f' ({said})' if said else ''}."
+    wait, reason = answer.retry_after, answer.message()
+    detail = f" ({reason})" if reason else ""
+    text = f"The token service `{place}` answered {answer.status}{detail}."
     if answer.status in BUSY:
         return TransientError(text, retry_after=wait)
     return RegistryError(text, hint="Log in with `docker login`, or log in again.")

@@ -140,16 +140,16 @@ class Registry:
         while _is_half_read(answer := self._try_put(manifest, tag)):
             retry.wait(TransientError(self._exchange.refusal(answer, f"the manifest `{tag}`")))
         self._exchange.expect(answer, {_OK, 201, 202}, f"the manifest `{tag}`")
-        said = answer.header("Docker-Content-Digest")
-        if not digests.is_digest(said):  # a page of something between is a 200, too
-            said = self.digest(tag) or ""
-            if not said:
+        stored = answer.header("Docker-Content-Digest")
+        if not digests.is_digest(stored):  # a page of something between is a 200, too
+            stored = self.digest(tag) or ""
+            if not stored:
                 raise RegistryError(
                     f"`{self.reference.host}` answered {answer.status} for the manifest `{tag}`, "
                     "and does not have it.",
                     hint=remedy.ELSEWHERE,
                 )
-        self._check_digest(manifest, said)
+        self._check_digest(manifest, stored)
         return answer
 
     def _try_put(self, manifest: bytes, tag: str) -> Answer:

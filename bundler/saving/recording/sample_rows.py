@@ -107,9 +107,9 @@ def check_sayable(batch: Any) -> None:
     try:
         table.to_instances(batch, nan_as_null=True)
     except PredictionFailed as error:
-        what = error.detail.replace("The model answered with", "it has")
+        reason = error.detail.replace("The model answered with", "it has")
         raise SampleMismatch(
-            f"No request can bring rows like those of the sample: {what}",
+            f"No request can bring rows like those of the sample: {reason}",
             hint="Give numbers, text, times or what else JSON has; a service class can convert it.",
         ) from error
 

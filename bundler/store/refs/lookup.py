@@ -31,9 +31,9 @@ def find(refs: Refs, text: str, kind: Kind | None) -> Item:
             hint="Write more digits.",
         )
     if not found:
-        asked = str(tag).removesuffix("@latest")
+        wanted = str(tag).removesuffix("@latest")
         what = tag.kind or "model or bundle"
-        raise NotFound(what, asked, _nearest(refs, kinds, tag), _other(refs, tag))
+        raise NotFound(what, wanted, _nearest(refs, kinds, tag), _other(refs, tag))
     return found[0]
 
 

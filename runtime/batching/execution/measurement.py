@@ -92,8 +92,8 @@ class Measurement:
 
 def _is_of_rows(error: Exception) -> bool:
     """Whether the model itself has failed, which fewer rows may not make it do."""
-    told = isinstance(error, (RequestError, BundleError))  # of its process, or of its answers
-    return not told or isinstance(error, InvalidInput)
+    is_refusal = isinstance(error, (RequestError, BundleError))  # of its process, or of its answers
+    return not is_refusal or isinstance(error, InvalidInput)
 
 
 def _as_it_is(sample: Any, rows: int) -> Any:  # noqa: ARG001 - one call is one row here

@@ -68,8 +68,8 @@ def external_files(path: Path) -> list[str]:
             continue
         found = place.lstat()
         if not stat.S_ISREG(found.st_mode):
-            what = "a link" if stat.S_ISLNK(found.st_mode) else "a folder, a pipe or a device"
-            raise InvalidModel(f"`{path.name}` keeps weights in `{name}`, which is {what}.")
+            kind = "a link" if stat.S_ISLNK(found.st_mode) else "a folder, a pipe or a device"
+            raise InvalidModel(f"`{path.name}` keeps weights in `{name}`, which is {kind}.")
         if found.st_nlink > 1:
             raise InvalidModel(
                 f"`{path.name}` keeps weights in `{name}`, which is a file of other names as well: "

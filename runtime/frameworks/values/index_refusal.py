@@ -16,13 +16,13 @@ def refusal(error: Exception, batch: Any) -> InvalidInput | None:
 
     A model with several inputs of whole numbers does not say which one it looked up.
     """
-    if not any(said in str(error) for said in _SAID):
+    if not any(phrase in str(error) for phrase in _SAID):
         return None
-    asked = list(_whole_numbers(batch))
-    if not asked:
+    indices = list(_whole_numbers(batch))
+    if not indices:
         return None
-    least, most = min(low for _, low, _ in asked), max(high for _, _, high in asked)
-    where = " or ".join(name for name, _, _ in asked)
+    least, most = min(low for _, low, _ in indices), max(high for _, _, high in indices)
+    where = " or ".join(name for name, _, _ in indices)
     return InvalidInput(
         f"{where}: the model has no entry for one of the numbers from {least} to {most}."
     )

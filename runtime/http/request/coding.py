@@ -53,8 +53,8 @@ async def inflated(body: bytes, coding: bytes, limit: int) -> bytes:
     names = [name.strip().lower() for name in coding.split(b",", _CODINGS)]
     names = [name for name in names if name not in {b"", b"identity"}]
     if len(names) > _CODINGS or not _WINDOWS.keys() >= set(names):
-        said = printable(coding.decode("latin-1"))[:64]
-        raise UnsupportedMediaType(f"The body is encoded as `{said}`; send gzip or deflate.")
+        shown = printable(coding.decode("latin-1"))[:64]
+        raise UnsupportedMediaType(f"The body is encoded as `{shown}`; send gzip or deflate.")
     for name in reversed(names):
         body = await _inflated(body, name, limit)
     return body

@@ -22,10 +22,10 @@ def content_type(header: bytes) -> str:
 
 
 def content_coding(
-    said: Mapping[bytes, bytes], headers: Sequence[tuple[bytes, bytes]]
+    by_name: Mapping[bytes, bytes], headers: Sequence[tuple[bytes, bytes]]
 ) -> bytes | None:
     """Content-Encoding, from headers and from the same as a mapping; several lines are one list."""
-    last = said.get(CODING)
+    last = by_name.get(CODING)
     if last is None:
         return None
     return b",".join(value for name, value in headers if name == CODING)

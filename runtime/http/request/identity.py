@@ -16,19 +16,21 @@ class Identity(NamedTuple):
     trace: TraceContext | None
 
     @classmethod
-    def of(cls, said: Mapping[bytes, bytes], headers: Sequence[tuple[bytes, bytes]]) -> "Identity":
+    def of(
+        cls, by_name: Mapping[bytes, bytes], headers: Sequence[tuple[bytes, bytes]]
+    ) -> "Identity":
         """From headers, and from the same as a mapping."""
-        return cls(given_id(said.get(b"x-request-id", b"")), given_trace(said, headers))
+        return cls(given_id(by_name.get(b"x-request-id", b"")), given_trace(by_name, headers))
 
 
 NOTHING = Identity(None, None)
 
 
 def given_trace(
-    said: Mapping[bytes, bytes], headers: Sequence[tuple[bytes, bytes]]
+    by_name: Mapping[bytes, bytes], headers: Sequence[tuple[bytes, bytes]]
 ) -> TraceContext | None:
     """The trace in headers, and in the same as a mapping; two parents are none."""
-    parent = said.get(PARENT)
+    parent = by_name.get(PARENT)
     if parent is None or sum(name == PARENT for name, _ in headers) > 1:
         return None
     state = b",".join(value.strip(b" ") for name, value in headers if name == b"tracestate")

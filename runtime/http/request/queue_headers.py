@@ -27,10 +27,10 @@ class QueueHeaders:
         Raises:
             BadPayload: for any other value.
         """
-        said = headers.get(b"x-priority") if self._priorities else None
-        if said is None:
+        value = headers.get(b"x-priority") if self._priorities else None
+        if value is None:
             return DEFAULT
-        priority = _DIGITS.get(said.strip())
+        priority = _DIGITS.get(value.strip())
         if priority is None:
             raise BadPayload(f"X-Priority is a number from 0, the most urgent, to {LEAST}.")
         return priority

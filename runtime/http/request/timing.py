@@ -20,10 +20,10 @@ _ALL = b"parse;dur=%.3f, queue;dur=%.3f, compute;dur=%.3f, encode;dur=%.3f, tota
 _TOTAL = b"total;dur=%.3f"
 
 
-def is_asked(settings: ServeSettings, said: Mapping[bytes, bytes]) -> bool:
+def is_asked(settings: ServeSettings, by_name: Mapping[bytes, bytes]) -> bool:
     """Whether a request with these headers asks for it."""
     if settings.timing == "request":
-        return said.get(b"x-timing") == b"1"
+        return by_name.get(b"x-timing") == b"1"
     return settings.timing == "always"
 
 

@@ -111,9 +111,9 @@ class FrontWatchdog:
 
     def _end(self, front: FrontSlot, *, is_stopped: bool) -> None:
         assert front.child is not None
-        what = "is stopped" if is_stopped else "hangs"
+        state = "is stopped" if is_stopped else "hangs"
         front.killed_for = f"it had not answered its supervisor for {self._silence:g} s"
-        log.error("%s (pid %d) %s: it is replaced.", front.name, front.child.pid, what)
+        log.error("%s (pid %d) %s: it is replaced.", front.name, front.child.pid, state)
         if not is_stopped:
             front.send(signal.SIGABRT)  # which dumps its stack
             self._loop.later(DUMP_TIME, partial(front.child.send, signal.SIGKILL))

@@ -142,8 +142,8 @@ class BodyReader:
     def _csv(self, body: bytes, content_type: str) -> dict[str, Any]:
         if self._kind == "array":
             note = self._parameters[0].decoder.note or Array()
-            said = (media.parameter(content_type, "header") or "").lower()
-            return self._rows(rows.csv(note, body, "absent" if said == "absent" else None))
+            header = (media.parameter(content_type, "header") or "").lower()
+            return self._rows(rows.csv(note, body, "absent" if header == "absent" else None))
         frame = rows.frame_of_csv(body)
         self._check_rows(len(frame))
         return {self._parameters[0].name: frame}

@@ -65,11 +65,11 @@ def bounds(notes: Iterable[Any]) -> Bounds:
     return meant(found)
 
 
-def meant(said: Mapping[str, Any]) -> Bounds:
+def meant(limits: Mapping[str, Any]) -> Bounds:
     """The limits that restrict anything, and are supported."""
     return {
         name: getattr(limit, "pattern", limit)  # a compiled one
-        for name, limit in said.items()
+        for name, limit in limits.items()
         if name in NAMES and limit is not None and (name, limit) != ("min_length", 0)
     }
 
@@ -86,8 +86,8 @@ def limited(spec: Spec, limits: Bounds) -> Spec:
             schema[_KEYWORDS[name]] = limit
         else:
             every = ("Length", "Items", "Properties")  # limits of one type each
-            for what in _COUNTED.get(schema.get("type"), every):
-                schema[_LENGTHS[name] + what] = limit
+            for kind in _COUNTED.get(schema.get("type"), every):
+                schema[_LENGTHS[name] + kind] = limit
     return replace(spec, schema=schema)
 
 

@@ -46,8 +46,8 @@ def text(span: dt.timedelta) -> str:
     units = [(f"{hours}H", hours), (f"{minutes}M", minutes), (f"{seconds}{parts}S", left % _MINUTE)]
     of_day = "".join(shown for shown, is_some in units if is_some)
     days = f"{left.days}D" if left.days else ""
-    said = f"P{days}T{of_day}" if of_day else f"P{days or 'T0S'}"
-    return f"-{said}" if span < dt.timedelta() else said
+    written = f"P{days}T{of_day}" if of_day else f"P{days or 'T0S'}"
+    return f"-{written}" if span < dt.timedelta() else written
 
 
 _MINUTE = dt.timedelta(minutes=1)
