@@ -24,7 +24,7 @@ import numpy as np
 from ..errors import NotTrusted
 from . import restoring
 from .global_use import Use
-from .recorder import KEYS
+from .recorder import ELEMENTS, KEYS
 from .safe_globals import DEFAULTS, DTYPES, SAFE
 from .stack_values import PERSISTENT, UNTOLD
 
@@ -77,7 +77,7 @@ def may_be_used(use: Use) -> bool:
     if use.how == "given":
         is_of_defaults = DEFAULTS in {f"{use.module}.{use.name}", use.to.replace(":", ".")}
         return _is_empty_made(use) if is_of_defaults else _may_be_given(use)
-    if use.how in {"asked", "shaped"} and use.to != KEYS:
+    if use.how in {"asked", "shaped"} and use.to not in {KEYS, ELEMENTS}:
         return not _asks(use.to) and _may_be_asked(use)
     found = _found(use.module, use.name)
     if found is _MISSING or use.how in {"result", "change"}:

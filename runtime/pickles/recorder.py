@@ -31,6 +31,8 @@ _SHALLOW = _HASHING | {  # harmless, and asks nothing of the parts of a containe
 }
 KEYS = "builtins:dict"
 """Hashes and compares what it is given: its keys."""
+ELEMENTS = "numpy:array"
+"""Looks in what it is given for elements, and for methods that make an array of it."""
 ITEMS = "items"
 """How a dictionary is filled: by its class, whatever is in it."""
 CLASS = "__class__"

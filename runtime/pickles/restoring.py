@@ -13,11 +13,13 @@ from types import FunctionType, MemberDescriptorType, MethodDescriptorType, Wrap
 from typing import Any
 
 from .global_use import Use
+from .recorder import ELEMENTS
 
 _SETTING = ("__setitem__",)  # of items, which is looked up in the class
 _FILLING = ("append", "extend", "add", *_SETTING, "__getattr__", "__getattribute__")
 _ACCESS = ("__setattr__", "__getattr__", "__getattribute__")
 _HASHING = ("__hash__", "__eq__")
+_LISTING = ("__array__", "__array_interface__", "__len__", "__getitem__", "__iter__", *_ACCESS[1:])
 _LAYERS = (
     *("module.Module", "activation.MultiheadAttention", "activation.Softmax", "activation.Softmin"),
     *("activation.LogSoftmax", "conv._ConvNd", "pooling.AvgPool3d", "rnn.RNNBase"),
@@ -76,7 +78,7 @@ _SEED = "1"  # the part of a bit generator's state that it keeps
 def may_be(use: Use, kind: Any) -> bool:
     """Whether `kind`, the class of the object or what made it, allows a use of these kinds.
 
-    With them, an object of it as a key, whose hash must be none of its attributes' doing.
+    With them, an object of it as a key or an element of an array, if that runs no code of it.
     """
     if use.how in {"asked", "shaped"}:
         return _may_be_key(use, kind)
@@ -96,7 +98,9 @@ def _may_be_key(use: Use, kind: Any) -> bool:
     if not isinstance(kind, type):
         return False
     is_member = issubclass(kind, Enum) and use.how == "asked" and kind.__hash__ is Enum.__hash__
-    return is_member or not any(_is_python(kind, name) for name in _HASHING)
+    return is_member or not any(
+        _is_python(kind, name) for name in (_LISTING if use.to == ELEMENTS else _HASHING)
+    )
 
 
 def _may_be_restored(use: Use, kind: type) -> bool:

@@ -95,8 +95,130 @@ def test_text_in_a_state_is_not_executed_with_a_star(kept):
     assert canary.exists(), "it is no attack"
 
 
+STARS = Policy("allow-listed", frozenset({"joblib.*", "numpy.*", "sklearn.*", "torch.*"}))
+
+
+def node(loader, name, content=None, **more):
+    module, _, kind = name.rpartition(".")
+    return {
+        "__class__": kind,
+        "__module__": module,
+        "__loader__": loader,
+        "content": content,
+    } | more
+
+
+FALSE = node("JsonNode", "builtins.str", "false")
+
+
+def listed(*nodes, kind="builtins.list", **more):
+    return node("ListNode", kind, [*nodes], **more)
+
+
+def keyed(key_types, **entries):
+    return node("DictNode", "builtins.dict", entries, key_types=key_types)
+
+
+def made(name, **state):
+    texts = listed(*(node("TypeNode", "builtins.str") for _ in state))
+    return node("ObjectNode", name, keyed(texts, **state))
+
+
+def calls_a_key(canary):
+    run = node("FunctionNode", "torch.utils.collect_env.run")
+    return node("DictNode", "builtins.dict", {f"touch {canary}": FALSE}, key_types=listed(run))
+
+
+def touches(canary):
+    """An object that runs a program when it is called without arguments."""
+    run = node("FunctionNode", "torch.utils.collect_env.run")
+    command = node("JsonNode", "builtins.str", json.dumps(f"touch {canary}"))
+    arguments = node("TupleNode", "builtins.tuple", [command])
+    call = node("TupleNode", "builtins.tuple", [run, arguments, keyed(listed())])
+    number = node("JsonNode", "builtins.str", "1")
+    return made(
+        "joblib.parallel.BatchedCalls",
+        items=listed(call),
+        _backend=made("joblib._parallel_backends.SequentialBackend", nesting_level=FALSE),
+        _n_jobs=number,
+        _reducer_callback=node("JsonNode", "builtins.str", "null"),
+        _size=number,
+    )
+
+
+def shown(canary):
+    """An object that runs a program when it is put into a text."""
+    return made("torch.nn.Linear", extra_repr=touches(canary), _modules=keyed(listed()))
+
+
+def is_in_a_text(canary):
+    return listed(shown(canary), kind="builtins.str")
+
+
+def is_given_to_a_text(canary):
+    return node("ConstructorFromReduceNode", "builtins.str", listed(shown(canary)))
+
+
+def is_in_a_text_that_is_a_set(canary):
+    return node("SetNode", "builtins.str", [shown(canary)])
+
+
+def is_in_a_text_by_its_number(canary):
+    first = listed(shown(canary), __id__=5)
+    return listed(first, listed(listed(__id__=5), kind="builtins.str"))
+
+
+def is_in_a_text_as_it_was_before(canary):
+    again = node("CachedNode", "builtins.str", __id__=5)
+    return listed(listed(shown(canary), __id__=5), listed(again, kind="builtins.str"))
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        calls_a_key,
+        is_in_a_text,
+        is_given_to_a_text,
+        is_in_a_text_that_is_a_set,
+        is_in_a_text_by_its_number,
+        is_in_a_text_as_it_was_before,
+    ],
+)
+def test_a_star_calls_nothing_with_what_the_file_gives_it(tmp_path, attack):
+    canary, path = tmp_path / "canary", tmp_path / "model.skops"
+    with zipfile.ZipFile(path, "w") as archive:
+        head = {"protocol": 2, "_skops_version": "0.16.0"}
+        archive.writestr("schema.json", json.dumps(attack(canary) | head))
+    with pytest.raises(NotTrusted):
+        skops_file.load(path, STARS)
+    with suppress(Exception):
+        skops_file.load(path, Policy())
+    assert canary.exists(), "it is no attack"
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        node("FunctionNode", "numpy.log1p", {"module_path": "os", "function": "system"}),
+        node("NdArrayNode", "numpy.ndarray", [made("sklearn.svm.SVC", __array__=FALSE)],
+             type="json", shape=listed(FALSE, FALSE)),
+        node("NdArrayNode", "numpy.ndarray", [made("sklearn.ensemble.BaggingClassifier")],
+             type="json", shape=listed(FALSE, FALSE)),
+        node("ConstructorFromReduceNode", "builtins.list", listed(made("sklearn.svm.SVC"))),
+        made("numpy.random.SFC64", bit_generator=FALSE, state=made("sklearn.svm.SVC")),
+    ],
+)  # fmt: skip
+def test_nor_does_it_find_or_list_what_is_no_value(tmp_path, planted):
+    path = tmp_path / "model.skops"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("schema.json", json.dumps(planted | {"_skops_version": "0.16.0"}))
+    with pytest.raises(NotTrusted):
+        STARS.check_names(skops_file.types(path), skops_file.uses(path))
+
+
 def test_estimators_within_others_load_with_the_star_of_their_library(tmp_path):
     import skops.io as skops
+    from sklearn.ensemble import GradientBoostingRegressor
     from sklearn.isotonic import IsotonicRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -109,3 +231,7 @@ def test_estimators_within_others_load_with_the_star_of_their_library(tmp_path):
     assert np.allclose(skops_file.load(path, stars).predict(rows[:, None]), rows)
     held = [use for use in skops_file.uses(path) if use.how in {"part", "inside"}]
     assert [(use.name, use.to) for use in held] == [("Pipeline", "steps")]
+
+    boosted = GradientBoostingRegressor(n_estimators=2).fit(rows[:, None], rows)
+    path.write_bytes(skops.dumps(boosted))  # an array of trees
+    skops_file.load(path, stars)
