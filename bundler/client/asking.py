@@ -102,10 +102,8 @@ def _parameters(
 
 
 def _json(value: Any) -> Any:
-    if rows.is_frame(value):
+    if rows.is_frame(value) or (isinstance(value, np.ndarray) and value.ndim):
         return to_instances(value, nan_as_null=True)
-    if isinstance(value, np.ndarray):
-        return value.tolist()
     return to_instances([value], nan_as_null=True)[0]
 
 

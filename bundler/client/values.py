@@ -33,6 +33,8 @@ def value(route: Route, reply: Reply, shape: Shape, *, was_frame: bool = False) 
     found = _read(reply)
     if not route.gives_rows:
         return found
+    if isinstance(found, dict) and set(found) == {"predictions"}:
+        found = found["predictions"]
     is_array = isinstance(found, np.ndarray) or (  # also where it came as JSON
         route.outputs is not None and route.outputs.layout == "array"
     )
@@ -53,9 +55,7 @@ def _read(reply: Reply) -> Any:
         if kind == media.NPZ:
             return npz.loads(reply.body, MOST_BYTES)
         if kind == media.JSON:
-            made = instances.exact(reply.body)
-            is_rows = isinstance(made, dict) and set(made) == {"predictions"}
-            return made["predictions"] if is_rows else made
+            return instances.exact(reply.body)
         if kind.startswith("text/"):
             return reply.body.decode()
     except (RequestError, ValueError) as error:

@@ -50,7 +50,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Optional
+from typing import Any, Literal, Optional
 
 import modelbundle as mb
 import numpy as np
@@ -98,6 +98,10 @@ class Shop:
     @mb.api
     def add(self, a: float, b: Optional[float] = None, more: list[int] = []) -> dict:
         return {"sum": a + (b or 0) + sum(more)}
+
+    @mb.api
+    def echo(self, value: Any) -> dict:
+        return {"predictions": value}
 
     @mb.api
     def once(self, file: str) -> int:

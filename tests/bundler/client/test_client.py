@@ -181,6 +181,12 @@ def test_a_services_methods_are_called_by_their_names(asked, made):
             {"age": 2, "n": "x"}
         ]
         assert client.call("add", 1, more=np.array([2, 3])) == {"sum": 6.0}
+        days = np.array(["2026-01-02", "NaT"], "datetime64[ns]")  # a `tolist` has nanoseconds
+        told = client.call("echo", days)  # an object of its own, not the answer of a model
+        assert told == {"predictions": ["2026-01-02T00:00:00.000000000", None]}
+        assert client.call("echo", np.float32([[1.5], [np.nan]])) == {
+            "predictions": [[1.5], [None]]
+        }
         for wrong, words in (
             (("greet",), "also needs `name`"),
             (("greet", 1, 2, 3, 4), "takes"),
