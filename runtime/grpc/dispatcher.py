@@ -100,14 +100,14 @@ class Dispatcher:
         async def handle(data: bytes, context: Any) -> bytes:
             call = self._call(path, route, context)
             try:
-                said = await self._answered(call, data, request, answer)
+                reply = await self._answered(call, data, request, answer)
             except RequestError as error:
                 await self.gate.wait()
                 await self._abort(context, call, error)
             context.set_trailing_metadata(self._metadata(call))
             if self.gate.is_closed:
                 await self.gate.wait()
-            return said
+            return reply
 
         return grpc.unary_unary_rpc_method_handler(handle)
 
@@ -141,7 +141,7 @@ class Dispatcher:
         try:
             self._shared.budget.take(size)
             claimed = size
-            said: bytes = await self._tried(call, data, parse, answer)
+            reply: bytes = await self._tried(call, data, parse, answer)
         except RequestError as error:
             call.status = error.status
             raise
@@ -156,8 +156,8 @@ class Dispatcher:
         finally:
             self._shared.budget.give(claimed)
         call.status = 200
-        call.sent += len(said)
-        return said
+        call.sent += len(reply)
+        return reply
 
     async def _tried(self, call: GrpcCall, data: bytes, parse: Parse, answer: Answer) -> bytes:
         if len(data) > self._shared.settings.max_body:  # grpc holds to it as well, but for streams
@@ -271,8 +271,8 @@ async def _in_order(
     reader = asyncio.create_task(read())
     try:
         while (task := await begun.get()) is not None:
-            if said := await task:
-                await write(said)
+            if reply := await task:
+                await write(reply)
             tasks.discard(task)
             room.release()
         await reader

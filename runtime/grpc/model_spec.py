@@ -56,11 +56,11 @@ class ModelSpecs:
         """The version, as a number."""
         return min(self._catalog.number(served), _MOST_VERSION)
 
-    def write(self, said: Any, asked: Any, served: Served) -> None:
+    def write(self, message: Any, requested: Any, served: Served) -> None:
         """Write the model, version and signature of a call to `said`."""
-        said.name = asked.name
-        said.signature_name = asked.signature_name or signature_def.DEFAULT
-        said.version.value = self.number(served)
+        message.name = requested.name
+        message.signature_name = requested.signature_name or signature_def.DEFAULT
+        message.version.value = self.number(served)
 
 
 def _choice(spec: Any) -> tuple[str | None, str | None]:

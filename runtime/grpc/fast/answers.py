@@ -39,16 +39,16 @@ class FastInferAnswers:
     def answer(self, requests: list[FastInferRequest], output: Any, bounds: list[int]) -> None:
         """Encode rows `bounds[i]:bounds[i + 1]` of `output` as the answer to request i."""
         try:
-            told = self._told(requests, output, bounds)
+            replies = self._told(requests, output, bounds)
         except Exception:  # each is tried by itself, and then it is in the log
             log.debug("Answers of %s are written one by one.", PATH, exc_info=True)
-            told = None
-        if told is None:
+            replies = None
+        if replies is None:
             for request, start, stop in zip(requests, bounds, bounds[1:], strict=False):
                 self._succeed(request, table.slice(output, start, stop))
             return
-        for request, said in zip(requests, told, strict=True):
-            request.tell(said)
+        for request, reply in zip(requests, replies, strict=True):
+            request.tell(reply)
             request.is_told = True
         self._dispatcher.ended(requests, PATH, 200)
 
@@ -70,10 +70,10 @@ class FastInferAnswers:
         form, served = request.form, self._served
         head = self._response(model_name=form.model, model_version=served.version)
         wanted = [Wanted(name) for name in form.outputs]
-        said = await infer_outputs.offloaded(
+        reply = await infer_outputs.offloaded(
             served, request.deadline, head, wanted, output, is_raw=True
         )
-        return self.alone(request, output) if said is None else said
+        return self.alone(request, output) if reply is None else reply
 
     def alone(self, request: FastInferRequest, output: Any) -> bytes:
         """The answer to one call, whatever it is made of.
@@ -103,11 +103,11 @@ class FastInferAnswers:
             return None
         data = np.ascontiguousarray(tensor.data, dtype).tobytes()
         width = len(data) // len(output)
-        said = []
+        replies = []
         for request, start, stop in zip(requests, bounds, bounds[1:], strict=False):
             head = self._head(request.form, tensor, stop - start)
-            said.append(head + data[start * width : stop * width])
-        return said
+            replies.append(head + data[start * width : stop * width])
+        return replies
 
     def _head(self, form: Form, tensor: Tensor, rows: int) -> bytes:
         """The bytes of an answer of `rows` rows before its numbers."""

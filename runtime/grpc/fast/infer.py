@@ -57,16 +57,16 @@ class FastInfer:
     async def _handle(self, data: bytes, context: Any) -> bytes:
         form = self._forms.find(data)
         if form is None:
-            said = await self._other(data, context)
+            reply = await self._other(data, context)
             self._forms.learn(data)  # it was answered, so that it is one
-            return said
+            return reply
         request = None
         if _means_nothing(context.invocation_metadata()):
             request = self._request(form, data, context)
         if request is None:
             return await self._other(data, context)
         try:
-            said = await self._answer(request)
+            reply = await self._answer(request)
         except RequestError as error:
             await self._dispatcher.gate.wait()
             refusal = Refusal.of(error)
@@ -75,7 +75,7 @@ class FastInfer:
         context.set_trailing_metadata(request.metadata)
         if self._dispatcher.gate.is_closed:
             await self._dispatcher.gate.wait()
-        return said
+        return reply
 
     def _request(self, form: Form, data: bytes, context: Any) -> FastInferRequest | None:
         """The request to queue; None if only the other handler can answer."""
@@ -127,7 +127,7 @@ class FastInfer:
             try:
                 key = table.key(queue.signature.inputs, request.batch)
                 queue.batcher.enqueue(request, key, is_trickling=True)
-                said: bytes = await request.future
+                reply: bytes = await request.future
             finally:
                 queue.metrics.pending(-request.rows)
         except RequestError as error:
@@ -142,7 +142,7 @@ class FastInfer:
             shared.budget.give(claimed)
             if not request.is_told:
                 self._dispatcher.ended([request], PATH, request.status or 500)
-        return said
+        return reply
 
 
 def _means_nothing(metadata: Any) -> bool:

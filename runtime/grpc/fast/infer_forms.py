@@ -98,14 +98,14 @@ class InferForms:
 
     def _read(self, data: bytes) -> tuple[Form, bytes] | None:
         """The form of a message, and its head: the bytes before the first number."""
-        said = self._parse(data)
-        raw, inputs = said.raw_input_contents, said.inputs
+        message = self._parse(data)
+        raw, inputs = message.raw_input_contents, message.inputs
         if not inputs or len(raw) != len(inputs) or not all(map(_is_plain, inputs, raw)):
             return None
         parts = [(_mark(len(each)), each) for each in raw]
         tail = b"".join(part for pair in parts for part in pair)
         head = data[: len(data) - len(tail)]
-        if head + tail != data or not self._is_head(head, said):
+        if head + tail != data or not self._is_head(head, message):
             return None
         marks: list[tuple[int, bytes]] = []
         found: list[Input] = []
@@ -117,27 +117,27 @@ class InferForms:
             dtype = DTYPES[each.datatype]
             shape = tuple(each.shape)
             found.append(Input(each.name, each.datatype, shape, dtype, start, position))
-        names = tuple(each.name for each in said.outputs)
-        form = Form(said.model_name, said.model_version, tuple(found), names, tuple(marks))
+        names = tuple(each.name for each in message.outputs)
+        form = Form(message.model_name, message.model_version, tuple(found), names, tuple(marks))
         return form, head + parts[0][0]
 
-    def _is_head(self, head: bytes, said: Any) -> bool:
+    def _is_head(self, head: bytes, message: Any) -> bool:
         """Whether `head` parses as the message without its numbers."""
-        if len(head) > LONGEST or any(each.parameters for each in said.outputs):
+        if len(head) > LONGEST or any(each.parameters for each in message.outputs):
             return False
         whole = self._parse(head)
         if {field.name for field, _ in whole.ListFields()} - self._fields:
             return False
-        whole.raw_input_contents.extend(said.raw_input_contents)
-        return bool(whole.SerializeToString() == said.SerializeToString())
+        whole.raw_input_contents.extend(message.raw_input_contents)
+        return bool(whole.SerializeToString() == message.SerializeToString())
 
 
-def _is_plain(said: Any, raw: bytes) -> bool:
+def _is_plain(item: Any, raw: bytes) -> bool:
     """Whether an input has only the numbers of its shape, and no other fields."""
-    dtype = DTYPES.get(said.datatype)
-    if dtype is None or said.datatype == "BOOL" or said.parameters or said.HasField("contents"):
+    dtype = DTYPES.get(item.datatype)
+    if dtype is None or item.datatype == "BOOL" or item.parameters or item.HasField("contents"):
         return False
-    shape = tuple(said.shape)
+    shape = tuple(item.shape)
     if not shape or min(shape) < 1 or len(shape) > 32:  # noqa: PLR2004  what numpy has
         return False
     count = 1

@@ -82,8 +82,8 @@ class FastInferRequest(FutureRequest):
         if not self.future.done():
             self.future.set_exception(error)
 
-    def tell(self, said: bytes) -> None:
+    def tell(self, reply: bytes) -> None:
         """Hand over the bytes of the answer."""
-        self.status, self.sent = 200, len(said)
+        self.status, self.sent = 200, len(reply)
         if not self.future.done():
-            self.future.set_result(said)
+            self.future.set_result(reply)

@@ -64,35 +64,35 @@ class Examples:
             raise InvalidInput("tasks: expected all of them to be of one model.")
         response = self._messages["tensorflow.serving.MultiInferenceResponse"]()
         for task in tasks:
-            said = response.results.add()
+            message = response.results.add()
             if task.method_name == _CLASSIFY:
-                result, write = said.classification_result, self._write_classes
+                result, write = message.classification_result, self._write_classes
             elif task.method_name == _REGRESS:
-                result, write = said.regression_result, self._write_values
+                result, write = message.regression_result, self._write_values
             else:
                 raise NotSupported(f"method_name: there are {_CLASSIFY} and {_REGRESS} here.")
-            await write(said, result, task, request, dialect_request)
+            await write(message, result, task, request, dialect_request)
         return response
 
     async def _write_classes(
-        self, said: Any, result: Any, asked: Any, request: Any, dialect_request: DialectRequest
+        self, message: Any, result: Any, task: Any, request: Any, dialect_request: DialectRequest
     ) -> None:
-        served = self._specs.method(asked.model_spec, prefers="predict_proba")
+        served = self._specs.method(task.model_spec, prefers="predict_proba")
         output = await self._answered(served, request, dialect_request)
         for row in examples.classes(_outputs(served), output):
             classes = result.classifications.add().classes
             for label, score in row:
                 classes.add(label=label, score=score)
-        self._specs.write(said.model_spec, asked.model_spec, served)
+        self._specs.write(message.model_spec, task.model_spec, served)
 
     async def _write_values(
-        self, said: Any, result: Any, asked: Any, request: Any, dialect_request: DialectRequest
+        self, message: Any, result: Any, task: Any, request: Any, dialect_request: DialectRequest
     ) -> None:
-        served = self._specs.method(asked.model_spec)
+        served = self._specs.method(task.model_spec)
         output = await self._answered(served, request, dialect_request)
         for value in examples.values(_outputs(served), output).tolist():
             result.regressions.add(value=value)
-        self._specs.write(said.model_spec, asked.model_spec, served)
+        self._specs.write(message.model_spec, task.model_spec, served)
 
     async def _answered(self, served: Served, request: Any, dialect_request: DialectRequest) -> Any:
         if served.signature is None:

@@ -116,10 +116,10 @@ class Inference:
             if not name or served.name == name:
                 yield served
 
-    def _told(self, name: str, said: Mapping[str, Any]) -> Any:
+    def _told(self, name: str, fields: Mapping[str, Any]) -> Any:
         """What REST says as JSON, as a message."""
         message = self._messages[f"inference.{name}"]()
-        return json_format.Parse(orjson.dumps(said), message, ignore_unknown_fields=True)
+        return json_format.Parse(orjson.dumps(fields), message, ignore_unknown_fields=True)
 
     # --- predictions ---
 
@@ -137,11 +137,11 @@ class Inference:
             batch = await self._batch(request, served, dialect_request)
             output = await served.answer(dialect_request, batch)
             if not places:
-                said = await infer_outputs.offloaded(
+                reply = await infer_outputs.offloaded(
                     served, dialect_request.deadline, response, wanted, output, is_raw=is_raw
                 )
-                if said is not None:
-                    return said
+                if reply is not None:
+                    return reply
             outputs = from_output(served.signature, output)
         chosen = infer_outputs.chosen(served.name, wanted, outputs)
         is_long = not request.raw_input_contents and tensors.count(chosen) > MANY
@@ -231,11 +231,11 @@ class Inference:
 
     def _failed(self, request: Any, refusal: Refusal) -> Any:
         """As Triton says it: in words, with the id, on a stream that goes on."""
-        said = self._messages["inference.ModelStreamInferResponse"](error_message=refusal.detail)
+        message = self._messages["inference.ModelStreamInferResponse"](error_message=refusal.detail)
         if request is not None:
-            said.infer_response.id = request.id
-            said.infer_response.model_name = request.model_name
-        return said
+            message.infer_response.id = request.id
+            message.infer_response.model_name = request.model_name
+        return message
 
 
 def _is_long(request: Any, dialect_request: DialectRequest) -> bool:
@@ -254,20 +254,20 @@ def _may_be_pictures(request: Any, served: Served) -> bool:
     return is_of_files and pictures.are_taken(served)
 
 
-def _places(asked: Any, served: Served) -> dict[str, Place]:
+def _places(wanted: Any, served: Served) -> dict[str, Place]:
     """Where the outputs shall be that the answer only names."""
     memory = Memory(served)
-    found = {each.name: memory.place(values(each.parameters)) for each in asked if each.parameters}
+    found = {each.name: memory.place(values(each.parameters)) for each in wanted if each.parameters}
     return {name: place for name, place in found.items() if place is not None}
 
 
-def _wanted(asked: Any) -> Wanted:
+def _wanted(output: Any) -> Wanted:
     """An output that was asked for, perhaps as classes."""
-    return Wanted(asked.name, None, _classes(asked))
+    return Wanted(output.name, None, _classes(output))
 
 
-def _classes(asked: Any) -> int:
-    classes = values(asked.parameters).get("classification", 0)
+def _classes(output: Any) -> int:
+    classes = values(output.parameters).get("classification", 0)
     if type(classes) is not int or classes < 0:
         raise InvalidInput("outputs: expected `classification` to be a number of classes.")
     return classes

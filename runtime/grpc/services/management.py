@@ -63,10 +63,10 @@ class Management:
             if found is not None:
                 parts = {name: unquote(part) for name, part in found.groupdict("").items() if part}
                 query = _query(request)
-                asked = replace(
+                http_request = replace(
                     dialect_request, method=verb, path=path, parts=parts, query=query, body=b""
                 )
-                return self._response(msg=_said((await rule.handler(asked)).body))
+                return self._response(msg=_said((await rule.handler(http_request)).body))
         raise NothingHere(f"There is nothing at `{path[:64]}`.")
 
 
@@ -90,9 +90,9 @@ def _default(request: Any) -> str:
 
 def _query(request: Any) -> dict[str, str]:
     """What has been said; a field without a value has the usual one."""
-    told = {field.name: value for field, value in request.ListFields()}
+    fields = {field.name: value for field, value in request.ListFields()}
     return {
-        name: str(value).lower() if value is True else str(value) for name, value in told.items()
+        name: str(value).lower() if value is True else str(value) for name, value in fields.items()
     }
 
 

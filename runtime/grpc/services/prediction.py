@@ -56,8 +56,8 @@ class Prediction:
         output = await served.answer(dialect_request, batch)
         response = self._messages["tensorflow.serving.PredictResponse"]()
         self._specs.write(response.model_spec, spec, served)
-        asked, deadline = list(request.output_filter), dialect_request.deadline
-        return await predict_outputs.written(served, deadline, response, asked, output)
+        names, deadline = list(request.output_filter), dialect_request.deadline
+        return await predict_outputs.written(served, deadline, response, names, output)
 
     async def _batch(self, request: Any, served: Served, dialect_request: DialectRequest) -> Any:
         """The inputs of a request, which is without them where another process reads them."""
@@ -95,8 +95,8 @@ class Prediction:
         versions = status.versions(self._catalog, served, is_one=is_one)
         response = self._messages["tensorflow.serving.GetModelStatusResponse"]()
         for each in versions:
-            said = response.model_version_status.add(state=status.state(each))
-            said.version = self._specs.number(each)
-            said.status.error_code = _UNKNOWN if each.phase == "failed" else 0
-            said.status.error_message = each.why or "" if each.phase == "failed" else ""
+            message = response.model_version_status.add(state=status.state(each))
+            message.version = self._specs.number(each)
+            message.status.error_code = _UNKNOWN if each.phase == "failed" else 0
+            message.status.error_message = each.why or "" if each.phase == "failed" else ""
         return response

@@ -33,27 +33,27 @@ async def _told(package: str, requests: AsyncIterator[bytes], context: Any) -> A
     async for data in requests:
         left -= 1
         try:
-            asked = ask.FromString(data)
+            request = ask.FromString(data)
         except DecodeError:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "This is no question.")
         if left < 0:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "These are many questions.")
-        response = say(valid_host=asked.host, original_request=asked)
-        _answer(messages, asked, response)
+        response = say(valid_host=request.host, original_request=request)
+        _answer(messages, request, response)
         yield response.SerializeToString()
 
 
-def _answer(messages: Pool, asked: Any, response: Any) -> None:
-    kind = asked.WhichOneof("message_request")
+def _answer(messages: Pool, request: Any, response: Any) -> None:
+    kind = request.WhichOneof("message_request")
     if kind == "list_services":
         for name in sorted(messages.services):
             response.list_services_response.service.add(name=name)
         return
     files = None
     if kind == "file_by_filename":
-        files = messages.file(asked.file_by_filename)
+        files = messages.file(request.file_by_filename)
     elif kind == "file_containing_symbol":
-        files = messages.file_of(asked.file_containing_symbol)
+        files = messages.file_of(request.file_containing_symbol)
     if files is not None:
         response.file_descriptor_response.file_descriptor_proto.extend(files)
         return

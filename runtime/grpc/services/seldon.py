@@ -82,8 +82,8 @@ class Seldon:
         async def answer(request: Any, dialect_request: DialectRequest) -> Any:
             do = partial(self._background.run, is_long=len(dialect_request.body) >= LARGE)
             message = await do(partial(seldon_request.as_json, request))
-            told = await ask(self._catalog, dialect_request, message)
-            return await do(partial(seldon_message.of, told, is_tf=seldon_request.is_tf(request)))
+            reply = await ask(self._catalog, dialect_request, message)
+            return await do(partial(seldon_message.of, reply, is_tf=seldon_request.is_tf(request)))
 
         return answer
 
@@ -98,11 +98,11 @@ class Seldon:
             return await do(partial(seldon_message.of, answer, is_tf=is_tf))
         message, is_tf, batch = await self._read(served, request, dialect_request)
         output = await served.answer(dialect_request, batch)
-        said = await seldon_message.offloaded(
+        reply = await seldon_message.offloaded(
             served, dialect_request.deadline, message, output, is_tf=is_tf
         )
-        if said is not None:
-            return said
+        if reply is not None:
+            return reply
         return await do(lambda: seldon_message.of(told(served, message, output), is_tf=is_tf))
 
     async def _read(

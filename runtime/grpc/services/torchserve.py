@@ -62,8 +62,8 @@ class Torchserve:
         """Say each part as it comes; what is no stream is the last one."""
         served = self._catalog.find(request.model_name, request.model_version)
         accept = as_text(served, dialect_request.accept)
-        told = await Raw(served, dialect_request, accept).answer_fields(dict(request.input))
-        reply = unquoted(told, dialect_request.accept)
+        answer = await Raw(served, dialect_request, accept).answer_fields(dict(request.input))
+        reply = unquoted(answer, dialect_request.accept)
         if isinstance(reply.body, bytes):
             return self._said(request, reply.body)
         async with aclosing(reply.body) as parts:
@@ -79,6 +79,6 @@ class Torchserve:
 
     def _failed(self, request: Any, refusal: Refusal) -> Any:
         """One bad message does not end a stream of them."""
-        said = self._response() if request is None else self._said(request, b"")
-        said.status.code, said.status.message = refusal.code.value[0], refusal.detail
-        return said
+        message = self._response() if request is None else self._said(request, b"")
+        message.status.code, message.status.message = refusal.code.value[0], refusal.detail
+        return message

@@ -68,11 +68,11 @@ def read(request: Any, memory: Memory | None = None) -> list[Tensor]:
     return found
 
 
-def _named(said: Any, memory: Memory | None) -> bytes | None:
+def _named(item: Any, memory: Memory | None) -> bytes | None:
     """The raw form of an input that the request only names."""
-    if memory is None or not said.parameters:
+    if memory is None or not item.parameters:
         return None
-    return memory.read(parameters.values(said.parameters))
+    return memory.read(parameters.values(item.parameters))
 
 
 def is_raw(request: Any) -> bool:
@@ -90,36 +90,36 @@ def is_long(request: Any) -> bool:
     return not request.raw_input_contents or any(i.datatype == _STRINGS for i in request.inputs)
 
 
-def _of_raw(said: Any, data: bytes, model: str) -> Tensor:
-    if said.HasField("contents"):
-        raise InvalidInput(f"{_shown(said)}: contents and raw_input_contents exclude each other.")
-    return from_raw(said.name, said.datatype, tuple(said.shape), data, model)
+def _of_raw(item: Any, data: bytes, model: str) -> Tensor:
+    if item.HasField("contents"):
+        raise InvalidInput(f"{_shown(item)}: contents and raw_input_contents exclude each other.")
+    return from_raw(item.name, item.datatype, tuple(item.shape), data, model)
 
 
-def _of_contents(said: Any) -> Tensor:
-    shown, datatype, shape = _shown(said), said.datatype, tuple(said.shape)
+def _of_contents(item: Any) -> Tensor:
+    shown, datatype, shape = _shown(item), item.datatype, tuple(item.shape)
     wanted = _FIELDS.get(datatype)
     if datatype in _HALVES:
         raise InvalidInput(f"{shown}: {datatype} is sent in raw_input_contents only.")
     if wanted is None:
         raise unknown_datatype(shown, datatype)
-    for field, _ in said.contents.ListFields():
+    for field, _ in item.contents.ListFields():
         if field.name != wanted:
             raise InvalidInput(f"{shown}: expected {wanted} for {datatype}, got {field.name}.")
-    values = getattr(said.contents, wanted)
+    values = getattr(item.contents, wanted)
     count = size(shown, shape, itemsize_of(datatype))
     if count != len(values):
         raise InvalidInput(f"{shown}: expected {count} values for its shape, got {len(values)}.")
     if datatype == _STRINGS:
-        return Tensor(said.name, datatype, shape, _strings(shown, said, packed.listed(values)))
+        return Tensor(item.name, datatype, shape, _strings(shown, item, packed.listed(values)))
     return Tensor(
-        said.name, datatype, shape, _numbers(shown, said.contents, datatype).reshape(shape)
+        item.name, datatype, shape, _numbers(shown, item.contents, datatype).reshape(shape)
     )
 
 
-def _strings(shown: str, said: Any, values: list[bytes]) -> list[bytes]:
+def _strings(shown: str, item: Any, values: list[bytes]) -> list[bytes]:
     """Values of BYTES; MLServer's clients may say that they are base64."""
-    given = said.parameters
+    given = item.parameters
     if "content_type" not in given or given["content_type"].string_param != "base64":
         return values
     try:
@@ -135,8 +135,8 @@ def _numbers(shown: str, contents: Any, datatype: str) -> np.ndarray:
         raise InvalidInput(f"{shown}: a value is beyond what {datatype} holds.") from None
 
 
-def _shown(said: Any) -> str:
-    return printable(said.name[:LONGEST])
+def _shown(item: Any) -> str:
+    return printable(item.name[:LONGEST])
 
 
 def count(outputs: Sequence[Tensor]) -> int:
@@ -158,18 +158,18 @@ def write(
     """
     is_raw = is_raw or any(each.datatype not in _FIELDS for each in tensors)
     for each in tensors:
-        said = response.outputs.add(name=each.name, datatype=each.datatype, shape=each.shape)
+        message = response.outputs.add(name=each.name, datatype=each.datatype, shape=each.shape)
         place = places.get(each.name)
         if place is not None:
             raw = to_raw(each)
             place.write(raw, each.name)
-            parameters.write(said.parameters, place.parameters(len(raw)))
+            parameters.write(message.parameters, place.parameters(len(raw)))
             if is_raw:
                 response.raw_output_contents.append(b"")  # each output has its own
         elif is_raw:
             response.raw_output_contents.append(to_raw(each))
         elif each.datatype == "BYTES":
-            said.contents.bytes_contents.extend(each.data)
+            message.contents.bytes_contents.extend(each.data)
         else:
             values = np.asarray(each.data).ravel()
-            packed.write(said.contents, _FIELDS[each.datatype], values)
+            packed.write(message.contents, _FIELDS[each.datatype], values)

@@ -6,14 +6,14 @@ from typing import Any
 _CHOICE = "parameter_choice"
 
 
-def values(said: Mapping[str, Any]) -> dict[str, Any]:
+def values(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters as Python's own values."""
-    chosen = {name: (value, value.WhichOneof(_CHOICE)) for name, value in said.items()}
+    chosen = {name: (value, value.WhichOneof(_CHOICE)) for name, value in parameters.items()}
     return {name: getattr(value, choice) for name, (value, choice) in chosen.items() if choice}
 
 
-def write(said: Any, given: Mapping[str, str | int]) -> None:
+def write(parameters: Any, given: Mapping[str, str | int]) -> None:
     """Put texts and numbers among the parameters of a message."""
     for name, value in given.items():
         field = "string_param" if isinstance(value, str) else "int64_param"
-        setattr(said[name], field, value)
+        setattr(parameters[name], field, value)

@@ -16,7 +16,7 @@ from . import tensor_proto
 _SHOWN = 64  # characters of a name that an error repeats
 
 
-def write(response: Any, served: Served, asked: Collection[str], output: Any) -> None:
+def write(response: Any, served: Served, names: Collection[str], output: Any) -> None:
     """Put the outputs that are asked for into `response`; all if none is named.
 
     Raises:
@@ -25,18 +25,18 @@ def write(response: Any, served: Served, asked: Collection[str], output: Any) ->
     """
     assert served.signature is not None
     outputs = {each.name: each for each in from_output(served.signature, output)}
-    for name in asked:
+    for name in names:
         if name not in outputs:
             known = ", ".join(f"`{each}`" for each in outputs)
             shown = printable(name[:_SHOWN])
             raise InvalidInput(f"output_filter: there is no output {shown!r}; there is {known}.")
     for name, tensor in outputs.items():
-        if not asked or name in asked:
+        if not names or name in names:
             tensor_proto.write(response.outputs[name], tensor)
 
 
 async def written(
-    served: Served, deadline: float, response: Any, asked: Collection[str], output: Any
+    served: Served, deadline: float, response: Any, names: Collection[str], output: Any
 ) -> Any:
     """`response` with the outputs in it; the bytes of it if another process wrote many.
 
@@ -45,10 +45,10 @@ async def written(
     Raises:
         RequestError: as `write`; see `work.write`.
     """
-    given = {"asked": list(asked)}
+    given = {"asked": list(names)}
     reply = await work.write(served, deadline, "predict", given, output)
     if reply is None:
-        write(response, served, asked, output)
+        write(response, served, names, output)
         return response
     assert isinstance(reply.body, bytes)
     return bytes(response.SerializeToString()) + reply.body  # which is one message

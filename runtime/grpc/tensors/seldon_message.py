@@ -18,21 +18,21 @@ from . import packed, struct, tensor_proto
 
 def of(answer: Mapping[str, Any], *, is_tf: bool = False) -> Any:
     """The message that says `answer`, which REST would say as JSON; `is_tf`: with a TensorProto."""
-    said = pool()["seldon.protos.SeldonMessage"]()
-    _write_meta(said.meta, answer["meta"])
+    message = pool()["seldon.protos.SeldonMessage"]()
+    _write_meta(message.meta, answer["meta"])
     if "strData" in answer:
-        said.strData = answer["strData"]
+        message.strData = answer["strData"]
     elif "binData" in answer:
-        said.binData = base64.b64decode(answer["binData"])
+        message.binData = base64.b64decode(answer["binData"])
     elif "jsonData" in answer:
-        struct.write(said.jsonData, plain(answer["jsonData"]))
+        struct.write(message.jsonData, plain(answer["jsonData"]))
     elif "data" in answer:
-        _write_data(said.data, answer["data"], is_tf=is_tf)
-    return said
+        _write_data(message.data, answer["data"], is_tf=is_tf)
+    return message
 
 
 async def offloaded(
-    served: Served, deadline: float, asked: Message, output: Any, *, is_tf: bool
+    served: Served, deadline: float, request: Message, output: Any, *, is_tf: bool
 ) -> bytes | None:
     """The bytes of the answer to `asked`; None for a small one, or if there is no process.
 
@@ -41,7 +41,7 @@ async def offloaded(
     Raises:
         RequestError: as `told`; see `work.write`.
     """
-    given = {"message": asked.to_json(), "is_tf": is_tf}
+    given = {"message": request.to_json(), "is_tf": is_tf}
     reply = await work.write(served, deadline, "seldon message", given, output)
     if reply is None:
         return None
@@ -60,23 +60,23 @@ def plain(value: Any) -> Any:
     return instances.exact(instances.written(value))
 
 
-def _write_meta(said: Any, meta: Mapping[str, Any]) -> None:
-    said.puid = meta.get("puid", "")
+def _write_meta(message: Any, meta: Mapping[str, Any]) -> None:
+    message.puid = meta.get("puid", "")
     for name, value in meta.get("tags", {}).items():
-        struct.write(said.tags[name], value)
-    said.routing.update(meta.get("routing", {}))
-    said.requestPath.update(meta.get("requestPath", {}))
+        struct.write(message.tags[name], value)
+    message.routing.update(meta.get("routing", {}))
+    message.requestPath.update(meta.get("requestPath", {}))
 
 
-def _write_data(said: Any, data: Mapping[str, Any], *, is_tf: bool) -> None:
-    said.names.extend(data["names"])
+def _write_data(message: Any, data: Mapping[str, Any], *, is_tf: bool) -> None:
+    message.names.extend(data["names"])
     if "ndarray" in data:
-        said.ndarray.SetInParent()
-        struct.write_list(said.ndarray, plain(data["ndarray"]))
+        message.ndarray.SetInParent()
+        struct.write_list(message.ndarray, plain(data["ndarray"]))
         return
     shape, values = data["tensor"]["shape"], data["tensor"]["values"]
     if is_tf:
-        tensor_proto.write(said.tftensor, Tensor("tftensor", "FP64", tuple(shape), values))
+        tensor_proto.write(message.tftensor, Tensor("tftensor", "FP64", tuple(shape), values))
         return
-    said.tensor.shape.extend(shape)
-    packed.write(said.tensor, "values", values)
+    message.tensor.shape.extend(shape)
+    packed.write(message.tensor, "values", values)

@@ -35,15 +35,15 @@ def read(request: Any, served: Served) -> tuple[Message, Any]:
     codec = served.codec
     if len(request.data.ndarray.values) > codec.max_rows:  # before any of it is a list
         raise PayloadTooLarge(f"The request has more than {codec.max_rows} rows.")
-    said = message(request)
-    return said, said.batch(codec)
+    content = message(request)
+    return content, content.batch(codec)
 
 
 def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
     """Read all but the meta data, whose numbers JSON may lack; and whether it has a TensorProto."""
     served, request = work.of(catalog, given), parse(body)
-    said, batch = read(request, served)
-    note = [said.to_json() | {"meta": {}}, is_tf(request)]
+    content, batch = read(request, served)
+    note = [content.to_json() | {"meta": {}}, is_tf(request)]
     return work.Reading(note, served.codec.inputs, batch)
 
 
@@ -71,28 +71,28 @@ def as_json(request: Any) -> Any:
 
 def _content(request: Any) -> dict[str, Any]:
     kind = request.WhichOneof("data_oneof")
-    said: dict[str, Any] = {"meta": meta(request.meta)}
+    content: dict[str, Any] = {"meta": meta(request.meta)}
     if kind == "data":
-        said["data"] = data(request.data)
+        content["data"] = data(request.data)
     elif kind == "binData":
-        said[kind] = request.binData
+        content[kind] = request.binData
     elif kind == "strData":
-        said[kind] = request.strData
+        content[kind] = request.strData
     elif kind == "jsonData":
-        said[kind] = struct.read(request.jsonData)
-    return said
+        content[kind] = struct.read(request.jsonData)
+    return content
 
 
-def data(said: Any) -> dict[str, Any]:
+def data(message: Any) -> dict[str, Any]:
     """The names of a DefaultData, and its rows, as REST has them."""
-    kind, names = said.WhichOneof("data_oneof"), list(said.names)
+    kind, names = message.WhichOneof("data_oneof"), list(message.names)
     if kind == "ndarray":
-        return {"names": names, "ndarray": struct.read_list(said.ndarray)}
+        return {"names": names, "ndarray": struct.read_list(message.ndarray)}
     if kind == "tensor":
-        values = packed.read(said.tensor, "values", np.dtype(np.float64))
-        return {"names": names, "tensor": {"shape": list(said.tensor.shape), "values": values}}
+        values = packed.read(message.tensor, "values", np.dtype(np.float64))
+        return {"names": names, "tensor": {"shape": list(message.tensor.shape), "values": values}}
     if kind == "tftensor":
-        return {"names": names} | _of_tensor(tensor_proto.read("tftensor", said.tftensor))
+        return {"names": names} | _of_tensor(tensor_proto.read("tftensor", message.tftensor))
     return {"names": names}
 
 
@@ -115,8 +115,8 @@ def _text(value: bytes) -> str:
         raise InvalidInput("tftensor: a text is not UTF-8.") from error
 
 
-def meta(said: Any) -> dict[str, Any]:
+def meta(message: Any) -> dict[str, Any]:
     """The puid, tags and routing of a message, where it has them."""
-    tags = {name: struct.read(each) for name, each in said.tags.items()}
-    given = {"puid": said.puid, "tags": tags, "routing": dict(said.routing)}
+    tags = {name: struct.read(each) for name, each in message.tags.items()}
+    given = {"puid": message.puid, "tags": tags, "routing": dict(message.routing)}
     return {name: value for name, value in given.items() if value}

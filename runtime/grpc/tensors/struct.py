@@ -23,41 +23,41 @@ def read(value: Any) -> Any:
     return read_list(value.list_value) if kind == "list_value" else None
 
 
-def read_list(said: Any) -> list[Any]:
+def read_list(message: Any) -> list[Any]:
     """The values in a `ListValue`."""
-    return [read(each) for each in said.values]
+    return [read(each) for each in message.values]
 
 
-def write(said: Any, value: Any) -> None:
+def write(message: Any, value: Any) -> None:
     """Put what JSON may be into a `Value`."""
     if isinstance(value, bool):
-        said.bool_value = value
+        message.bool_value = value
     elif isinstance(value, int | float):
-        _write_number(said, value)
+        _write_number(message, value)
     elif isinstance(value, str):
-        said.string_value = value
+        message.string_value = value
     elif isinstance(value, Mapping):
-        said.struct_value.SetInParent()
+        message.struct_value.SetInParent()
         for name, each in value.items():
-            write(said.struct_value.fields[name], each)
+            write(message.struct_value.fields[name], each)
     elif value is None:
-        said.null_value = 0
+        message.null_value = 0
     else:
-        said.list_value.SetInParent()
-        write_list(said.list_value, value)
+        message.list_value.SetInParent()
+        write_list(message.list_value, value)
 
 
-def _write_number(said: Any, value: float) -> None:
+def _write_number(message: Any, value: float) -> None:
     """As a double; an integer beyond all doubles as text."""
     try:
-        said.number_value = value
+        message.number_value = value
     except (OverflowError, TypeError, ValueError):
-        said.string_value = str(value)
+        message.string_value = str(value)
 
 
-def write_list(said: Any, values: Sequence[Any]) -> None:
+def write_list(message: Any, values: Sequence[Any]) -> None:
     """Put values into a `ListValue`."""
-    add = said.values.add
+    add = message.values.add
     for each in values:
         write(add(), each)
 

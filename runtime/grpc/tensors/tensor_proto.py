@@ -42,26 +42,26 @@ _BY_DATATYPE = {
 _HALVES = frozenset({"FP16", "BF16"})
 
 
-def read(name: str, said: Any) -> Tensor:
+def read(name: str, message: Any) -> Tensor:
     """The tensor in a message; raises InvalidInput when something in it is not what it says."""
     shown = printable(name[:LONGEST])
-    if said.dtype not in _BY_NUMBER:
-        raise InvalidInput(f"{shown}: there is no such dtype here: {said.dtype}.")
-    datatype, field, dtype = _BY_NUMBER[said.dtype]
-    shape = [dim.size for dim in said.tensor_shape.dim]
-    if said.tensor_shape.unknown_rank:
+    if message.dtype not in _BY_NUMBER:
+        raise InvalidInput(f"{shown}: there is no such dtype here: {message.dtype}.")
+    datatype, field, dtype = _BY_NUMBER[message.dtype]
+    shape = [dim.size for dim in message.tensor_shape.dim]
+    if message.tensor_shape.unknown_rank:
         raise InvalidInput(f"{shown}: expected a tensor_shape of sizes from 0.")
-    if said.tensor_content:
+    if message.tensor_content:
         if datatype == "BYTES":
             raise InvalidInput(f"{shown}: strings belong in string_val.")
-        return from_raw(name, datatype, shape, said.tensor_content)
-    values = getattr(said, field)
+        return from_raw(name, datatype, shape, message.tensor_content)
+    values = getattr(message, field)
     missing = _missing(shown, shape, len(values))
     if datatype == "BYTES":
         given = packed.listed(values)
         return Tensor(name, datatype, shape, given + given[-1:] * missing)
     try:
-        array = packed.read(said, field, np.dtype(dtype))
+        array = packed.read(message, field, np.dtype(dtype))
     except OverflowError:
         raise InvalidInput(f"{shown}: a value is beyond what {datatype} holds.") from None
     if missing:
@@ -82,16 +82,16 @@ def _missing(shown: str, shape: list[int], given: int) -> int:
     return missing
 
 
-def write(said: Any, tensor: Tensor) -> None:
+def write(message: Any, tensor: Tensor) -> None:
     """Put a tensor into a message, in the list of its kind: not every client reads the other."""
-    said.dtype, field, dtype = _BY_DATATYPE[tensor.datatype]
+    message.dtype, field, dtype = _BY_DATATYPE[tensor.datatype]
     for each in tensor.shape:
-        said.tensor_shape.dim.add(size=each)
+        message.tensor_shape.dim.add(size=each)
     if tensor.datatype == "BYTES":
-        said.string_val.extend(tensor.data)
+        message.string_val.extend(tensor.data)
         return
     if tensor.datatype in _HALVES:
         values: np.ndarray = np.frombuffer(to_raw(tensor), dtype)
     else:
         values = np.asarray(tensor.data).ravel()
-    packed.write(said, field, values)
+    packed.write(message, field, values)
