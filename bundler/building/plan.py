@@ -20,6 +20,7 @@ from ..errors import BuildError
 from ..image.recipe import containerfile
 from ..layers.packages import package_group
 from ..project.source_file import SourceFile
+from ..requirements import system_libraries
 from ..requirements.lock.lock import Lock
 from . import routes, tunings
 from .chosen_model import ChosenModel
@@ -235,5 +236,7 @@ def _warnings(given: Ingredients) -> tuple[str, ...]:
         f"`{name}` is built from source where the bundle is installed: the bundle is not hermetic."
         for name in lock.compiled
     ]
-    slow = tunings.doubts(given.models.values(), given.bundlefile.system.packages)
-    return (*given.locked.warnings, *unprovided, *compiled, *slow)
+    system = given.bundlefile.system.packages
+    slow = tunings.doubts(given.models.values(), system)
+    absent = system_libraries.doubts(locked, system, given.locked.hardware)
+    return (*given.locked.warnings, *unprovided, *compiled, *slow, *absent)

@@ -7,14 +7,19 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import TYPE_CHECKING
 
 from ...runtime.manifests.signature import Side
 from ...runtime.services.array import DTYPES
 from .. import atomic_file
 from ..errors import Refused, StoreError
+from ..requirements import system_libraries
 from ..tag import Tag, check_name
 from .project import DEFAULT_NAME
 from .yaml_scalar import Unclear, resolve
+
+if TYPE_CHECKING:
+    from ...runtime.manifests.model_manifest import ModelManifest
 
 
 def scaffold(
@@ -24,12 +29,13 @@ def scaffold(
     models: Sequence[str] = (),
     service: bool = False,
     force: bool = False,
-    inputs: Side | None = None,
+    saved: "Sequence[ModelManifest | None]" = (),
 ) -> list[Path]:
     """Write a bundlefile, and with `service` a `service.py`, into `directory`.
 
-    `name` defaults to the name of the directory, `models` to one of the same name. `inputs` is what
-    the first model takes; the service then asks its clients for just that.
+    `name` defaults to the name of the directory, `models` to one of the same name. `saved` are the
+    manifests of `models`, None for those that are not saved yet: the service asks its clients for
+    just what the first of them takes, and the image gets what their libraries need of the system.
 
     Raises:
         InvalidTag: when `name` or one of `models` is none.
@@ -38,9 +44,10 @@ def scaffold(
     """
     name = check_name(name or _name_of(directory))
     tags = [Tag.parse(model, "model") for model in models or [name]]
-    texts = {DEFAULT_NAME: _bundlefile(name, tags, service).encode()}
+    system = system_libraries.wanted(name for each in saved if each for name in each.packages)
+    texts = {DEFAULT_NAME: _bundlefile(name, tags, service, system).encode()}
     if service:
-        texts["service.py"] = _service(name, _aliases(tags), inputs).encode()
+        texts["service.py"] = _service(name, _aliases(tags), _inputs(saved)).encode()
     paths = {directory / file: text for file, text in texts.items()}
     _refuse_existing(paths, force)
     _write(directory, dict(reversed(paths.items())))  # without a bundlefile it is no project
@@ -77,13 +84,17 @@ def _name_of(directory: Path) -> str:
     return words or "bundle"
 
 
-def _bundlefile(name: str, tags: Sequence[Tag], service: bool) -> str:
+def _bundlefile(name: str, tags: Sequence[Tag], service: bool, system: Sequence[str]) -> str:
     line = f"\n# The class that answers: `module:Class`.\nservice: service:{_title(name)}\n"
+    installed = (
+        f"system:\n  packages: [{', '.join(system)}]  # a library of the models needs it\n\n"
+    )
     return _fill(
         "bundlefile.yaml.txt",
         name=_yaml(name),
         models=f"[{', '.join(map(_entry, tags, _aliases(tags)))}]",
         service=line if service else "",
+        system=installed if system else "",
     )
 
 
@@ -103,6 +114,11 @@ def _service(name: str, aliases: Sequence[str], inputs: Side | None) -> str:
         first=next(iter(attributes)),
         **_rows(inputs),
     )
+
+
+def _inputs(saved: "Sequence[ModelManifest | None]") -> Side | None:
+    first = saved[0] if saved else None
+    return first.methods[first.default_method].inputs if first and first.methods else None
 
 
 def _rows(inputs: Side | None) -> dict[str, str]:

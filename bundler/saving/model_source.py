@@ -10,6 +10,7 @@ from typing import Any
 from ...runtime.errors import in_short
 from ...runtime.nearest import did_you_mean, nearest
 from ...runtime.pickles.scanning import remembering
+from ...runtime.system import shared_library
 from ..errors import InvalidSource
 from ..progress import Progress
 from .file_source import FileSource, find, of_file
@@ -54,7 +55,8 @@ def _import(name: str) -> Any:
             f"{error.name}."
         ):  # the module is there, and something that it imports is not
             raise InvalidSource(
-                f"Importing `{name}` failed: {str(error).rstrip('.')}.", hint=_installing(error)
+                f"Importing `{name}` failed: {str(error).rstrip('.')}.",
+                hint=shared_library.hint(error) or _installing(error),
             ) from error
         raise InvalidSource(
             f"There is no module `{name}` here.",
@@ -62,7 +64,9 @@ def _import(name: str) -> Any:
             or "Run the command in the directory of the module, and leave out `.py`.",
         ) from error
     except Exception as error:
-        raise InvalidSource(f"Importing `{name}` failed: {in_short(error)}.") from error
+        raise InvalidSource(
+            f"Importing `{name}` failed: {in_short(error)}.", hint=shared_library.hint(error)
+        ) from error
     finally:
         for place in places:
             if place in sys.path:  # what was imported may have taken it away

@@ -6,6 +6,7 @@ from typing import Any
 from ...runtime.errors import BundleError, in_short
 from ...runtime.frameworks.framework import Framework, Saved
 from ...runtime.pickles.policy import Policy
+from ...runtime.system import shared_library
 from ..errors import InvalidSource
 
 
@@ -19,14 +20,17 @@ def load(framework: Framework, directory: Path, saved: Saved) -> Any:
         return framework.load(directory, saved.format, saved.options, "cpu", Policy())
     except BundleError:
         raise
-    except ImportError as error:
-        raise InvalidSource(
-            f"Opening a {framework.name} file takes a module that is not here: {error}.",
-            hint=_hint_missing(framework, error),
-        ) from error
     except Exception as error:
+        library = shared_library.hint(error)
+        if library is None and isinstance(error, ImportError):
+            raise InvalidSource(
+                f"Opening a {framework.name} file takes a module that is not here: {error}.",
+                hint=_hint_missing(framework, error),
+            ) from error
         reason = in_short(error).replace(f"{directory}/", "")  # of a copy: nobody knows it
-        raise InvalidSource(f"The {framework.name} file cannot be loaded: {reason}.") from error
+        raise InvalidSource(
+            f"The {framework.name} file cannot be loaded: {reason}.", hint=library
+        ) from error
 
 
 def _hint_missing(framework: Framework, error: ImportError) -> str:

@@ -25,6 +25,7 @@ from ..frameworks.framework import Framework, Tunable
 from ..manifests.model_manifest import ModelManifest
 from ..manifests.tuning import Tuning
 from ..pickles.policy import Policy
+from ..system import shared_library
 from . import batch_axis, row_kinds, unknown_level
 from .tuned import Tuned
 
@@ -74,13 +75,14 @@ class LoadedModel:
                 model = framework.tune(model, tuning, device)
         except BundleError:
             raise
-        except ImportError as error:
-            raise _missing(framework, manifest, error) from error
         except Exception as error:
+            library = shared_library.hint(error)
+            if library is None and isinstance(error, ImportError):
+                raise _missing(framework, manifest, error) from error
             if os.environ.get("BUNDLE_DEBUG"):
                 raise
             raise InvalidModel(
-                f"The {framework.name} model cannot be loaded: {in_short(error)}."
+                f"The {framework.name} model cannot be loaded: {in_short(error)}.", hint=library
             ) from error
         if tuning.is_default:
             return cls(manifest, framework, model, directory=directory)

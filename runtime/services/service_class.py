@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import BundleError
 from ..manifests.route import Route
 from ..nearest import did_you_mean, nearest
+from ..system import shared_library
 from .contract.method import Contract
 from .service import ApiOptions, is_service, options_of
 
@@ -191,7 +192,7 @@ def say_import_errors(name: str, src: Path) -> Iterator[None]:
     except BaseException as error:  # SystemExit too: a module must not end the server in silence
         log.exception("Importing `%s` failed.", name)
         said = f"Importing `{name}` failed: {one_line(error)}"
-        raise BundleError(where(error, src) + said) from error
+        raise BundleError(where(error, src) + said, hint=shared_library.hint(error)) from error
 
 
 def one_line(error: BaseException) -> str:

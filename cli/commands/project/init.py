@@ -44,11 +44,9 @@ def init(
     from ....bundler.project.scaffold import scaffold
 
     console = Console(json=json, quiet=quiet)
-    first = _saved(model[0]) if model else None
-    inputs = first.methods[first.default_method].inputs if first and first.methods else None
-    written = scaffold(
-        directory, name=name, models=tuple(model or ()), service=service, force=force, inputs=inputs
-    )
+    tags = tuple(model or ())
+    saved = [_saved(tag) for tag in tags]
+    written = scaffold(directory, name=name, models=tags, service=service, force=force, saved=saved)
     data = {"files": [str(path) for path in written]}
     text = "\n".join(f"Wrote `{path}`." for path in written)
     where = "" if directory == Path() else f" {shlex.quote(str(directory))}"

@@ -8,7 +8,22 @@ from modelbundle.bundler.building.service.service_source import read_service
 from modelbundle.bundler.errors import InvalidTag, Refused, StoreError
 from modelbundle.bundler.project.project import Project
 from modelbundle.bundler.project.scaffold import scaffold
-from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side
+from modelbundle.runtime.manifests.model_manifest import ModelManifest
+from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side, Signature
+
+
+def manifest_of(inputs=OBJECTS, packages=()):
+    """The manifest of a saved model."""
+    return ModelManifest(
+        framework="sklearn",
+        loader="modelbundle.runtime.frameworks.sklearn:Sklearn",
+        format="pickle",
+        python="3.11.7",
+        packages=dict.fromkeys(packages, "1.0"),
+        methods={"predict": Signature(inputs, OBJECTS)},
+        files=(),
+        executes_code=True,
+    )
 
 
 def test_the_bundlefile_is_valid_as_it_is_written(tmp_path):
@@ -109,7 +124,8 @@ def test_the_service_is_one_that_the_build_can_read(tmp_path):
     ],
 )
 def test_the_service_asks_for_the_rows_that_the_model_takes(tmp_path, inputs, asked):
-    _, path = scaffold(tmp_path, name="fraud", models=["net"], service=True, inputs=inputs)
+    saved = [manifest_of(inputs)]
+    _, path = scaffold(tmp_path, name="fraud", models=["net"], service=True, saved=saved)
     assert asked in path.read_text()
     compile(path.read_text(), path, "exec")
     (route,) = read_service(tmp_path, Project.open(tmp_path).bundlefile.service).routes
@@ -149,3 +165,9 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
         scaffold(tmp_path, name="y", service=True, force=True)
     assert told.value.hint == "Make room there, or write to another disk."
     assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == before
+
+
+def test_an_image_gets_what_the_libraries_of_its_models_need_of_the_system(tmp_path):
+    saved = [None, manifest_of(packages=["lightgbm", "numpy"])]
+    scaffold(tmp_path, name="two", models=["new", "trees"], saved=saved)
+    assert Project.open(tmp_path).bundlefile.system.packages == ("libgomp1",)

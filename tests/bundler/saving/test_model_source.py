@@ -58,6 +58,7 @@ def test_what_a_library_says_of_its_absent_part_is_one_sentence(here):
         ("source_three:model", "No module named 'surely_not_there'", "-m pip install"),
         ("source_two:net", "has no attribute `net`", "There is `source_two:model`."),
         ("source_four:model", "ZeroDivisionError", None),
+        ("source_eight:model", "cannot open shared object", "system that has `libnowhere.so.1`"),
         ("absent.part:model", "no module `absent.part`", "leave out `.py`"),
     ],
 )
@@ -65,6 +66,7 @@ def test_each_thing_that_can_be_wrong_is_told_apart(here, text, message, hint):
     (here / "source_two.py").write_text("model = 7\n")
     (here / "source_three.py").write_text("import surely_not_there\n")
     (here / "source_four.py").write_text("1 / 0\n")
+    (here / "source_eight.py").write_text("import ctypes\nctypes.CDLL('libnowhere.so.1')\n")
     with pytest.raises(InvalidSource, match=message) as caught:
         model_source.import_object(text)
     assert caught.value.hint is None if hint is None else hint in caught.value.hint

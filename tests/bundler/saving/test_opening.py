@@ -1,5 +1,6 @@
 """Opening: a file that cannot be loaded names what is missing, and what to do."""
 
+import ctypes
 import subprocess
 import sys
 
@@ -55,6 +56,21 @@ def test_the_library_of_a_file_is(files, monkeypatch):
     with pytest.raises(InvalidSource) as caught:
         saving.save_file("m", files["torch"], SaveOptions(trust=True))
     assert caught.value.hint == "Install it with `pip install torch safetensors`."
+
+
+def test_a_missing_library_of_the_system_is_no_package_to_install_with_pip(files, monkeypatch):
+    """As where LightGBM's wheel finds no `libgomp.so.1`, and `cv2` no `libGL.so.1`."""
+
+    def load(*_):
+        try:
+            ctypes.CDLL("libnowhere.so.1")
+        except OSError as error:
+            raise ImportError(str(error), name="torch") from error
+
+    monkeypatch.setattr("modelbundle.runtime.frameworks.torch.Torch.load", load)
+    with pytest.raises(InvalidSource) as caught:
+        saving.save_file("m", files["torch"], SaveOptions(trust=True))
+    assert "package of your system that has `libnowhere.so.1`" in caught.value.hint
 
 
 def test_what_a_library_says_of_our_copy_names_the_file_alone(tmp_path):

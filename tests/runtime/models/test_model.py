@@ -1,6 +1,7 @@
 """A model in memory: what is said when it cannot get there."""
 
 import sys
+from ctypes import CDLL
 
 import numpy as np
 import pandas as pd
@@ -63,6 +64,15 @@ def test_a_damaged_file_is_one_sentence(directory, tmp_path):
     (copy / "model.ubj").write_bytes(b"{L\0\0\0")
     with pytest.raises(InvalidModel, match="xgboost model cannot be loaded"):
         LoadedModel.load(copy)
+
+
+def test_a_missing_library_of_the_system_is_told_with_what_to_install(directory, monkeypatch):
+    monkeypatch.setattr(
+        "modelbundle.runtime.frameworks.xgboost.Xgboost.load", lambda *_: CDLL("libnowhere.so.1")
+    )
+    with pytest.raises(InvalidModel, match=r"libnowhere\.so\.1: cannot open") as caught:
+        LoadedModel.load(directory)
+    assert "package of your system" in caught.value.hint
 
 
 def test_a_directory_without_a_manifest_is_no_model(tmp_path):

@@ -55,6 +55,10 @@ def test_a_wrong_target_says_what_is_there(project, target, message):
         ),
         ("def f(:", "Importing `broken_a` failed: SyntaxError:"),
         ("import sys; sys.exit(3)", "Importing `broken_a` failed: SystemExit: 3."),
+        (
+            "import ctypes; ctypes.CDLL('libnowhere.so.1')",
+            "the package of your system that has `libn",
+        ),
     ],
 )
 def test_an_import_that_fails_is_one_line(project, source, message):
