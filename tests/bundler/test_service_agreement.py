@@ -370,14 +370,30 @@ def test_records_of_postponed_annotations_read_alike(project):
     assert static[0].output["schema"] == {"enum": [1, 2]}
 
 
-def test_members_of_an_enum_that_only_running_it_tells_are_left_open(project):
-    body = "import enum\nclass Kind(enum.Enum):\n    A, B = 1, 2\n"
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "class Kind(enum.Enum):\n    A, B = 1, 2",
+        "class Kind(enum.Enum):\n    A = 1\n    if enum:\n        B = 2",
+        "class Kind(int, enum.Enum):\n    A = '1'\n    B = 2",
+    ],
+)
+def test_members_of_an_enum_that_only_running_it_tells_are_left_open(project, definition):
+    body = f"import enum\n{definition}\n"
     body += (
         "@modelbundle.service\nclass Sample:\n    @endpoint\n    def a(self, k: Kind) -> int: ...\n"
     )
     static, live = both(project, IMPORTS + body)
     assert static[0].input["schema"]["properties"] == {"k": {}}
     assert live[0].input["schema"]["properties"] == {"k": {"enum": [1, 2]}}
+
+
+def test_fields_of_a_record_below_an_if_leave_it_open(project):
+    body = "@dataclass\nclass Row:\n    a: int\n    if True:\n        b: int = 0\n"
+    body += "@modelbundle.service\nclass Sample:\n    @endpoint\n    def a(self, r: Row): ...\n"
+    static, live = both(project, IMPORTS + body)
+    assert static[0].input["schema"] == {"type": "object", "title": "Row"}
+    assert live[0].input["schema"]["properties"].keys() == {"a", "b"}
 
 
 STRICT = """

@@ -16,7 +16,7 @@ _HINT = (
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
-_BRANCHES = (
+BRANCHES = (
     *(ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Match),
     *(ast.Try, ast.TryStar),
 )
@@ -150,7 +150,7 @@ def bindings(body: Sequence[ast.stmt], package: str) -> dict[str, Binding]:
     """
     found: dict[str, Binding] = {}
     for statement in body:
-        is_branch = isinstance(statement, _BRANCHES)
+        is_branch = isinstance(statement, BRANCHES)
         for name, binding in _bound([statement], package, is_typing_only=False):
             known = found.get(name)
             is_shadow = isinstance(known, Imported) and known.is_typing_only

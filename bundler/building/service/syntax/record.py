@@ -12,7 +12,7 @@ from .....runtime.services.contract.types import spec
 from .....runtime.services.contract.types.spec import FieldSpec, Kind, Spec
 from ....errors import BuildError
 from .annotation import DEPTH, Annotations, unquoted
-from .module import Module
+from .module import BRANCHES, Module
 from .tree import Defined, SourceTree
 
 _ATTRS = frozenset(
@@ -20,6 +20,10 @@ _ATTRS = frozenset(
 )
 _DATACLASS = frozenset(("dataclasses.dataclass", "pydantic.dataclasses.dataclass", *_ATTRS))
 _ENUMS = frozenset(f"enum.{name}" for name in ("Enum", "IntEnum", "StrEnum"))
+_MIXED: dict[str, type] = {
+    **{f"builtins.{kind.__name__}": kind for kind in (str, int, float)},
+    "enum.IntEnum": int,
+}
 _ROOTS: dict[str, Kind] = {
     "pydantic.BaseModel": "pydantic",
     "pydantic.main.BaseModel": "pydantic",
@@ -63,14 +67,15 @@ class Records:
             return spec.OBJECT
         lineage = self.lineage(found)
         outside = {name for each in lineage for name in self._outside(each)}
+        is_open = any(map(_is_conditional, lineage))
         if outside & _ENUMS:
-            return self._enum(found)
+            return spec.OBJECT if is_open else self._enum(found, outside)
         kind = self._kind(lineage, outside)
         if outside & _NAMED_TUPLES:
             return self._named_tuple(lineage, (*inside, node), is_inside=node in inside)
         if kind is None:
             return spec.OBJECT
-        if node in inside or (kind == "pydantic" and any(map(_renames, lineage))):
+        if node in inside or is_open or (kind == "pydantic" and any(map(_renames, lineage))):
             return spec.unfinished(kind, node.name)
         fields = self._fields(lineage, kind, (*inside, node))
         is_closed = kind != "pydantic" or _extra(lineage) == "forbid"
@@ -230,7 +235,8 @@ class Records:
         except (ValueError, BuildError):
             return None
 
-    def _enum(self, found: Defined) -> Spec:
+    def _enum(self, found: Defined, outside: set[str]) -> Spec:
+        made = [kind for name, kind in _MIXED.items() if name in outside]  # class X(int, Enum)
         assert isinstance(found.node, ast.ClassDef)
         values: list[Any] = []
         for node in found.node.body:
@@ -244,6 +250,8 @@ class Records:
             try:
                 value = ast.literal_eval(node.value)
             except ValueError:  # auto(), or computed
+                return spec.OBJECT
+            if any(type(value) is not kind for kind in made):
                 return spec.OBJECT
             values += [] if value in values else [value]
         return spec.choice(values)
@@ -259,6 +267,16 @@ def _with_default_method(node: ast.ClassDef) -> set[str]:
         and isinstance(each.value, ast.Name)
         and each.attr == "default"
     }
+
+
+def _is_conditional(found: Defined) -> bool:
+    """Whether an `if` or a `try` in the body of a class decides on its fields."""
+    return any(
+        isinstance(each, ast.Assign | ast.AnnAssign)
+        for branch in getattr(found.node, "body", ())
+        if isinstance(branch, BRANCHES)
+        for each in ast.walk(branch)
+    )
 
 
 def _bare(base: ast.expr) -> ast.expr:
