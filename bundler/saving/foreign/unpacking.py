@@ -47,9 +47,14 @@ def is_archive(path: Path) -> bool:
     """Whether the file is a zip, or a tar, compressed or not; by its content."""
     with path.open("rb") as file:
         head = file.read(8)
-    if head.startswith(b"PK\x03\x04"):
+    return _is_zip(path) if head.startswith(b"PK\x03\x04") else _is_tar(path, head)
+
+
+def _is_zip(path: Path) -> bool:
+    try:
         return zipfile.is_zipfile(path)
-    return _is_tar(path, head)
+    except zipfile.BadZipFile:  # it is one, of which `unpack` says what it lacks
+        return True
 
 
 def _is_tar(path: Path, head: bytes) -> bool:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import lzma
+import struct
 import tarfile
 import zipfile
 from contextlib import suppress
@@ -151,6 +152,15 @@ def test_what_is_cut_off_is_told(tmp_path, unpack, cut):
     data = path.read_bytes()
     path.write_bytes(data[:cut] + data[cut + 90 :])
     with pytest.raises((InvalidSource, AssertionError)):
+        unpack(path)
+
+
+def test_a_directory_on_another_disk_is_told(tmp_path, unpack):
+    path = zipped(tmp_path / "x.mar", ("a", 0))
+    data = path.read_bytes()
+    locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, 0, 9)  # Python raises when it asks for it
+    path.write_bytes(data[:-22] + locator + data[-22:])
+    with pytest.raises(InvalidSource, match="multiple disks"):
         unpack(path)
 
 
