@@ -116,6 +116,20 @@ def test_it_calls_the_methods_of_a_service(texts, asked, tmp_path):
         assert "As often as they like." in shop.Demo.greet.__doc__
 
 
+def test_what_is_sent_is_what_was_given(texts, asked, tmp_path):
+    """300 became 44 where whole numbers have eight bits, and a day a number of nanoseconds."""
+    models = imported(texts["models"], tmp_path, "ranged")
+    for wrong in ([[300]], np.array([[1 << 63]], "uint64")):
+        with pytest.raises(ValueError, match="fit int8"):
+            models._rows(wrong, "int8", (None, 1))
+    assert models._rows([[-128], [127]], "int8", (None, 1)).endswith(b"\x80\x7f")
+    shop = imported(texts["shop"], tmp_path, "timed")
+    with shop.Demo(asked("shop")) as client:
+        day = np.datetime64("2026-01-02", "ns")
+        said = "2026-01-02T00:00:00.000000000"
+        assert client.echo([day, np.array([day])])["predictions"] == [said, [said]]
+
+
 def test_the_server_gives_the_same_contract_as_the_bundle(texts, asked):
     document = httpx.get(
         f"{asked('models')}/openapi.json", timeout=90, trust_env=False, verify=False
