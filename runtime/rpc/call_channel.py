@@ -1,11 +1,14 @@
 """CallChannel: connects a front to its service process, and to that one's successors."""
 
+import logging
 import mmap
 import socket
 from dataclasses import dataclass
 from typing import Self
 
 from ..system import fd_message
+
+log = logging.getLogger(__name__)
 
 _MESSAGE = 64  # bytes, at most, of the message that carries a connection
 
@@ -58,11 +61,15 @@ class CallChannel:
         """In the front: the generation of a new process, and its stream; None if closed.
 
         Raises:
-            BlockingIOError: when no process has connected.
+            BlockingIOError: when no process has connected, or there was no room for the descriptor
+                of its stream; it then learns that the stream is closed, and ends.
         """
         data, descriptors = fd_message.receive(self.front, _MESSAGE, 1)
-        if not data or not descriptors:
+        if not data:
             return None
+        if not descriptors:
+            log.error("A service process cannot be connected: there is no descriptor left.")
+            raise BlockingIOError
         stream = socket.socket(fileno=descriptors[0])
         stream.setblocking(False)
         return int(data), stream
