@@ -4,8 +4,13 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+
+from ..conftest import Servers, wait_until
 
 BODY = b'{"instances": [[1, 2]]}'
 PAUSE = 0.002  # s, so that whoever is to answer gets more of a core than who asks
@@ -108,3 +113,43 @@ def listener():
     """A socket for several servers, as whoever starts them holds it."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as made:
         yield made
+
+
+@pytest.fixture
+def unstable(tmp_path):
+    """A bundle with a service; `unstable(timeout=1)` with settings."""
+    from .unstable_service import make_unstable
+
+    return partial(make_unstable, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def common():
+    """Servers that all tests of a file use: with the usual timeout, and with a short one."""
+    from .unstable_service import HANGS, SOURCE, make_unstable
+
+    with TemporaryDirectory() as directory:
+        home = Path(directory)
+        servers = Servers(home)
+        hangs = SOURCE.replace("return self.net(rows)", HANGS)
+        bundles = make_unstable(home / "usual"), make_unstable(home / "hasty", hangs, timeout=0.5)
+        yield {bundle.name: servers.start(bundle) for bundle in bundles}
+        servers.stop()
+
+
+@pytest.fixture
+def lone(common):
+    """The one with the usual timeout."""
+    from .unstable_service import Resumed
+
+    return Resumed(common["usual"])
+
+
+@pytest.fixture
+def hasty(common):
+    """One whose requests have half a second."""
+    from .unstable_service import Resumed, ask
+
+    server = Resumed(common["hasty"])
+    wait_until(lambda: ask(server, "/sync", how="", n=1).status_code == 200)
+    return server

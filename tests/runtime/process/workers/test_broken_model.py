@@ -10,7 +10,7 @@ from modelbundle.runtime.models.canary import FAILURES
 
 from ...conftest import write_bundle, write_model
 from ..supervising.test_supervisor import wait_until
-from ..test_service_process import processes
+from ..unstable_service import processes
 
 
 class Breakable:

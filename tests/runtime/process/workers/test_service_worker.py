@@ -5,10 +5,10 @@ import signal
 import threading
 
 from ..supervising.test_supervisor import alive, children, metric, wait_until
-from ..test_service_process import ask, processes, unstable  # noqa: F401 - a fixture
+from ..unstable_service import ask, processes
 
 
-def test_who_waits_when_the_supervisor_is_killed_is_told_at_once(unstable, servers):  # noqa: F811
+def test_who_waits_when_the_supervisor_is_killed_is_told_at_once(unstable, servers):
     server = servers.start(unstable())
     everybody, statuses = children(server.process.pid), []
     os.kill(processes(server)[1], signal.SIGSTOP)
