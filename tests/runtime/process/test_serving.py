@@ -236,9 +236,12 @@ def test_a_busy_server_grows_and_says_why(sums, servers, callers, tmp_path_facto
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("it grows on two cores or more")
     library = tmp_path_factory.mktemp("library")
-    # Where others work as well nobody may get the half of a core that counts as busy.
+    # Where others work as well nobody may get the half of a core that counts as busy, and a row
+    # may take as long, on the clock, as one of a large model.
     (library / "sitecustomize.py").write_text(
-        "from modelbundle.runtime.process.supervising import autoscaler\nautoscaler.BUSY = 0.02\n"
+        "from modelbundle.runtime.process.machine import topology\n"
+        "from modelbundle.runtime.process.supervising import autoscaler\n"
+        "autoscaler.BUSY, topology.SMALL = 0.02, 60.0\n"
     )
     server = servers.start(sums(), env={"PYTHONPATH": str(library)})
     assert len(children(server.process.pid)) == 2
