@@ -4,7 +4,7 @@ It has no lock, no vendored runtime and no digest that anyone keeps: it is a dir
 stored files, for the current environment, gone when the server ends.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -45,16 +45,25 @@ def manifest_of(model: ChosenModel) -> BundleManifest:
 
 
 @contextmanager
-def of_project(project: "Project", store: "Store") -> Iterator[Path]:
+def of_project(
+    project: "Project", store: "Store", admit: Callable[["Item"], None]
+) -> Iterator[Path]:
     """A bundle directory that serves `project`; its `src` is the project itself.
 
     So a changed line is served at the next start, without another build.
+
+    Args:
+        project: what is served.
+        store: has its models.
+        admit: is told of each model first, and raises for one that may not run here.
 
     Raises:
         NotTrusted: when loading a model runs code that is not trusted on this machine.
     """
     bundlefile = project.bundlefile
     models = choose(bundlefile, store, None)
+    for model in models.values():
+        admit(model.item)
     tunings.check(project, models)
     check_trust(models.values(), store)
     served = routes.plan(project, {alias: model.manifest for alias, model in models.items()})

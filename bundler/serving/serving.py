@@ -270,15 +270,19 @@ def _of_project(
     project: "Project", store: "Store", options: LaunchOptions, progress: Progress
 ) -> Iterator[Launch]:
     from ..building import model_bundle
-    from ..building.chosen_model import choose
 
-    if policy := Policy.of(store, options.policy):
+    policy = Policy.of(store, options.policy)
+    if policy is not None:
         hint = "Build it, have it signed and serve that: `bundle build`, then `bundle sign`."
         policy.check_unsigned(project.bundlefile.name, f"The project in `{project.root}`", hint)
-    if options.trust:
-        for model in choose(project.bundlefile, store, None).values():
-            store.trust.grant(model.item.digest, "--trust")
-    with model_bundle.of_project(project, store) as directory:
+
+    def admit(model: "Item") -> None:
+        if policy is not None:
+            policy.check(model, store)
+        if options.trust:
+            store.trust.grant(model.digest, "--trust")
+
+    with model_bundle.of_project(project, store, admit) as directory:
         current = _current(directory, store, progress)
         yield Launch(directory, current, is_trusted=True, project=project)
 

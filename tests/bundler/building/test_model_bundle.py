@@ -41,7 +41,7 @@ def test_a_model_that_nobody_vouched_for_is_refused(add_model, own_store):
 def test_a_project_is_served_from_where_it_is(project, add_model, own_store):
     add_model()
     written = project("name: x\nmodels: [iris]\nserve: {port: 9000}\n", {"helper.py": "x = 1\n"})
-    with model_bundle.of_project(written, own_store) as directory:
+    with model_bundle.of_project(written, own_store, lambda _: None) as directory:
         (written.root / "helper.py").write_text("x = 2\n")
         assert (directory / "src" / "helper.py").read_text() == "x = 2\n"
         assert BundleManifest.read(directory).serve["port"] == 9000

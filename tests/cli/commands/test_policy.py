@@ -40,6 +40,18 @@ def test_what_is_not_signed_is_refused(guarded, command):
     assert "bundle sign" in refused.err
 
 
+def test_a_project_that_may_be_unsigned_has_models_that_may_not(guarded):
+    """`build` refused them, and `serve .` ran them."""
+    (guarded.home / "policy.yaml").write_text(
+        "version: 1\nrules:\n  - {name: 'bundle:twice', signed_by: anyone}\n"
+        "  - {name: 'model:*', signed_by: [{key: ann.pub}]}\n"
+    )
+    refused = guarded("test", ".", "--trust", code=5)
+    assert "The model `double:" in refused.err
+    sign(guarded, "model:double")
+    guarded("test", ".")
+
+
 def test_what_is_signed_runs(guarded):
     sign(guarded, "model:double")
     assert guarded("predict", "model:double", "--data", "sample.json").out
