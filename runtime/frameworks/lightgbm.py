@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..errors import InvalidModel
 from ..manifests.signature import Field, Side, Signature
 from ..pickles.scanning import scan
 from .framework import Framework, Saved
+from .values import lightgbm_columns
 
 _WRAPPERS = frozenset({"LGBMModel", "LGBMRegressor", "LGBMClassifier", "LGBMRanker"})
 
@@ -45,7 +47,7 @@ class Lightgbm(Framework):
 
     def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:  # noqa: ARG002
         """Write the booster up to its best iteration, and what a wrapper adds to it."""
-        booster = model if type(model).__name__ == "Booster" else model.booster_
+        booster = _booster(model)
         booster.save_model(str(directory / "model.txt"))
         known = {} if booster is model else _wrapper(model)
         needs = ("sklearn",) if known else ()
@@ -77,16 +79,17 @@ class Lightgbm(Framework):
 
     def signatures(self, model: Any) -> Mapping[str, Signature]:
         """The number of features; with the names given to them, columns."""
-        booster = model if type(model).__name__ == "Booster" else model.booster_
+        booster = _booster(model)
         names = booster.feature_name()
         if names == [f"Column_{position}" for position in range(len(names))]:
             inputs = Side(
                 "array", (Field("input-0", "float64", (None, len(names)), is_nullable=True),)
             )
         else:
-            inputs = Side(
-                "columns", tuple(Field(name, "object", (None,), is_nullable=True) for name in names)
-            )
+            kinds = lightgbm_columns.categorical(booster)
+            dtypes = [kinds.get(name, "object") for name in names]
+            fields = map(partial(Field, shape=(None,), is_nullable=True), names, dtypes)
+            inputs = Side("columns", tuple(fields))
         return dict.fromkeys(self.methods(model), Signature(inputs))
 
     def classes(self, model: Any, method: str) -> Mapping[int, Sequence[Any]]:  # noqa: ARG002
@@ -96,7 +99,12 @@ class Lightgbm(Framework):
 
     def call(self, model: Any, method: str, batch: Any) -> Any:
         """Call it; records become a DataFrame."""
-        return getattr(model, method)(table.stack(batch))
+        rows = lightgbm_columns.completed(table.stack(batch), _booster(model))
+        return getattr(model, method)(rows)
+
+
+def _booster(model: Any) -> Any:
+    return model if type(model).__name__ == "Booster" else model.booster_
 
 
 def _own_objective(*_: Any) -> Any:

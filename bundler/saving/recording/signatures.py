@@ -228,7 +228,13 @@ def _as_declared(batch: Any, framework: Framework, declared: Side) -> Any:
         return table.accept(_all_objects(declared), batch) if fits else batch
     if declared.layout == "array" and framework.name != "sklearn" and is_matrix_of_numbers(batch):
         return batch.to_numpy()
-    return batch
+    return _categorized(batch, declared) if is_table else batch
+
+
+def _categorized(table: Any, declared: Side) -> Any:
+    """The columns of which the model learned categories as such: text has none, nor have lists."""
+    known = {field.name for field in declared.fields if field.dtype.startswith("category")}
+    return table.astype(dict.fromkeys(known.intersection(table.columns), "category"))
 
 
 def is_matrix_of_numbers(batch: Any) -> bool:

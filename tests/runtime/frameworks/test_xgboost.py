@@ -152,6 +152,17 @@ def shops(tmp_path_factory):
     return model, loaded, loaded.manifest.methods["predict"].inputs
 
 
+def test_a_sample_that_is_text_may_have_categories(shops):
+    """As `--sample rows.json` has them."""
+    sample = TABLE.head(3).astype(object).where(TABLE.head(3).notna(), None).to_dict("records")
+    item = modelbundle.save("text", shops[0], sample=sample)
+    loaded = LoadedModel.load(Store.default().directory(item))
+    dtypes = {each.name: each.dtype for each in loaded.manifest.methods["predict"].inputs.fields}
+    assert (dtypes["zone"], dtypes["city"]) == ("category[int64]", "category")
+    batch = table.collate(loaded.manifest.methods["predict"].inputs, sample)
+    assert loaded.call("predict", batch).tolist() == shops[0].predict(TABLE.head(3)).tolist()
+
+
 @pytest.mark.parametrize(
     ("lines", "lacking"),
     [
