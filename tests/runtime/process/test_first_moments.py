@@ -2,9 +2,8 @@
 
 import asyncio
 
-from ..conftest import Sums
+from ..conftest import Sums, wait_until
 from .conftest import BODY
-from .supervising.test_supervisor import wait_until
 
 ASKED = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
 ARE_YOU_READY = b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"

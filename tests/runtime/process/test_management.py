@@ -14,9 +14,9 @@ from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
 from modelbundle.runtime.manifests.settings import ManagementSettings
 from modelbundle.runtime.process.sockets.management_port import ManagementPort
 
-from ..conftest import Sums, free_port
+from ..conftest import Sums, free_port, wait_until
 from .supervising.test_load_coordinator import Traffic, make
-from .supervising.test_supervisor import children, wait_until
+from .watched import children
 
 TOKEN = "a-token-of-some-length"
 KEY = {"authorization": f"Bearer {TOKEN}"}

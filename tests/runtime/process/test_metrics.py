@@ -5,7 +5,8 @@ import signal
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from .supervising.test_supervisor import children, wait_until
+from ..conftest import wait_until
+from .watched import children
 
 
 def families(server):

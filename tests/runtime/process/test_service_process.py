@@ -14,10 +14,9 @@ import pytest
 
 from modelbundle.bundler.building.service.service_source import read_service
 
-from ..conftest import write_bundle
-from .supervising.test_supervisor import alive, children, metric, wait_until
-from .test_serving import descriptors, holds_listener, readiness
+from ..conftest import wait_until, write_bundle
 from .unstable_service import SOURCE, ask, notes, processes
+from .watched import alive, children, descriptors, holds_listener, metric, readiness
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import signal
 import socket
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -16,26 +15,8 @@ import pytest
 
 from modelbundle.runtime.process.supervising.supervisor import SIGNAL_GAP
 
-from .supervising.test_supervisor import alive, children, metric, readiness, wait_until
-
-
-def descriptors(pid):
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
-
-
-def holds_listener(pid, server):
-    """Whether a process has the listening socket open."""
-    listening = {
-        line.split()[9]
-        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
-        if line.split()[1].endswith(f":{server.port:04X}") and line.split()[3] == "0A"
-    }
-    held = set()
-    with suppress(FileNotFoundError):  # it may end while we look
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            with suppress(FileNotFoundError):
-                held.add(str(link.readlink()))
-    return bool(held & {f"socket:[{inode}]" for inode in listening})
+from ..conftest import wait_until
+from .watched import alive, children, descriptors, holds_listener, metric, readiness
 
 
 def front_and_model(server):

@@ -6,9 +6,8 @@ import httpx
 
 from modelbundle.bundler.building.service.service_source import read_service
 
-from ..conftest import Sums, write_bundle, write_model
-from .supervising.test_supervisor import children, wait_until
-from .test_serving import holds_listener, readiness
+from ..conftest import Sums, wait_until, write_bundle, write_model
+from .watched import children, holds_listener, readiness
 
 SOURCE = """
 import asyncio

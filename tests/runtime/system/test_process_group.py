@@ -5,8 +5,8 @@ import signal
 import subprocess
 import sys
 
-from ..conftest import Sums
-from ..process.supervising.test_supervisor import alive, wait_until
+from ..conftest import Sums, wait_until
+from ..process.watched import alive
 
 CODE = """
 import multiprocessing

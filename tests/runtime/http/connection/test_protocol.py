@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from ...conftest import wait_until
-from ...process.supervising.test_supervisor import children
-from ...process.test_serving import holds_listener
+from ...process.watched import children, holds_listener
 
 POST = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
 BODY = b'{"instances": [[1, 2]]}'

@@ -15,9 +15,9 @@ from modelbundle.runtime.errors import BundleError
 from modelbundle.runtime.process.crew.crew import Crew, FrontSlot, ModelSlot
 from modelbundle.runtime.process.supervising.supervisor import Supervisor
 
-from ...conftest import Sums
-from ..supervising.test_supervisor import Pretended, alive, children, metric, wait_until
-from ..test_serving import descriptors
+from ...conftest import Sums, wait_until
+from ..supervising.test_supervisor import Pretended
+from ..watched import alive, children, descriptors, metric
 
 LOAD = "/v2/repository/models/sums/load"
 UNLOAD = "/v2/repository/models/sums/unload"

@@ -23,7 +23,7 @@ from modelbundle.runtime.system.prctl import adopt_orphans
 
 from ...conftest import Sums, wait_until
 from ..supervising.test_load_coordinator import ask, load, make, unload
-from ..supervising.test_supervisor import alive
+from ..watched import alive
 from .few_descriptors import few_descriptors
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are adopted on Linux only")

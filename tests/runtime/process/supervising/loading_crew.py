@@ -11,7 +11,8 @@ from modelbundle.runtime.process.supervising.load_coordinator import LoadCoordin
 from modelbundle.runtime.remote.channel import END
 
 from ...conftest import wait_until
-from .test_supervisor import Pretended, alive
+from ..watched import alive
+from .test_supervisor import Pretended
 
 REPORTS = {"prepare": "prepared", "commit": "committed", "unload": "unloaded"}
 

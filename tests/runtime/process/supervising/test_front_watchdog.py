@@ -17,8 +17,9 @@ from modelbundle.runtime.manifests.bundle_manifest import bundle_digest
 from modelbundle.runtime.process.supervising.front_watchdog import is_debugged
 from modelbundle.runtime.process.supervising.supervisor import Supervisor
 
-from ...conftest import Running, free_port, is_ready
-from .test_supervisor import Pretended, alive, children, wait_until
+from ...conftest import Running, free_port, is_ready, wait_until
+from ..watched import alive, children
+from .test_supervisor import Pretended
 
 SILENCE = 0.6
 

@@ -15,8 +15,8 @@ from modelbundle.runtime.process.supervising.load_coordinator import LoadCoordin
 from modelbundle.runtime.process.supervising.model_status import LoadRequest, ModelStatus
 
 from ...conftest import wait_until
+from ..watched import alive
 from .loading_crew import Loading, die, fail_once, gone
-from .test_supervisor import alive
 
 
 @pytest.fixture

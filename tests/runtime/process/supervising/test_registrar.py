@@ -15,11 +15,10 @@ from modelbundle.runtime import digest
 from modelbundle.runtime.manifests.model_entry import ModelEntry
 from modelbundle.runtime.manifests.model_manifest import ModelManifest
 
-from ...conftest import Sums, free_port, write_model
+from ...conftest import Sums, free_port, wait_until, write_model
 from ..conftest import Traffic
-from ..test_serving import holds_listener, readiness
+from ..watched import children, holds_listener, metric, readiness
 from .test_load_coordinator import ask, load, make, memory, states, unload
-from .test_supervisor import children, metric, wait_until
 
 SIZE = 48_000_000
 SCRIPT = """

@@ -17,29 +17,7 @@ from modelbundle.runtime.process.supervising.load_coordinator import LoadCoordin
 from modelbundle.runtime.process.supervising.supervisor import Supervisor
 
 from ...conftest import wait_until
-
-
-def children(pid):
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def metric(server, line):
-    text = server.get("/metrics").text
-    return next(
-        float(each.rpartition(" ")[2]) for each in text.splitlines() if each.startswith(line)
-    )
-
-
-def readiness(server):
-    answer = server.get("/readyz")
-    return answer.status_code, answer.json().get("reason")
+from ..watched import alive, children, metric, readiness
 
 
 @pytest.fixture

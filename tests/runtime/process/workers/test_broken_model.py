@@ -8,8 +8,7 @@ import pytest
 from modelbundle.bundler.building.service.service_source import read_service
 from modelbundle.runtime.models.canary import FAILURES
 
-from ...conftest import write_bundle, write_model
-from ..supervising.test_supervisor import wait_until
+from ...conftest import wait_until, write_bundle, write_model
 from ..unstable_service import processes
 
 

@@ -16,8 +16,8 @@ import pytest
 from modelbundle.runtime.manifests.bundle_manifest import bundle_digest
 from modelbundle.runtime.process.supervising.supervisor import SIGNAL_GAP
 
-from ...conftest import Sums
-from ..supervising.test_supervisor import children, readiness, wait_until
+from ...conftest import Sums, wait_until
+from ..watched import children, readiness
 
 
 def ended(server):

@@ -4,8 +4,9 @@ import os
 import signal
 import threading
 
-from ..supervising.test_supervisor import alive, children, metric, wait_until
+from ...conftest import wait_until
 from ..unstable_service import ask, processes
+from ..watched import alive, children, metric
 
 
 def test_who_waits_when_the_supervisor_is_killed_is_told_at_once(unstable, servers):

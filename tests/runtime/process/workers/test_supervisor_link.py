@@ -11,7 +11,8 @@ import uvloop
 from modelbundle.runtime.process.crew.control import ControlPair
 from modelbundle.runtime.process.workers.front_server import FrontServer
 
-from ..supervising.test_supervisor import alive, children, wait_until
+from ...conftest import wait_until
+from ..watched import alive, children
 from .test_front_server import Hangs
 
 EVENTS = 100  # more than fit into a socket

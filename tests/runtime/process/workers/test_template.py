@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ..supervising.test_supervisor import alive, children, metric, wait_until
-from ..test_serving import holds_listener, readiness
+from ...conftest import wait_until
+from ..watched import alive, children, holds_listener, metric, readiness
 
 SIZE = 64_000_000  # bytes
 
