@@ -13,6 +13,10 @@ END = signal.SIGUSR1
 """Ends a model process after its current batch. SIGTERM is not used, because a service manager
 sends it to all processes, while the front still has requests to answer."""
 
+_ELSEWHERE = socket.socket()
+"""The end of a channel that only another process has: closed, so that it takes no descriptor."""
+_ELSEWHERE.close()
+
 
 @dataclass(frozen=True, slots=True)
 class SlabPair:
@@ -65,7 +69,7 @@ class Channel:
         """The model's end, in a process that received `descriptors`; without the front's end."""
         model = socket.socket(fileno=descriptors[0])
         slabs = [Slab(each) for each in descriptors[1:]]
-        return cls(socket.socket(), model, tuple(map(SlabPair, slabs[::2], slabs[1::2])))
+        return cls(_ELSEWHERE, model, tuple(map(SlabPair, slabs[::2], slabs[1::2])))
 
     @property
     def front_descriptors(self) -> list[int]:
@@ -77,7 +81,7 @@ class Channel:
         """The front's end, in a front that received `front_descriptors`."""
         front = socket.socket(fileno=descriptors[0])
         slabs = [Slab(each) for each in descriptors[1:]]
-        return cls(front, socket.socket(), tuple(map(SlabPair, slabs[::2], slabs[1::2])))
+        return cls(front, _ELSEWHERE, tuple(map(SlabPair, slabs[::2], slabs[1::2])))
 
     def for_front(self) -> Self:
         """In the front: close the model's end."""

@@ -25,6 +25,7 @@ costs                                    the measured cost of its batches, by qu
 pong                                     is_debugged
 """
 
+import errno
 import json
 import logging
 import os
@@ -152,8 +153,16 @@ class ControlLine:
             log.exception("An event could not be handled: %.200r.", line)
 
     def take(self, count: int) -> list[int]:
-        """The next received descriptors, in order; the caller closes them."""
-        return [self._descriptors.popleft() for _ in range(count)]
+        """The next received descriptors, in order; the caller closes them.
+
+        Raises:
+            OSError: when some did not arrive, as there was no room for them here (EMFILE).
+        """
+        found = [self._descriptors.popleft() for _ in range(min(count, len(self._descriptors)))]
+        if len(found) < count:
+            _close(found)
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return found
 
     def close(self) -> None:
         """Close the line."""

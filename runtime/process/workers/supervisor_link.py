@@ -1,11 +1,14 @@
 """SupervisorLink: handles the events that the supervisor sends to a front."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ...manifests.added_model import AddedModel
 from ...manifests.settings import ServeSettings
+from ...models.state import CANNOT_LOAD
 from ...remote.channel import Channel
 from ...remote.model_link import Kill, ModelLink
 from ...rpc.service_link import ServiceLink
@@ -17,6 +20,8 @@ from ..supervising.front_watchdog import is_debugged
 if TYPE_CHECKING:
     from ...hosting.hosted_models import HostedModels
     from .front_server import FrontServer
+
+log = logging.getLogger(__name__)
 
 Key = tuple[str, int, int]
 """Model, term, replica."""
@@ -66,7 +71,7 @@ class SupervisorLink:
 
     def _model_handlers(self, hosted: "HostedModels") -> dict[str, Callable[[Event], None]]:
         return {
-            "prepare": lambda e: hosted.transitions.prepare(e["model"], e["term"], self._adopt(e)),
+            "prepare": lambda e: self._prepare(hosted, e),
             "commit": lambda e: hosted.transitions.commit(e["model"], e["term"]),
             "abort": lambda e: hosted.transitions.abort(e["model"], e["term"]),
             "unload": lambda e: hosted.begin_unload(e["model"], e["term"]),
@@ -108,12 +113,27 @@ class SupervisorLink:
         if link is not None:
             link.died(event["generation"], event["why"])
 
-    def _adopt(self, event: Event) -> list[ModelLink] | None:
-        """Links over the received channels to a model's processes; None if it runs in threads."""
+    def _prepare(self, hosted: "HostedModels", event: Event) -> None:
         alias, term = event["model"], event["term"]
+        try:
+            links = self._adopt(event)
+        except OSError as error:
+            log.error("Model `%s` cannot be loaded: %s.", alias, error.strerror)  # noqa: TRY400
+            self.tell("failed", alias, term, CANNOT_LOAD)
+            return
+        hosted.transitions.prepare(alias, term, links)
+
+    def _adopt(self, event: Event) -> list[ModelLink] | None:
+        """Links over the received channels to a model's processes; None if it runs in threads.
+
+        Raises:
+            OSError: when there was no room for all of their descriptors.
+        """
+        alias, term = event["model"], event["term"]
+        ends = iter(self._line.take(sum(event["channels"])))
         links = []
         for replica, count in enumerate(event["channels"]):
-            channel = Channel.adopt_front(self._line.take(count))
+            channel = Channel.adopt_front(list(islice(ends, count)))
             link = ModelLink(channel, alias, replica, _killer(self._line, alias, term, replica))
             link.term = term
             self._links[alias, term, replica] = link

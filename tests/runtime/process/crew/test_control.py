@@ -132,6 +132,21 @@ def test_descriptors_that_cannot_be_sent_are_told_to_whoever_sends_them(control)
         control.supervisor.send("prepare", [control.supervisor.fileno()] * 300, model="a")
 
 
+def test_descriptors_that_there_is_no_room_for_are_missed_and_not_those_of_the_next_event(control):
+    for _ in range(2):
+        control.supervisor.send("prepare", [0, 1])
+    with few_descriptors(1) as are_still_free:
+        assert control.front.read()
+        with pytest.raises(OSError, match="Too many open files"):
+            control.front.take(2)
+        assert are_still_free()
+    assert control.front.read()
+    taken = control.front.take(2)
+    assert [os.fstat(each) for each in taken] == [os.fstat(each) for each in (0, 1)]
+    for each in taken:
+        os.close(each)
+
+
 def test_descriptors_that_wait_come_with_their_events(control):
     taken = []
     control.front.on_event = lambda event: (

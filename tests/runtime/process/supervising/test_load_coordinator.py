@@ -1,6 +1,7 @@
 """Models that come and go while a server runs, in real processes."""
 
 import os
+import resource
 import signal
 import threading
 from contextlib import suppress
@@ -15,7 +16,7 @@ from modelbundle.runtime.process.supervising.load_coordinator import LoadCoordin
 
 from ...conftest import Servers, Sums, write_bundle, write_model
 from ..conftest import Traffic
-from ..test_serving import holds_listener, readiness
+from ..watched import holds_listener, readiness
 from .test_supervisor import alive, children, metric, wait_until
 
 SIZE = 48_000_000  # bytes of a heavy model
@@ -243,6 +244,21 @@ def test_what_cannot_be_loaded_says_so_and_harms_nobody(server):
         assert load(server, "b").status_code == 200
         assert ask(server, "b").status_code == 200
     assert traffic.failures == []
+
+
+def test_a_front_without_room_for_the_descriptors_of_a_model_says_so(server):
+    """It waited for what would never come, and every later load of the model with it."""
+    front = next(pid for pid in children(server.process.pid) if holds_listener(pid, server))
+    limits = resource.prlimit(front, resource.RLIMIT_NOFILE)
+    with server.client() as client:
+        assert client.post(UNLOAD.format("b")).status_code == 200
+        resource.prlimit(front, resource.RLIMIT_NOFILE, (3, limits[1]))
+        failed = client.post(LOAD.format("b"))
+        resource.prlimit(front, resource.RLIMIT_NOFILE, limits)
+    assert (failed.status_code, "it cannot be loaded" in failed.text) == (500, True)
+    assert "Model `b` cannot be loaded: Too many open files." in server.log()
+    assert load(server, "b").status_code == 200
+    assert ask(server, "b").json() == {"predictions": [3.0]}
 
 
 @pytest.mark.parametrize("options", [("--workers=1",), ("--workers=2",), ("--isolation=thread",)])
