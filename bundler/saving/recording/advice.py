@@ -54,6 +54,9 @@ def rows(error: Exception, model: Any, method: str, call: Callable[[Any], Any], 
         return _LISTED
     if "eature names" in str(error) and (named := _columns(model, batch)):
         return named
+    if isinstance(batch, Mapping) and not hasattr(model, "forward"):  # a module gets them by name
+        given = ", ".join(f'rows["{name}"]' for name in batch)
+        return f"It gets its inputs as one dict of arrays: `lambda rows: model({given})`."
     if not isinstance(batch, list) or not _succeeds(lambda: call(batch[0])):
         return _ROWS
     name = f"model.{method}" if hasattr(model, method) else "model"

@@ -16,8 +16,8 @@ from ....runtime.manifests.signature import Side
 from ...errors import SampleMismatch
 
 TEXTS = (
-    "Times inside of lists and objects, and what else JSON has no type for, come as text: convert "
-    "them in the model, or in a service class."
+    "Texts come as an array of objects; in lists and objects, times and what else JSON has no type "
+    "for come as text, and arrays as lists: convert them in the model, or in a service class."
 )
 _HINT_ROW = "One row is given as a list of one: `[row]`."
 _HINT_LIST = "Give the rows as a list: `list(rows)`."

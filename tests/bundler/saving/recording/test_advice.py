@@ -69,6 +69,19 @@ def test_a_method_for_one_row_becomes_a_function_of_rows():
     assert modelbundle.save("m", lambda rows: [row["a"] for row in rows], sample=rows)
 
 
+def test_a_function_of_several_inputs_is_told_that_they_are_one_dict():
+    sample = (np.ones(2), np.zeros(2))
+    assert hint(np.add, sample) == (
+        "It gets its inputs as one dict of arrays: "
+        '`lambda rows: model(rows["input-0"], rows["input-1"])`.'
+    )
+    assert modelbundle.save("m", lambda rows: rows["input-0"] + rows["input-1"], sample=sample)
+
+
+def test_a_function_of_texts_is_told_that_they_come_as_objects():
+    assert hint(np.char.upper, np.array(["a"])).startswith("Texts come as an array of objects")
+
+
 def test_what_fails_either_way_gets_no_such_advice():
     assert hint(lambda row: row["b"] + 1, [{"a": 1.0}]).startswith("Give rows as the model")
 
