@@ -97,7 +97,7 @@ class Memo:
     @property
     def _path(self) -> Path:
         key = [str(self.bundlefile.absolute()), str(self.root), *map(str, self.choice)]
-        name = digests.of_bytes("\0".join(key).encode()).removeprefix("sha256:")
+        name = digests.of_bytes(os.fsencode("\0".join(key))).removeprefix("sha256:")
         return self.store.root / "builds" / name
 
     def _sources(self, read: Mapping[str, Any]) -> Sources:

@@ -109,6 +109,14 @@ def test_another_choice_is_remembered_apart(remembered):
     assert other.recall() is None
 
 
+def test_a_project_in_a_folder_whose_name_is_no_text_is_remembered_too(remembered):
+    written, memo, built = remembered
+    root = written.root.rename(written.root.parent / os.fsdecode(b"\xff"))
+    moved = Memo(memo.store, *Project.place(root))
+    moved.remember(written, built)
+    assert moved.recall() is not None
+
+
 def test_what_cannot_be_listed_is_not_remembered(project, add_model, tiny_index, home):
     add_model()
     written = project(
