@@ -114,6 +114,12 @@ def makes_a_class(path):
     return kind + text(f"touch {path}") + b"b"
 
 
+def makes_an_enumeration(path):
+    empty = found("torch.distributed._tools.fsdp2_mem_tracker", "_State")
+    member, maker = text(str(path)) + b"\x85", found("joblib.numpy_pickle", "dump")
+    return called(empty, text("X"), entries(__new__=maker, a=member))
+
+
 def remakes_what_has_an_end(path):
     return remade(FILE, "object", b"N") + entries(**ended(path)) + b"b0N"
 
@@ -165,6 +171,7 @@ ATTACKS = [
     finds_a_method_among_what_it_was_remade_with,
     extends_by_one_of_its_elements,
     makes_a_class,
+    makes_an_enumeration,
     remakes_what_has_an_end,
     changes_its_class,
     changes_the_class_of_a_table,
