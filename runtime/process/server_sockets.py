@@ -25,6 +25,13 @@ class ServerSockets:
     grpc: GrpcPort | None = None
     management: ManagementPort | None = None
 
+    @property
+    def ports(self) -> set[int]:
+        """The ports of the server."""
+        listeners = [self.listener, *([self.management.listener] if self.management else ())]
+        own = {each.getsockname()[1] for each in listeners}
+        return own if self.grpc is None else own | {self.grpc.port}
+
     def leave(self) -> None:
         """Close all sockets, in a process that accepts no connections."""
         self.handover.leave()

@@ -26,6 +26,7 @@ from .machine.device import Device, pin
 from .machine.topology import Topology
 from .server_sockets import ServerSockets
 from .sockets.accept_queue import turn_away
+from .sockets.forked_copies import close_in_forks
 from .sockets.grpc_port import GrpcPort
 from .sockets.management_port import ManagementPort
 from .supervising.autoscaler import Autoscaler
@@ -137,6 +138,7 @@ class Serving:
         absent = {name: s.why for name, s in self.statuses.items() if s.state != "READY"}
         plan = replace(self._paced(), absent=absent, preferred=tuple(self.preferred))
         if self.topology.is_threaded:
+            close_in_forks(self.sockets.ports)
             plan = _pinned(plan, self._device(slot.index))
         elif self.devices:
             plan = replace(plan, device="cuda:0")  # where the processes of its models compute
