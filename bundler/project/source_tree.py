@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from os import DirEntry
 
 _MARKS = ("pyvenv.cfg", "oci-layout")  # of environments; of stores and archives
+_PROJECT = "bundlefile.yaml"
+_VENDORED = ("bundle.lock", "wheels")  # of what `bundle vendor` has made of a project
 MAX_ENTRIES = 1_000_000
 MAX_DEPTH = 64  # folders in folders
 MAX_PROBLEMS = 20
@@ -167,7 +169,10 @@ class SourceTree:
 
 def _is_generated(folder: Path) -> bool:
     """Whether tools have made it, from whom they can be had again."""
-    return any(os.path.isfile(folder / mark) for mark in _MARKS)  # noqa: PTH113 - it never raises
+    # Those of `os.path` never raise.
+    if all(os.path.exists(folder / name) for name in _VENDORED):  # noqa: PTH110
+        return not os.path.exists(folder / _PROJECT)  # noqa: PTH110
+    return any(os.path.isfile(folder / mark) for mark in _MARKS)  # noqa: PTH113
 
 
 _EXCLUDE = "Remove it, or add `/{0}` to `exclude` in the bundlefile."

@@ -83,6 +83,16 @@ def test_an_environment_and_a_store_are_known_by_what_is_in_them(plant, mark):
     assert paths(root) == ["a.py"]
 
 
+def test_what_was_vendored_stays_out_and_a_project_with_wheels_does_not(plant):
+    """Or the bundle would be another one after `bundle vendor . -o vendor`."""
+    mine, other = (
+        ("bundle.lock", "wheels/b.whl"),
+        ("bundlefile.yaml", "bundle.lock", "wheels/c.whl"),
+    )
+    root = plant("a.py", *(f"v/{name}" for name in mine), *(f"p/{name}" for name in other))
+    assert paths(root, ["**"]) == ["a.py", *sorted(f"p/{name}" for name in other)]
+
+
 def test_junk_can_be_taken_back(plant):
     root = plant("a.py", "build/b.py")
     assert paths(root, exclude=["!/build/"]) == ["a.py", "build/b.py"]
