@@ -7,7 +7,6 @@ rests on it: a bundle that the store no longer has is built.
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from ...runtime.version import __version__
 from ..errors import BuildError, NotFound
 from ..project.source_tree import SourceTree
 from ..store import drafts
-from ..store.files import disk, record
+from ..store.files import record
 from .contents.vendored_runtime import PACKAGE
 
 if TYPE_CHECKING:
@@ -87,12 +86,7 @@ class Memo:
             return
         data: dict[str, Any] = {"digest": built.digest, "read": read, "state": state}
         data |= {"warnings": list(built.warnings), "why": list(built.why)}
-        path = self._path
-        draft = drafts.beside(path)
-        with suppress(OSError):  # a read-only store
-            disk.make_directories(path.parent)
-            disk.write(draft, record.encode(data), durable=False)
-            draft.replace(path)
+        drafts.keep(self._path, record.encode(data))
 
     @property
     def _path(self) -> Path:

@@ -4,14 +4,13 @@ It only saves work: bytes are hashed again when they are written or sent.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...runtime import digest as digests
 from ..store import Blob, drafts
-from ..store.files import disk, record
+from ..store.files import record
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +48,4 @@ class LayerMemo:
             return {}
 
     def _save(self, folder: str, key: str, data: dict[str, Any]) -> None:
-        path = self.directory / folder / key.removeprefix("sha256:")
-        temporary = drafts.beside(path)
-        with suppress(OSError):
-            disk.make_directories(path.parent)
-            disk.write(temporary, record.encode(data), durable=False)
-            temporary.replace(path)
+        drafts.keep(self.directory / folder / key.removeprefix("sha256:"), record.encode(data))

@@ -42,10 +42,7 @@ class KnownBlobs:
         with suppress(OSError, ValueError):  # a store that cannot be written pushes as well
             before = _lines(path)[2:] if path.exists() else []
             noted = list(dict.fromkeys([*found, *before]))[:_MOST]
-            disk.make_directory(self._directory)
-            temporary = drafts.beside(path)
-            temporary.write_text("\n".join([*head, *noted]), encoding="utf-8")
-            temporary.replace(path)
+            drafts.keep(path, "\n".join([*head, *noted]).encode())
 
 
 def _lines(path: Path) -> list[str]:

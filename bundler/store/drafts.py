@@ -33,6 +33,15 @@ def new(folder: Path, prefix: str = "") -> Path:
     return folder / f"{prefix}.{Process.current()}.{secrets.token_hex(4)}.part"
 
 
+def keep(place: Path, data: bytes) -> None:
+    """Write or replace a file that only saves work; where nothing may be written, it is missing."""
+    draft = beside(place)
+    with suppress(OSError):
+        disk.make_directories(place.parent)
+        disk.write(draft, data, durable=False)
+        draft.replace(place)
+
+
 @contextmanager
 def called(place: Path, draft: Path | None = None) -> Iterator[None]:
     """Name `place` in errors; with `draft`, only in those about that path or one below it."""
