@@ -35,6 +35,7 @@ class LogOutput:
         self._is_socket = False
         self._may_wait = False
         self._is_stuck = False
+        self._is_torn = False  # the last piece was written only in part
         self._kept: deque[bytes] = deque()
         self._size = 0
         self._lost = 0
@@ -46,7 +47,8 @@ class LogOutput:
         if self._size + len(data) > MOST:
             self._lost += 1
         else:
-            self._keep(data)
+            # The disk was full in the middle of a line: the next one does not end that.
+            self._keep(b"\n" + data if self._is_torn and not self._kept else data)
         with suppress(OSError):  # a closed pipe or a full disk must not stop the process
             self._flush()
             return
@@ -81,7 +83,8 @@ class LogOutput:
                 continue
             self._size -= sent
             piece = self._kept.popleft()
-            if sent < len(piece):
+            self._is_torn = sent < len(piece)
+            if self._is_torn:
                 self._kept.appendleft(piece[sent:])
             elif not self._kept and self._lost:
                 lost, self._lost = self._lost, 0
@@ -110,7 +113,7 @@ class LogOutput:
 
     def _reopen(self, mode: int) -> None:
         old, self._own = self._own, _opened_anew(self._number, mode)
-        self._is_socket, self._is_stuck = stat.S_ISSOCK(mode), False
+        self._is_socket, self._is_stuck, self._is_torn = stat.S_ISSOCK(mode), False, False
         is_slow = stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
         self._may_wait = is_slow and os.get_blocking(self._own)
         self._forget()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -121,6 +122,21 @@ def test_a_socket_is_no_place_to_wait_at_either(monkeypatch):
             out.write(line)
         assert there.recv(1000) == numbered(1)[0][:1000]
         assert here.getblocking()
+
+
+def test_a_line_that_a_full_disk_has_cut_takes_no_other_with_it(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with (tmp_path / "log").open("wb") as file:
+        log = LogOutput(file.fileno())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (12, limits[1]))
+        try:
+            for line in (b"one line\n", b"another\n", b"lost\n"):
+                log.write(line)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        log.write(b"the next\n")
+        log.write(b"the last\n")
+    assert (tmp_path / "log").read_bytes() == b"one line\nano\nthe next\nthe last\n"
 
 
 def test_a_file_gets_all_of_it(tmp_path):
