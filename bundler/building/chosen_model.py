@@ -1,11 +1,12 @@
 """The saved models that a bundlefile refers to at this moment."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ...runtime.data.samples import Samples
+from ...runtime.errors import NotTrusted
 from ...runtime.manifests.model_entry import ModelEntry
 from ...runtime.manifests.model_manifest import ModelManifest
 from ...runtime.manifests.tuning import Tuning
@@ -103,3 +104,18 @@ def choose(
             model = ChosenModel.of(alias, item, store)
             chosen[alias] = model.served_as(reference, is_one_of_many=len(found) > 1)
     return chosen
+
+
+def check_trust(models: Iterable[ChosenModel], store: "Store") -> None:
+    """Refuse models whose loading runs code, unless they are trusted on this machine.
+
+    Raises:
+        NotTrusted: naming the model.
+    """
+    for model in models:
+        if model.manifest.executes_code and not store.trust.is_trusted(model.item.digest):
+            raise NotTrusted(
+                f"Loading model `{model.item.tag}` runs code from its files, and it is not "
+                "trusted on this machine.",
+                hint="Where you know its origin, add `--trust` once.",
+            )

@@ -4,19 +4,18 @@ It has no lock, no vendored runtime and no digest that anyone keeps: it is a dir
 stored files, for the current environment, gone when the server ends.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...runtime.errors import NotTrusted
 from ...runtime.manifests.bundle_manifest import BundleManifest
 from ...runtime.manifests.route import Route
 from ...runtime.manifests.settings import ServeSettings
 from ...runtime.version import __version__
 from . import plan, routes, tunings
-from .chosen_model import ChosenModel, choose
+from .chosen_model import ChosenModel, check_trust, choose
 
 if TYPE_CHECKING:
     from ..project.project import Project
@@ -78,21 +77,6 @@ def of_project(
     with _laid_out(manifest, store) as directory:
         (directory / "src").symlink_to(project.root, target_is_directory=True)
         yield directory
-
-
-def check_trust(models: Iterable[ChosenModel], store: "Store") -> None:
-    """Refuse models whose loading runs code, unless they are trusted on this machine.
-
-    Raises:
-        NotTrusted: naming the model.
-    """
-    for model in models:
-        if model.manifest.executes_code and not store.trust.is_trusted(model.item.digest):
-            raise NotTrusted(
-                f"Loading model `{model.item.tag}` runs code from its files, and it is not "
-                "trusted on this machine.",
-                hint="Where you know its origin, add `--trust` once.",
-            )
 
 
 def _manifest(

@@ -59,15 +59,14 @@ class Offering:
         Raises:
             BundleError: when there is none, or it may not run here, or is damaged.
         """
-        from ..building import model_bundle
-        from ..building.chosen_model import ChosenModel
+        from ..building.chosen_model import ChosenModel, check_trust
         from ..signing.policy import Policy
 
         item = self.store.find(name, "model")
         if policy := Policy.of(self.store, self.policy):
             policy.check(item, self.store)
         model = ChosenModel.of(item.name, item, self.store)
-        model_bundle.check_trust([model], self.store)
+        check_trust([model], self.store)
         return {"entry": model.entry.to_json(), "directory": str(self._laid_out(item))}
 
     def _laid_out(self, item: "Item") -> Path:
