@@ -202,7 +202,7 @@ def write(planned: Plan, store: "Store", progress: Progress) -> "Item":
         manifest.encode(),
         manifest.files,
         version=manifest.version,
-        framework=", ".join(dict.fromkeys(model.framework for model in manifest.models)) or None,
+        framework=manifest.framework,
         executes_code=manifest.executes_code,
     )
     _trust(manifest, item.digest, store)

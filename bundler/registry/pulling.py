@@ -136,7 +136,7 @@ class _Pull:
             artifact.files,
             version=version,
             aliases=wanted.aliases,
-            framework=_framework(manifest),
+            framework=manifest.framework,
             executes_code=manifest.executes_code,
             imported=True,
         )
@@ -218,9 +218,3 @@ def _spoken_of(source: Reference) -> tuple[str, str | None]:
         return source.name, source.tag
     name, _, tag = (source.tag or "").rpartition("/")[2].partition(":")
     return name, tag or None
-
-
-def _framework(manifest: ModelManifest | BundleManifest) -> str | None:
-    if isinstance(manifest, ModelManifest):
-        return manifest.framework
-    return ", ".join(dict.fromkeys(model.framework for model in manifest.models)) or None

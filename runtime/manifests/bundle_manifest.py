@@ -43,6 +43,11 @@ class BundleManifest:
     packer: str
 
     @property
+    def framework(self) -> str | None:
+        """The frameworks of its models, for a listing."""
+        return ", ".join(dict.fromkeys(model.framework for model in self.models)) or None
+
+    @property
     def executes_code(self) -> bool:
         """Whether serving it runs code that came with it."""
         return self.service is not None or any(model.executes_code for model in self.models)

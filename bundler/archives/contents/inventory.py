@@ -63,7 +63,9 @@ class Inventory:
             raise unusable(f"`{name}`", error) from error
         if oci.manifest(kind, _blob(config), known.files) != manifest:
             raise unusable("The manifest", f"it does not belong to its `{name}`")
-        return cls(kind, manifest, config, known.files, *_shown(known))
+        # a bundle from elsewhere always runs code: it brings its own runtime, and chooses packages
+        executes_code = isinstance(known, BundleManifest) or known.executes_code
+        return cls(kind, manifest, config, known.files, known.framework, executes_code)
 
     @property
     def manifest_blob(self) -> Blob:
@@ -171,16 +173,6 @@ def _kind(manifest: bytes) -> Kind:
     raise InvalidArchive(
         f"The archive holds neither a model nor a bundle, but {quoted(str(artifact))}."
     )
-
-
-def _shown(known: ModelManifest | BundleManifest) -> tuple[str | None, bool]:
-    """The framework, and whether the item runs code, for listings.
-
-    A bundle from elsewhere always does: it brings its own runtime and chooses its packages.
-    """
-    if isinstance(known, ModelManifest):
-        return known.framework, known.executes_code
-    return ", ".join(dict.fromkeys(model.framework for model in known.models)) or None, True
 
 
 def _check_files(files: tuple[FileEntry, ...], config: str) -> None:

@@ -91,9 +91,6 @@ class RecordRepair:
 def _shown(kind: Kind, config: bytes) -> tuple[str | None, bool]:
     """Framework and `executes_code` for listings; None and True if the config cannot be read."""
     with suppress(BundleError, ValueError):
-        if kind == "model":
-            model = ModelManifest.from_json(json.loads(config))
-            return model.framework, model.executes_code
-        bundle = BundleManifest.from_json(json.loads(config))
-        return ", ".join(dict.fromkeys(one.framework for one in bundle.models)) or None, True
+        known = (ModelManifest if kind == "model" else BundleManifest).from_json(json.loads(config))
+        return known.framework, kind == "bundle" or known.executes_code
     return None, True
