@@ -12,13 +12,15 @@ import numpy as np
 from ....runtime.data.rows import table
 from ....runtime.data.samples import compare
 from ....runtime.errors import PredictionFailed
-from ....runtime.manifests.signature import Side
+from ....runtime.manifests.signature import Field, Side
 from ...errors import SampleMismatch
 
 TEXTS = (
     "Texts come as an array of objects; in lists and objects, times and what else JSON has no type "
     "for come as text, and arrays as lists: convert them in the model, or in a service class."
 )
+_LACKING = frozenset({"str", "bool"})  # of which None or NaN may stand for a missing one
+_HINT_GAPS = "A text or boolean that is missing comes as None or as NaN: ask with `pandas.isna`."
 _HINT_ROW = "One row is given as a list of one: `[row]`."
 _HINT_LIST = "Give the rows as a list: `list(rows)`."
 _HINT_FEW = "Give a few rows, as the model takes them."
@@ -123,14 +125,20 @@ def check_alike(method: str, inputs: Side, own: list[Any] | None, sent: list[Any
     Raises:
         SampleMismatch: with the first difference.
     """
-    is_free = not inputs.fields or any(field.dtype == "object" for field in inputs.fields)
-    differences = compare(own, sent) if is_free and own is not None else []
+    is_free = not inputs.fields or any(map(_is_free, inputs.fields))
+    has_gaps = any(field.is_nullable and field.dtype in _LACKING for field in inputs.fields)
+    differences = compare(own, sent) if (is_free or has_gaps) and own is not None else []
     if differences:
         raise SampleMismatch(
             f"`{method}` answers the same rows otherwise as a request brings them: "
             f"{differences[0]}.",
-            hint=TEXTS,
+            hint=TEXTS if is_free else _HINT_GAPS,
         )
+
+
+def _is_free(field: Field) -> bool:
+    """Whether values are what they are in each request: anything, or categories of times."""
+    return field.dtype == "object" or (field.dtype.startswith("category") and not field.categories)
 
 
 def _check_parts(parts: Mapping[str, Any]) -> None:

@@ -162,6 +162,34 @@ def test_rows_that_are_answered_otherwise_from_a_request_are_told_of(value, answ
     assert "come as text" in found.value.hint
 
 
+@pytest.mark.parametrize("known", ["a", True])
+def test_a_gap_that_a_request_brings_otherwise_is_told_of(known):
+    """Text that lacks is None or NaN by the version of pandas, and by where a table comes from."""
+
+    def told(rows):
+        return [{"None": 1.0, "nan": 2.0}.get(str(each), 0.0) for each in rows["a"]]
+
+    def asked(rows):
+        return rows["a"].isna()
+
+    tables = [pd.DataFrame({"a": pd.Series([known, gap], dtype=object)}) for gap in (None, np.nan)]
+    refused = []
+    for table in tables:
+        modelbundle.save("m", asked, sample=table)
+        try:
+            modelbundle.save("m", told, sample=table)
+        except SampleMismatch as error:
+            refused.append(error.hint)
+    assert ["pandas.isna" in each for each in refused] == [True]
+
+
+def test_codes_of_categories_that_no_request_brings_are_told_of():
+    """Categories of times are not recorded: each request would have counted its own from 0."""
+    table = pd.DataFrame({"when": pd.Categorical(pd.date_range("2024-01-01", periods=3))})
+    with pytest.raises(SampleMismatch, match=r"\[0\]: expected 1, got 0\."):
+        modelbundle.save("m", lambda rows: rows["when"].cat.codes, sample=table[1:])
+
+
 def test_a_table_of_another_library_reaches_the_model_as_one_of_pandas():
     with pytest.raises(SampleMismatch, match="column_names") as found:
         modelbundle.save("m", lambda rows: rows.column_names, sample=pa.table({"a": [1]}))
