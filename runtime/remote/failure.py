@@ -70,13 +70,13 @@ def _said(error: BaseException) -> str:
 
 
 def _shortened(text: str) -> str:
-    text = printable(text)
+    text = without_surrogates(text)
     if len(text) <= _LONGEST:
         return text
     half = _LONGEST // 2
     return f"{text[:half]}\n[...]\n{text[-half:]}"
 
 
-def printable(text: str) -> str:
+def without_surrogates(text: str) -> str:
     """A text without lone surrogates, which JSON cannot hold."""
     return text.encode("utf-8", "replace").decode()

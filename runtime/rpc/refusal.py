@@ -6,12 +6,12 @@ import orjson
 
 from ..author_headers import allowed
 from ..errors import STATUSES, RequestError, raised_elsewhere
-from ..remote.failure import printable
+from ..remote.failure import without_surrogates
 
 
 def encode(error: RequestError, rows: int) -> bytes:
     """The error as JSON, and how many rows the request had, as far as that is known."""
-    detail = printable(str(error.detail))
+    detail = without_surrogates(str(error.detail))
     name = type(error).__name__
     # The author may have set any status; an invalid one must not stop the process.
     status = error.status if error.status in STATUSES else RequestError.status

@@ -11,7 +11,7 @@ from ...data.codecs.instances import written
 from ...data.rows.fragments import Fragments
 from ...data.rows.predictions import columns, to_instances, values, without_rows
 from ...errors import PredictionFailed
-from ..failure import printable
+from ..failure import without_surrogates
 from .layout import SCALAR, Layout, Numbers
 from .slab import Slab
 from .slab_writer import SlabWriter, Written, put
@@ -119,8 +119,8 @@ def _outline_fragments(rows: Fragments, wanted: int, writer: SlabWriter) -> Layo
 
 def _flaw(value: Any, error: Exception) -> tuple[tuple[str | None, str, bool], bytes]:
     """The error of a row that is not JSON, and its JSON with null for NaN."""
-    detail = printable(error.detail) if isinstance(error, PredictionFailed) else None
-    reason = printable(f"{type(error).__name__}: {error}")
+    detail = without_surrogates(error.detail) if isinstance(error, PredictionFailed) else None
+    reason = without_surrogates(f"{type(error).__name__}: {error}")
     try:
         return (detail, reason, True), _dumps(value, nan_as_null=True)
     except Exception:  # noqa: BLE001 - `error` is what its client gets
