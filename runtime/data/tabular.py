@@ -186,7 +186,8 @@ def _msgpack_numpy(output: Any, nan_as_null: bool) -> bytes | None:
         return _msgpack(output, nan_as_null)
     found = columns(output, nan_as_null=nan_as_null)
     plain = {
-        name: to_instances(column) if _is_time(column) else column for name, column in found.items()
+        name: to_instances(column, nan_as_null=nan_as_null) if _is_time(column) else column
+        for name, column in found.items()
     }
     try:
         whole = plain[PREDICTIONS] if list(plain) == [PREDICTIONS] else plain

@@ -119,6 +119,11 @@ def test_nan_is_a_number_in_arrays_and_none_in_text():
             CODEC.encode(output, kind)
     assert asked(output, media.CSV, NULLS) == b'1.0\r\n""\r\n'
     assert msgpack.unpackb(asked(output, media.MSGPACK, NULLS)) == {"predictions": [1.0, None]}
+    times = np.array(["2026-01-02", "NaT"], "datetime64[D]")
+    for kind in (media.MSGPACK, media.MSGPACK_NUMPY):  # in which times are texts
+        assert msgpack.unpackb(asked(times, kind, NULLS)) == {"predictions": ["2026-01-02", None]}
+        with pytest.raises(PredictionFailed):
+            CODEC.encode(times, kind)
 
 
 @pytest.mark.parametrize("kind", media.ANSWERS)
