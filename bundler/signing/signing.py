@@ -136,7 +136,7 @@ def verify_directory(
 
 
 def _first(
-    what: str, signed: Signed, known: Sequence[bytes], verifiers: Sequence[Verifier]
+    subject: str, signed: Signed, known: Sequence[bytes], verifiers: Sequence[Verifier]
 ) -> Verifier:
     reasons = []
     for data in known:
@@ -146,9 +146,9 @@ def _first(
             reasons.append(str(error))
     who = " or ".join(one.name for one in verifiers)
     if not reasons:
-        raise InvalidSignature(f"{what} has no signature.")
+        raise InvalidSignature(f"{subject} has no signature.")
     listed = " ".join(dict.fromkeys(reasons))
-    raise InvalidSignature(f"{what} is not signed by {who}. {listed}")
+    raise InvalidSignature(f"{subject} is not signed by {who}. {listed}")
 
 
 def _verified(envelope: Envelope, data: bytes, verifiers: Sequence[Verifier]) -> Verifier:

@@ -115,10 +115,10 @@ class LoadedModel:
         except Exception as error:
             if is_out_of_memory(error):
                 raise
-            told = self._unlike(method, batch) or unknown_level.refusal(error, batch)
-            if told is None:
+            words = self._unlike(method, batch) or unknown_level.refusal(error, batch)
+            if words is None:
                 raise
-            raise InvalidInput(told) from error
+            raise InvalidInput(words) from error
 
     def _answer(self, method: str, batch: Any) -> Any:
         function = partial(self.framework.call, self.object, method)

@@ -191,8 +191,8 @@ def say_import_errors(name: str, src: Path) -> Iterator[None]:
         raise
     except BaseException as error:  # SystemExit too: a module must not end the server in silence
         log.exception("Importing `%s` failed.", name)
-        said = f"Importing `{name}` failed: {one_line(error)}"
-        raise BundleError(where(error, src) + said, hint=shared_library.hint(error)) from error
+        failure = f"Importing `{name}` failed: {one_line(error)}"
+        raise BundleError(where(error, src) + failure, hint=shared_library.hint(error)) from error
 
 
 def one_line(error: BaseException) -> str:

@@ -143,8 +143,8 @@ def _instance(cls: type, src: Path) -> Any:
         raise
     except Exception as error:
         log.exception("`%s()` failed.", cls.__name__)
-        said = f"`{cls.__name__}` cannot start: {one_line(error)}"
-        raise BundleError(where(error, src) + said) from error
+        message = f"`{cls.__name__}` cannot start: {one_line(error)}"
+        raise BundleError(where(error, src) + message) from error
     return made
 
 

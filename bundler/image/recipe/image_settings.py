@@ -127,10 +127,10 @@ def _labels(manifest: BundleManifest) -> dict[str, str]:
     return {name: text for name, text in known.items() if text} | given
 
 
-def checked(rule: re.Pattern[str], text: str, what: str) -> str:
+def checked(rule: re.Pattern[str], text: str, name: str) -> str:
     """`text`, if it keeps the rule; raises BuildError when it does not."""
     if not rule.fullmatch(text):
-        raise BuildError(f"{text!r} is not a {what} that a Containerfile can name.")
+        raise BuildError(f"{text!r} is not a {name} that a Containerfile can name.")
     return text
 
 

@@ -187,8 +187,8 @@ class PackageTree:
         """The error for a locked distribution without a RECORD."""
         return self._incomplete(f"`{name}` is locked, and no RECORD of it is there")
 
-    def _incomplete(self, what: str) -> BuildError:
-        return BuildError(f"{what}.", hint=f"Remove `{self.directory}`, then try again.")
+    def _incomplete(self, problem: str) -> BuildError:
+        return BuildError(f"{problem}.", hint=f"Remove `{self.directory}`, then try again.")
 
 
 @dataclass(frozen=True, slots=True)
