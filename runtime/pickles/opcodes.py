@@ -62,6 +62,7 @@ class Machine:
         self._protocol = 0
         self._frame = Frame()
         self.has_raw_arrays = False
+        self.result: Any = None
 
     def run(self) -> None:
         """Follow the pickle to its STOP opcode.
@@ -223,7 +224,7 @@ class Machine:
             if made.name == dtype_state.NAME:
                 self._check_dtype(made)
             if made.maker is _RAW:
-                self._skip_raw_array(state)
+                self._skip_raw_array(made)
 
     def _check_dtype(self, made: CallResult) -> None:
         """Record a "change" if the state of a dtype is one that numpy does not write."""
@@ -233,15 +234,25 @@ class Machine:
         except (ValueError, TypeError, AttributeError, IndexError, KeyError):
             self._recorder.changed(made.maker)
 
-    def _skip_raw_array(self, state: Any) -> None:
-        """Skip the array bytes that joblib writes between the opcodes."""
+    def _skip_raw_array(self, made: CallResult) -> None:
+        """Skip the array bytes that joblib writes between the opcodes.
+
+        Those of objects are a pickle, and the array that it makes is what `made` becomes.
+        """
         self.has_raw_arrays = True
         self._frame.leave(self._raw.tell())  # joblib would go on behind it
-        size = raw_array.size(state, self._raw)
+        size = raw_array.size(made.state, self._raw)
         if size is None:
-            Machine(self._raw, self._asked, self._effort).run()
+            nested = Machine(self._raw, self._asked, self._effort)
+            nested.run()
+            if getattr(nested.result, "name", None) not in raw_array.MADE_BY:
+                raise ValueError("an array that is none")
+            hold(made, [nested.result])
         elif size:
             self._file.skip(size)
+
+    def _stop(self, _: None) -> None:
+        self.result = self._pop()
 
     def _tuple(self, count: int | None) -> None:
         if count is None:
@@ -323,6 +334,7 @@ class Machine:
         "GLOBAL": _global,
         "INST": _inst,
         "STACK_GLOBAL": _stack_global,
+        "STOP": _stop,
         "REDUCE": _call,
         "NEWOBJ": _new,
         "NEWOBJ_EX": _new_with_names,

@@ -9,6 +9,8 @@ from typing import IO, Any
 from . import dtype_state
 
 NAME = "joblib.numpy_pickle.NumpyArrayWrapper"
+MADE_BY = frozenset(f"numpy.{core}.multiarray._reconstruct" for core in ("core", "_core"))
+"""What makes an array of objects, in a pickle of its own."""
 _STATE = frozenset(
     {"subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes"}
 )

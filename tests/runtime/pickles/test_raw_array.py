@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import re
 import struct
 import tarfile
 import zipfile
@@ -13,8 +14,12 @@ import pytest
 from joblib.numpy_pickle import NumpyArrayWrapper
 
 from modelbundle.runtime.errors import NotTrusted
+from modelbundle.runtime.frameworks import pickle_file
 from modelbundle.runtime.pickles.policy import Policy
 from modelbundle.runtime.pickles.scanning import TORCH_LEGACY, scan
+
+from . import attack
+from .test_restoring import hashed, shown
 
 STARS = Policy("allow-listed", frozenset({"numpy.*", "torch.*"}))
 
@@ -197,3 +202,40 @@ def test_a_dtype_gets_its_state_once():
     state = before[before.index(b"(K\x03") : before.index(b"tq\x11b") + 4]
     assert scan(before + after).complete
     assert not scan(before.replace(state, state + state) + after).complete
+
+
+class Called:
+    """A call of `function` with an array of one object."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __reduce__(self):
+        return self.function, (np.array(["here"], dtype=object),)
+
+
+def with_nested(path, function, nested):
+    """Write what joblib does for such a call, with another pickle for the array."""
+    joblib.dump(Called(function), path, protocol=2)
+    data = path.read_bytes()
+    *_, begin = (match.start() for match in re.finditer(rb"\x80[\x02-\x05]", data))
+    path.write_bytes(data[:begin] + nested + data[data.rindex(b"\x85") :])
+
+
+@pytest.mark.parametrize(("function", "element"), [(str, shown), (set, hashed)])
+def test_objects_in_an_array_are_known_to_be_there(tmp_path, canary, function, element):
+    path = tmp_path / "model.joblib"
+    nested = pickle.dumps(np.array(["here"], dtype=object), 2)
+    with_nested(path, function, nested.replace(attack.text("here"), element(canary)))
+    with pytest.raises(NotTrusted, match="has something run methods"):
+        pickle_file.load(path, "joblib", {}, attack.STARS)
+    assert not canary.exists()
+    with suppress(Exception):
+        joblib.load(path)
+    assert canary.exists(), "it is no attack"
+
+
+@pytest.mark.parametrize(("array", "is_one"), [(np.array([1], dtype=object), True), ([1], False)])
+def test_what_is_called_an_array_of_objects_is_one(tmp_path, array, is_one):
+    with_nested(tmp_path / "model.joblib", list, pickle.dumps(array, 2))
+    assert scan(tmp_path / "model.joblib").complete is is_one
