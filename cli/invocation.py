@@ -4,6 +4,7 @@ import os
 import re
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 _ALL_GPUS = "--gpu=all"
@@ -23,6 +24,7 @@ def invoke(arguments: list[str]) -> int:
         warnings.simplefilter("ignore")
         from typer.main import get_command
 
+    from ..runtime.errors import BundleError
     from .app import create_app
     from .usage import explain
 
@@ -32,7 +34,9 @@ def invoke(arguments: list[str]) -> int:
 
         command = get_command(create_app())
         bash_words.install()
-        command.main(arguments, prog_name=name)  # a shell asks; this exits
+        with suppress(BundleError):  # a word before is wrong; it would stand in the prompt
+            command.main(arguments, prog_name=name)  # a shell asks; this exits
+        return 0
     command = get_command(create_app(arguments[0] if arguments else None))
     try:
         with command.make_context(name, _spelled_out(arguments)) as context:

@@ -71,8 +71,9 @@ def test_in_bash_which_breaks_words_at_colons_versions_and_aliases_are_offered(s
     assert completed("bundle show twice : x --js", **home) == ["--json"]
 
 
-def test_a_broken_store_offers_nothing_and_says_nothing():
-    assert completed("bundle serve t", BUNDLE_HOME="/dev/null") == []
+@pytest.mark.parametrize("line", ["bundle serve t", "bundle sarve t", "bundle models shaw t"])
+def test_a_broken_store_or_command_offers_nothing_and_says_nothing(line):
+    assert completed(line, BUNDLE_HOME="/dev/null") == []
 
 
 def test_the_script_is_printed_for_the_shell_that_asks():
