@@ -245,7 +245,7 @@ class Store:
     def holding(self, digests: Iterable[str]) -> Iterator[None]:
         """Protect blobs or cache entries by digest; without effect in a read-only store."""
         with ExitStack() as stack:
-            with disk.unless_closed():
+            with disk.store_errors("write to the store"), disk.unless_closed():
                 stack.enter_context(self._workspace.holding(digests))
             yield
 

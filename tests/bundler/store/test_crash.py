@@ -101,6 +101,13 @@ def attach(root):
     store.referrers.attach(store.find("iris"), "application/vnd.test", b"about it")
 
 
+def hold(root):
+    """As export and push do."""
+    store = Store(root)
+    with store.hold(store.find("iris")):
+        pass
+
+
 COMMANDS = [
     save_new,
     save_many,
@@ -230,6 +237,7 @@ def test_a_ctrl_c_at_any_change_of_the_disk_harms_nothing(room, command):
         (alias, errno.EROFS),
         (attach, errno.EDQUOT),
         (trust, errno.EROFS),
+        (hold, errno.EIO),
     ],
 )
 def test_a_refusal_at_any_change_is_told_and_leaves_no_half_item(room, command, fault):
