@@ -97,10 +97,10 @@ def _may_be_called(use: Use, found: Any) -> bool:
     if not isinstance(found, type):
         is_compiled = not isinstance(found, FunctionType) and use.name.startswith(_COMPILED)
         return use.how == "call" and (is_compiled or use.name in _REBUILDING)
-    is_member = issubclass(found, Enum) and found.__new__ is Enum.__new__
-    if is_member and not found.__members__:
-        return False  # it would make another enumeration, with methods of the pickle's choosing
-    if is_member or _keeps(found) or f"{use.module}.{use.name}" in DTYPES:
+    if issubclass(found, Enum) and found.__new__ is Enum.__new__:
+        # Without members it would make an enumeration, with methods of the pickle's choosing.
+        return bool(found.__members__)
+    if _keeps(found) or f"{use.module}.{use.name}" in DTYPES:
         return True
     if issubclass(found, (np.dtype, np.ndarray, type)) or _is_ended(found):
         # numpy has functions for theirs, of which we know what they are given; and what a
