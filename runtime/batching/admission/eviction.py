@@ -105,7 +105,8 @@ class Eviction:
         return min((r.deadline for r in waiting if not r.is_over), default=inf)
 
     def close(self, requests: Iterable[Request]) -> None:
-        """Answer 503 to these requests, because the server ends."""
+        """Answer 503 to these requests, because the server ends, or this model."""
         for request in requests:
-            if request.reject(Overloaded("The server is shutting down.", retry_after=1.0)):
+            error = Overloaded("The model was stopped before it answered.", retry_after=1.0)
+            if request.reject(error):
                 self._observer.refused("stopped")

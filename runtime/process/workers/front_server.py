@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -260,6 +260,8 @@ class FrontServer(uvicorn.Server):
         await self.application.refuse()
         self._close_after_answers()
         await asyncio.sleep(QUEUE_DRAIN)
+        self._give_up(self.server_state.tasks)  # others, such as the load of a model
+        await asyncio.sleep(GLANCE)
         self.application.access.flush()
         os._exit(1)
 
@@ -320,6 +322,14 @@ class FrontServer(uvicorn.Server):
                 return
             await asyncio.sleep(QUEUE_DRAIN / FLUSHES)
 
+    def _give_up(self, tasks: Iterable[asyncio.Task[None]]) -> None:
+        """Answer 503 to the requests of these tasks, and to all on the fast path."""
+        for task in tasks:
+            task.cancel()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, FastProtocol):
+                connection.give_up()
+
     async def _finish(self) -> None:
         await self._read_pending()
         for connection in list(self.server_state.connections):
@@ -334,11 +344,7 @@ class FrontServer(uvicorn.Server):
         if late:
             running = len(late - {drained}) + fast_path.open
             log.error("%d requests were still running after %g s.", running, self._drain_timeout)
-        for task in late:
-            task.cancel()
-        for connection in list(self.server_state.connections):
-            if isinstance(connection, FastProtocol):
-                connection.give_up()
+        self._give_up(late)
         # Written, but perhaps not yet sent.
         for _ in range(FLUSHES):
             if not self.server_state.connections:

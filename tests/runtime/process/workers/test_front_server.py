@@ -365,10 +365,20 @@ class Hangs(Sums):
 def test_a_front_in_one_of_whose_threads_a_model_hangs_is_replaced(
     make_bundle, servers, in_threads
 ):
-    server = servers.start(make_bundle(Hangs(), timeout=3), "--isolation=thread", "--workers=1")
+    """Whoever has asked it for something else, such as to load a model, is answered, too."""
+    bundle = make_bundle(Hangs(), timeout=3, model_control="explicit")
+    server = servers.start(bundle, "--isolation=thread", "--workers=1")
     assert server.post([[1, 2]]).json() == {"predictions": [3.0]}
-    answers = in_threads(lambda first: server.post([[first, 2]]).status_code, [-5, 1, 2, 3])
+
+    def ask(first):
+        if first:
+            return server.post([[first, 2]]).status_code
+        wait_until(lambda: server.in_flight() >= 1)
+        return server.post([], "/v2/repository/models/sums/load").status_code
+
+    *answers, loaded = in_threads(ask, [-5, 1, 2, 3, 0])
     assert set(answers) <= {200, 503, 504}
+    assert loaded == 503
     wait_until(lambda: "starting another" in server.log())
     wait_until(lambda: server.post([[1, 2]]).status_code == 200)
     assert "more than" in server.log()
