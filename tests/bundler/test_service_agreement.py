@@ -388,6 +388,15 @@ def test_members_of_an_enum_that_only_running_it_tells_are_left_open(project, de
     assert live[0].input["schema"]["properties"] == {"k": {"enum": [1, 2]}}
 
 
+def test_a_field_may_be_called_as_its_type(project):
+    body = "from datetime import date\n@dataclass\nclass Row:\n    date: date\nPoint: int\n"
+    body += "@modelbundle.service\nclass Sample:\n    @endpoint\n    def a(self, r: Row, p: Point): ...\n"
+    static, live = both(project, IMPORTS + body)
+    assert static == live
+    row = static[0].input["schema"]["properties"]["r"]["properties"]
+    assert row == {"date": {"type": "string", "format": "date"}}
+
+
 def test_fields_of_a_record_below_an_if_leave_it_open(project):
     body = "@dataclass\nclass Row:\n    a: int\n    if True:\n        b: int = 0\n"
     body += "@modelbundle.service\nclass Sample:\n    @endpoint\n    def a(self, r: Row): ...\n"

@@ -193,9 +193,11 @@ def _bound(
 
 
 def _assigned(node: ast.Assign | ast.AnnAssign) -> Iterator[tuple[str, Binding]]:
+    if node.value is None:  # `date: date` binds nothing
+        return
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
     for target in targets:
-        if isinstance(target, ast.Name) and node.value is not None:
+        if isinstance(target, ast.Name):
             yield target.id, Assigned(node.value)
         else:
             yield from ((name, Opaque()) for name in stored(target))
