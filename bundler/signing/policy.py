@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..store import Item, Store
 
 FILE = "policy.yaml"
+_NEARLY = ("policy.yml", "policy.json", "policy.toml")  # nobody meant these to be ignored
 ANYONE = "anyone"
 _RULE = {"name", "signed_by"}
 _SIGNER = {"key", "certificate", "identity", "issuer", "trust_config"}
@@ -75,14 +76,14 @@ class Policy:
 
         Raises:
             BundlefileError: when it is invalid; then nothing is allowed.
-            Refused: when the file that was named is not there.
+            Refused: when the file that was named is not there, or the store's has another name.
         """
         path = given or store.root / FILE
         try:
             path.lstat()
         except FileNotFoundError:
             if given is None:
-                return None
+                return _check_name(store.root)
             raise Refused(
                 f"There is no policy `{given}`.",
                 hint="Name a file that is there, or leave out `--policy`.",
@@ -215,3 +216,12 @@ class _Document:
 
 def _listed(keys: set[str]) -> str:
     return ", ".join(f"`{key}`" for key in sorted(keys))
+
+
+def _check_name(root: Path) -> None:
+    """Refuse a file beside the right name; else there is no policy."""
+    for name in _NEARLY:
+        if (root / name).exists():
+            raise Refused(
+                f"`{root / name}` is no policy: it has the wrong name.", hint=f"Call it `{FILE}`."
+            )

@@ -27,6 +27,13 @@ def test_without_a_file_there_is_no_policy(own_store, tmp_path):
         Policy.of(own_store, tmp_path / "nowhere.yaml")
 
 
+def test_a_policy_of_another_name_is_not_ignored(own_store):
+    (own_store.root / "policy.yml").write_text("version: 1\nrules:\n" + ANN)
+    with pytest.raises(Refused, match=r"policy\.yml` is no policy") as caught:
+        Policy.of(own_store)
+    assert caught.value.hint == "Call it `policy.yaml`."
+
+
 def test_the_store_has_one_and_another_may_be_named(own_store, policy, make_key):
     make_key("ann")
     named = policy(ANN)
