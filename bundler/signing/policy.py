@@ -83,7 +83,8 @@ class Policy:
             path.lstat()
         except FileNotFoundError:
             if given is None:
-                return _check_name(store.root)
+                _check_name(store.root)
+                return None
             raise Refused(
                 f"There is no policy `{given}`.",
                 hint="Name a file that is there, or leave out `--policy`.",
