@@ -29,8 +29,8 @@ _SHALLOW = _HASHING | {  # harmless, and asks nothing of the parts of a containe
     "builtins.tuple",
     "collections.deque",
 }
-KEYS = "builtins:dict"
-"""Hashes and compares what it is given: its keys."""
+KEYS = "builtins:hash"
+"""Dictionaries and sets do so with their keys, and compare them; a call of `dict` asks for more."""
 ELEMENTS = "numpy:array"
 """Looks in what it is given for elements, and for methods that make an array of it."""
 ITEMS = "items"

@@ -158,6 +158,10 @@ def is_in_a_set_that_is_called(path):
     return called(found("builtins", "set"), b"]" + hashed(path) + b"a")
 
 
+def says_its_keys_to_a_dictionary(path):
+    return called(found("builtins", "dict"), made(LAYER, keys=touches(path)))
+
+
 def is_the_value_of_no_member(path):
     return called(found("numpy._globals", "_CopyMode"), shown(path))
 
@@ -184,6 +188,7 @@ ATTACKS = [
     is_in_a_set_that_is_remade,
     is_a_key_of_a_remade_dictionary,
     is_in_a_text_that_is_remade,
+    says_its_keys_to_a_dictionary,
     is_the_value_of_no_member,
     is_closed_when_it_is_freed,
     ends_its_network_when_it_is_freed,
@@ -252,9 +257,9 @@ def test_what_torch_calls_a_tensor_is_no_object(tmp_path):
         (("call", "numpy.exceptions", "AxisError"), False),
         (("call", "sklearn.exceptions", "NotFittedError"), True),
         (("call", "numpy._globals", "_CopyMode"), True),
-        (("asked", "numpy._globals", "_CopyMode", "builtins:dict"), True),
-        (("shaped", "numpy._globals", "_CopyMode", "builtins:dict"), False),
-        (("shaped", "sklearn.svm", "SVC", "builtins:dict"), True),
+        (("asked", "numpy._globals", "_CopyMode", "builtins:hash"), True),
+        (("shaped", "numpy._globals", "_CopyMode", "builtins:hash"), False),
+        (("shaped", "sklearn.svm", "SVC", "builtins:hash"), True),
         (("call", "torch.nn.parameter", "_ParameterMeta"), False),
     ],
 )
