@@ -46,8 +46,8 @@ def main() -> NoReturn:
 def _says_version() -> bool:
     """Whether that could be written; if not, the command says why, as all others do."""
     try:
-        sys.stdout.write(f"bundle {__version__}\n")
-        sys.stdout.flush()
+        # Not through its buffer: what is left there after an error fails again at the next flush.
+        os.write(sys.stdout.fileno(), f"bundle {__version__}\n".encode())
     except (AttributeError, OSError):  # stdout was closed before the start, or is full
         return False
     return True
