@@ -57,7 +57,7 @@ class ModelSpecs:
         return min(self._catalog.number(served), _MOST_VERSION)
 
     def write(self, message: Any, requested: Any, served: Served) -> None:
-        """Write the model, version and signature of a call to `said`."""
+        """Write the model, version and signature of a call to `message`."""
         message.name = requested.name
         message.signature_name = requested.signature_name or signature_def.DEFAULT
         message.version.value = self.number(served)

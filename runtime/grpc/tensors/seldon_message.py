@@ -34,7 +34,7 @@ def of(answer: Mapping[str, Any], *, is_tf: bool = False) -> Any:
 async def offloaded(
     served: Served, deadline: float, request: Message, output: Any, *, is_tf: bool
 ) -> bytes | None:
-    """The bytes of the answer to `asked`; None for a small one, or if there is no process.
+    """The bytes of the answer to `request`; None for a small one, or if there is no process.
 
     `deadline` is on the monotonic clock.
 
