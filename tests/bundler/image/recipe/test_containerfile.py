@@ -294,6 +294,7 @@ def test_packages_are_compiled_but_for_their_own_tests(tmp_path):
     for name in ("small/tests.py", "small/tests/deep/it.py", "tests/test_it.py"):
         (site / name).parent.mkdir(parents=True, exist_ok=True)
         (site / name).write_text("x = 1\n")
-    subprocess.run([sys.executable, *command[1:-1], site], check=True)
+    # A relative path: this folder may be one of tests itself.
+    subprocess.run([sys.executable, *command[1:-1], "site"], check=True, cwd=tmp_path)
     (compiled,) = site.rglob("*.pyc")
     assert compiled.parent == site / "small" / "__pycache__"
