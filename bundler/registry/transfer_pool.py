@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 SIZE = 4
+_LOOK = 0.5  # seconds after which a signal is noticed at the latest
 _GRACE = 1.0  # seconds for a thread to end after its connection was cut
 
 
@@ -33,8 +34,9 @@ class TransferPool(Generic[T]):
         try:
             for thread in threads:
                 thread.start()
-            if threads:
-                self._ready.wait()
+            # A signal wakes no thread that waits for ever, if it comes just before, or in another.
+            while threads and not self._ready.wait(_LOOK):
+                continue
         except BaseException:
             self._end(threads)
             raise

@@ -1,6 +1,9 @@
 """TransferPool: a few threads, and one end for all."""
 
+import signal
+import sys
 import threading
+import time
 
 import pytest
 
@@ -46,3 +49,23 @@ def test_work_that_hangs_does_not_hold_up_the_failure():
     with pytest.raises(ValueError, match="first"):
         TransferPool(work, lambda: None).run(range(4))
     forever.set()
+
+
+def test_a_signal_that_another_thread_gets_is_noticed():
+    """As if it came to the main thread just before it waits: nothing wakes that."""
+    is_cut, was_cut, main = threading.Event(), [], threading.get_ident()
+
+    def work(_):
+        while sys._current_frames()[main].f_code.co_name != "wait":
+            time.sleep(0.01)
+        time.sleep(0.05)
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR2)
+        was_cut.append(is_cut.wait(20))
+
+    before = signal.signal(signal.SIGUSR2, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            TransferPool(work, is_cut.set).run(["blob"])
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert was_cut == [True]
