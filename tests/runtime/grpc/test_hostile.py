@@ -5,6 +5,7 @@ import http.client
 import socket
 import struct
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -27,8 +28,21 @@ def server(started):
 def _others(server):
     """Whatever happens, others are answered, and no traceback is anybody's answer."""
     yield
+    deadline = time.monotonic() + 20
     with server.channel() as channel:
-        assert answers(Client(channel).call("ModelInfer", request([[1, 2]]))) == [3.0]
+        while (answer := one_answer(channel)) is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+    assert answer == [3.0]
+
+
+def one_answer(channel):
+    """None as long as calls that were just cut count as open."""
+    try:
+        return answers(Client(channel).call("ModelInfer", request([[1, 2]])))
+    except grpc.RpcError as error:
+        if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return None
+        raise
 
 
 def tensor(datatype="FP64", shape=(1, 2), name="input", raw=None, **contents):
