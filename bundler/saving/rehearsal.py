@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ _PATIENCE = 10  # times as long by the clock: others use the machine, and a file
 _MEMORY = 8 << 30  # bytes that a small file may have beyond what its library takes
 _GROWTH = 16  # times the file's size, for a larger one
 _WANTS_MEMORY = ("bad_alloc", "bad allocation", "out of memory")  # in the words of C++
-_TOO_LARGE = 3  # exit code
+_TOO_LARGE, _NO_LIBRARY = 3, 4  # exit codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,8 @@ def rehearse(
     processor may work on a small file: on a busy machine that takes longer.
 
     Raises:
-        InvalidSource: when the child is killed by it, does not end, or wants far more memory than
-            the file has bytes.
+        InvalidSource: when the child is killed by it, does not end, wants far more memory than the
+            file has bytes, or has no library to open it with, and this process has.
     """
     if framework.name not in _PARSED or saved.executes_code:
         return
@@ -120,6 +121,21 @@ def _judge(framework: Framework, task: _Task, code: int) -> None:
         raise _refused(framework, f"crashes on it ({signal.Signals(-code).name})")
     if code == _TOO_LARGE:
         raise _refused(framework, f"wants far more memory for it than its {task.size:,} bytes")
+    if code == _NO_LIBRARY and _has_library(framework):
+        library = framework.distributions[0]
+        raise InvalidSource(
+            f"The {framework.name} file is not opened: `{library}` can be imported here, but not "
+            "in a process of its own, where a file is opened first.",
+            hint=f"See why with `python -c 'import {library}'`.",
+        )
+
+
+def _has_library(framework: Framework) -> bool:
+    try:
+        import_module(framework.distributions[0])
+    except Exception:  # noqa: BLE001  the caller opens the file next, and says so
+        return False
+    return True
 
 
 def _endless(framework: Framework, seconds: float) -> InvalidSource:
@@ -151,6 +167,8 @@ def main() -> None:
     task: _Task = pickle.load(sys.stdin.buffer)
     _limit_time(task.seconds)
     framework = registry.load(task.loader)
+    if not _has_library(framework):
+        sys.exit(_NO_LIBRARY)
     given, rows = task.given, _rows(task)
     try:
         with _little_memory(_MEMORY + _GROWTH * task.size):

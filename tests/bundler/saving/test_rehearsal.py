@@ -54,6 +54,15 @@ def test_a_model_that_never_answers_its_sample_holds_up_no_command(tmp_path):
         rehearse(Lightgbm(), tmp_path, saved, seconds=4, given=SaveOptions(sample=rows))
 
 
+def test_a_file_that_no_other_process_can_open_is_not_opened(tmp_path, monkeypatch):
+    """As where `import torch` has brought the library of the system that LightGBM's wheel needs."""
+    (tmp_path / "lightgbm.py").write_text("raise OSError('libgomp.so.1: cannot open')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(InvalidSource, match="not in a process of its own") as caught:
+        rehearse(Lightgbm(), tmp_path, Saved("text", (), executes_code=False))
+    assert caught.value.hint == "See why with `python -c 'import lightgbm'`."
+
+
 @pytest.fixture
 def adapter(tmp_path, monkeypatch):
     """Makes an adapter that does what is written, in the child process as well."""
