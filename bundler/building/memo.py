@@ -145,8 +145,10 @@ def _stats(places: Iterator[Path]) -> Iterator[list[int | str]]:
     while waiting:
         with os.scandir(waiting.pop(0)) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
-                if entry.is_dir() and entry.name != "__pycache__":
+                if entry.name == "__pycache__" or entry.name.endswith(".pyc"):
+                    continue  # Python writes there at any import
+                if entry.is_dir():
                     waiting.append(entry.path)
-                elif not entry.name.endswith(".pyc"):
+                else:
                     status = entry.stat()
                     yield [entry.name, status.st_size, status.st_mtime_ns]

@@ -1,11 +1,13 @@
 """An unchanged project is not planned again; whatever a build reads is noticed."""
 
+import compileall
 import dataclasses
 import os
 import shutil
 
 import pytest
 
+from modelbundle.bundler.building import memo as memory
 from modelbundle.bundler.building.building import build
 from modelbundle.bundler.building.memo import Memo
 from modelbundle.bundler.project.project import Project
@@ -95,6 +97,14 @@ def test_any_change_is_noticed(remembered, add_model, home, tmp_path):
             shutil.copytree(copy, place, symlinks=True)
         memo = dataclasses.replace(memo, store=Store.default())  # its own folder has gone
         assert memo.recall() is not None, change.__name__
+
+
+def test_what_python_compiles_of_the_tool_is_no_change(tmp_path):
+    (tmp_path / "part.py").write_text("x = 1\n")
+    before = list(memory._stats(iter([tmp_path])))
+    compileall.compile_dir(tmp_path, quiet=2)
+    assert (tmp_path / "__pycache__").is_dir()
+    assert list(memory._stats(iter([tmp_path]))) == before
 
 
 def test_a_bundle_that_is_there_no_longer_is_built(remembered):
