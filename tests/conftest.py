@@ -1,6 +1,9 @@
 """What every test may ask for."""
 
+import contextlib
+import ctypes
 import gc
+import importlib.util
 import os
 import shutil
 import signal
@@ -57,6 +60,23 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 for _signal in (signal.SIGQUIT, signal.SIGHUP):
     if signal.getsignal(_signal) is signal.SIG_IGN:
         signal.signal(_signal, signal.SIG_DFL)
+
+
+def lend_openmp():
+    """Give LightGBM, whose wheel brings no OpenMP, that of torch where the system has none."""
+    places = [*Path("/usr/lib").glob("*/libgomp.so.1"), *Path("/usr/lib64").glob("libgomp.so.1")]
+    torch = importlib.util.find_spec("torch")
+    if places or torch is None or torch.origin is None:
+        return
+    folder = Path(sys.prefix) / "openmp"  # with nothing else, for it comes before all others
+    folder.mkdir(exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        (folder / "libgomp.so.1").symlink_to(Path(torch.origin).parent / "lib" / "libgomp.so.1")
+    os.environ["LD_LIBRARY_PATH"] = str(folder)  # of the processes that are started
+    ctypes.CDLL(str(folder / "libgomp.so.1"))
+
+
+lend_openmp()
 
 # A busy machine is no failure of what is tested; in CI a failure must be the commit's own.
 settings.register_profile(

@@ -8,6 +8,7 @@ import pytest
 from modelbundle.bundler.store import Store
 from modelbundle.bundler.store.files.layout import VERSION
 
+FILTER = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # since Python 3.11.4
 KEPT = sorted((Path(__file__).parent / "layouts").glob("*.tar.gz"))
 
 
@@ -18,7 +19,7 @@ def test_one_store_of_every_layout_is_kept():
 @pytest.mark.parametrize("kept", KEPT, ids=lambda path: path.name)
 def test_it_is_listed_verified_used_and_written(kept, tmp_path, saver):
     with tarfile.open(kept) as archive:
-        archive.extractall(tmp_path / "store", filter="data")
+        archive.extractall(tmp_path / "store", **FILTER)
     store = Store(tmp_path / "store")
     assert [item.tag for item in store.items("model")] == ["iris:1", "iris:2"]
     assert [item.tag for item in store.items("bundle")] == ["fraud:e543ba9dff13"]

@@ -160,6 +160,8 @@ def test_a_directory_on_another_disk_is_told(tmp_path, unpack):
     data = path.read_bytes()
     locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, 0, 9)  # Python raises when it asks for it
     path.write_bytes(data[:-22] + locator + data[-22:])
+    if not unpacking.is_archive(path):
+        pytest.skip("this Python does not take it for a zip")
     with pytest.raises(InvalidSource, match="multiple disks"):
         unpack(path)
 
