@@ -8,19 +8,20 @@ from .requirements import normalize
 if TYPE_CHECKING:
     from .resolving.accelerator import Accelerator
 
+_GRAPHICS = ("libgl1", "libglib2.0-0")
 _WANTED = {
-    "lightgbm": ("libgomp.so.1", "libgomp1", ""),
-    "opencv-contrib-python": ("libGL.so.1", "libgl1", "opencv-contrib-python-headless"),
-    "opencv-python": ("libGL.so.1", "libgl1", "opencv-python-headless"),
+    "lightgbm": ("libgomp.so.1", ("libgomp1",), ""),
+    "opencv-contrib-python": ("libGL.so.1", _GRAPHICS, "opencv-contrib-python-headless"),
+    "opencv-python": ("libGL.so.1", _GRAPHICS, "opencv-python-headless"),
 }
-"""Of a package: the library, Debian's package of it, and a package that does without."""
+"""Of a package: a library, what Debian needs for all of them, and a package that does without."""
 _FULL = frozenset({"own", "devel", "cudnn-devel"})  # the author's base, or one with a compiler
 
 
 def wanted(packages: Iterable[str]) -> tuple[str, ...]:
     """The packages of Debian without which these Python packages cannot be imported."""
     known = (_WANTED.get(normalize(name)) for name in packages)
-    return tuple(sorted({each[1] for each in known if each}))
+    return tuple(sorted({package for each in known if each for package in each[1]}))
 
 
 def doubts(
@@ -35,10 +36,11 @@ def doubts(
     names = {package.partition("=")[0] for package in system}
     base = hardware.base.partition("@")[0]
     for name in sorted(map(normalize, packages)):
-        library, package, instead = _WANTED.get(name, ("", "", ""))
-        if package and package not in names:
+        library, needed, instead = _WANTED.get(name, ("", (), ""))
+        if not names.issuperset(needed):
+            listed = ", ".join(needed)
             other = f"Require `{instead}`, which needs none of it, or add" if instead else "Add"
             yield (
                 f"`{name}` needs `{library}`, which neither its wheel nor `{base}` has: in the "
-                f"image it cannot be imported. {other} `system: {{packages: [{package}]}}`."
+                f"image it cannot be imported. {other} `system: {{packages: [{listed}]}}`."
             )

@@ -10,6 +10,7 @@ _PACKAGES = {
     "libgomp.so.1": "libgomp1",
     "libgthread-2.0.so.0": "libglib2.0-0",
     "libsndfile.so.1": "libsndfile1",
+    "libxcb.so.1": "libxcb1",
 }  # of Debian and Ubuntu
 
 

@@ -22,6 +22,9 @@ def test_what_the_base_image_lacks_is_told_with_the_line_that_brings_it():
 def test_a_package_that_needs_nothing_is_named_first():
     (told,) = doubts("opencv_python")
     assert "Require `opencv-python-headless`, which needs none of it" in told
+    assert told.endswith("or add `system: {packages: [libgl1, libglib2.0-0]}`.")
+    assert doubts("opencv-python", system=["libgl1"]) == [told]
+    assert not doubts("opencv-python", system=["libglib2.0-0", "libgl1"])
     assert not doubts("opencv-python-headless")
 
 
