@@ -22,6 +22,7 @@ from .pytorch import operators as torch_operators
 from .pytorch import program as torch_program
 from .pytorch import recipe as torch_recipe
 from .pytorch import room as torch_room
+from .pytorch import script as torch_script
 from .pytorch import source_code as torch_code
 from .pytorch import weights as torch_weights
 from .pytorch import wrapper as torch_wrapper
@@ -107,6 +108,8 @@ class Torch:
         _set_threads()
         path = directory / self.formats[format]
         if format == "torchscript":
+            if pickles.mode != "allow":
+                torch_script.check(path)
             with _keeping_quiet():
                 return torch.jit.load(path, map_location=device).eval()
         if format == "pt2":

@@ -33,7 +33,10 @@ _GUARD = re.compile(  # of the inputs, as in "L['x'].size()[0] % 2 == 0"
 )
 _PLAIN = re.compile(r"[\w .:/@+-]*")
 _OPERATORS = "add|sub|mul|floordiv|truediv|mod|pow|neg|pos|and_|or_|eq|ne|lt|le|gt|ge|getitem"
-_OURS = "_quantized|aten|export|mkldnn|onednn|prims|quantized|quantized_decomposed|rngprims|sparse"
+OPERATORS_OF_TORCH = (
+    "_quantized|aten|export|mkldnn|onednn|prims|quantized|quantized_decomposed|rngprims|sparse"
+)
+"""Their namespaces, as a pattern."""
 _OPERATION = r"(?!__|from_file\b|save\b)\w+|__(?:i?and|i?or|i?xor|i?[lr]shift)__"  # opens no file
 _CONTEXTS = {"__enum__": (), "default_factory_module": ("builtins", "collections")}
 _ANYTHING = re.compile(r"(?s:.*)")
@@ -46,7 +49,7 @@ def strange(document: Any, operators: Collection[str] = ()) -> Iterator[str]:
     """
     more = "".join(f"|{re.escape(each.partition('::')[0])}" for each in operators)
     target = re.compile(
-        rf"torch\.ops\.(?:{_OURS}{more})\.(?:{_OPERATION})(?:\.(?!__)\w+)?"
+        rf"torch\.ops\.(?:{OPERATORS_OF_TORCH}{more})\.(?:{_OPERATION})(?:\.(?!__)\w+)?"
         rf"|torch\.ops\.higher_order\.(?!__)\w+|torch\._?sym_\w+|math\.trunc"
         rf"|_operator\.(?:{_OPERATORS})",
         re.ASCII,

@@ -19,10 +19,11 @@ from ...errors import NotTrusted
 from ...pickles.scanning import TORCH_LEGACY
 from . import graph_text
 
-_BROKEN = (
+BROKEN = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, EOFError, ValueError,
     RecursionError, RuntimeError,
 )  # fmt: skip
+"""What reading a damaged archive raises."""
 _LARGEST = 256 << 20  # bytes of a graph
 _FORBIDDEN = ("aotinductor", "custom_obj", "opaque_obj")  # folders and names of what is no tensor
 
@@ -45,7 +46,7 @@ def check(path: Path, operators: Collection[str] = ()) -> None:
                     _check_graph(archive, member, operators)
                 elif name.endswith((".pt", ".pth")):
                     _check_tensors(archive, member)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise _refused("it cannot be read to its end") from error
 
 
