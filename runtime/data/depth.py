@@ -26,6 +26,6 @@ def check_depth(value: Any, path: str = "instances") -> None:
     raise too_deep(f"{path}:")
 
 
-def too_deep(what: str) -> InvalidInput:
+def too_deep(where: str) -> InvalidInput:
     """The error about a value that is nested too deeply."""
-    return InvalidInput(f"{what} nested more than {MAX_DEPTH} levels deep.")
+    return InvalidInput(f"{where} nested more than {MAX_DEPTH} levels deep.")

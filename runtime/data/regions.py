@@ -144,10 +144,10 @@ class Place:
 
     def parameters(self, byte_size: int) -> dict[str, str | int]:
         """What is said of a tensor of so many bytes that was put there."""
-        said: dict[str, str | int] = {"shared_memory_region": self.name}
+        parameters: dict[str, str | int] = {"shared_memory_region": self.name}
         if self.offset:
-            said["shared_memory_offset"] = self.offset
-        return said | {"shared_memory_byte_size": byte_size}
+            parameters["shared_memory_offset"] = self.offset
+        return parameters | {"shared_memory_byte_size": byte_size}
 
     def region(self) -> Region:
         """The region around it; raises InvalidInput where it is not, or no longer, within one."""

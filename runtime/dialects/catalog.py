@@ -239,8 +239,8 @@ class Catalog:
         if label is not None:
             models = [each for each in models if each[0].label == label]
         if not models:
-            what = f"version {version}" if version is not None else f"label {label}"
-            raise UnknownModel(f"{_UNKNOWN} '{name[:_SHOWN]}' {what[:_SHOWN]} is not found.")
+            sought = f"version {version}" if version is not None else f"label {label}"
+            raise UnknownModel(f"{_UNKNOWN} '{name[:_SHOWN]}' {sought[:_SHOWN]} is not found.")
         methods = self._default(models)
         if method is None:
             return methods[0]

@@ -35,9 +35,9 @@ class Reply:
         `status` instead of the error's own, `kind` instead of the name of its class.
         """
         code = error.status if status is None else status
-        said = printable(error.detail)
+        message = printable(error.detail)
         kind = kind or type(error).__name__
-        body = orjson.dumps({"error": said, "code": code, "type": kind, "message": said})
+        body = orjson.dumps({"error": message, "code": code, "type": kind, "message": message})
         return cls(body, code, headers=error_headers(error))
 
     def with_headers(self, headers: Headers) -> Self:
@@ -47,8 +47,8 @@ class Reply:
 
 def error_headers(error: RequestError) -> Headers:
     """The headers of an error: its own, and Retry-After in whole seconds, at least 1."""
-    given = allowed(error.headers).items() if error.headers else ()
-    own = tuple((name.encode(), value.encode("latin-1")) for name, value in given)
+    headers = allowed(error.headers).items() if error.headers else ()
+    own = tuple((name.encode(), value.encode("latin-1")) for name, value in headers)
     if error.retry_after is None:
         return own
     return (*own, (b"retry-after", b"%d" % max(1, -int(-error.retry_after // 1))))

@@ -43,8 +43,8 @@ def check_header(headers: Mapping[bytes, bytes], *names: bytes) -> None:
             raise _refusal(f"the header `{name.decode()}`")
 
 
-def _refusal(what: str) -> NotSupported:
+def _refusal(marks: str) -> NotSupported:
     return NotSupported(
         "No model of this server keeps a state from one request to the next: "
-        f"send all that belongs together as one request, without {what}."
+        f"send all that belongs together as one request, without {marks}."
     )

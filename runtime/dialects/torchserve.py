@@ -84,14 +84,14 @@ class Torchserve:
         found = {"/ping": {"get": operation("torchserve_ping", "Whether all models are there.")}}
         for served in self._catalog.served():
             path, name = _path(served), served.name
-            body, others, what = json_body(served), whole(served), f"Predictions of {name}."
+            body, others, summary = json_body(served), whole(served), f"Predictions of {name}."
             texts = {TEXT: {"type": "string"}} if may_be_text(served) else {}
             answers = texts | streamed(served)
-            asked = {
-                verb: operation(f"torchserve_{verb}_{name}", what, {}, body, others, answers)
+            operations = {
+                verb: operation(f"torchserve_{verb}_{name}", summary, {}, body, others, answers)
                 for verb in ("post", "put")
             }
-            found.setdefault(path, asked)
+            found.setdefault(path, operations)
         return found
 
     async def _ping(self, _: DialectRequest) -> Reply:

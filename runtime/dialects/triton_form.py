@@ -38,10 +38,10 @@ class TritonForm:
 
     def is_meant(self, request: DialectRequest, served: Served) -> bool:
         """Whether a request is of this form."""
-        said = _said(request)
-        if _TYPE.fullmatch(said) is not None:
+        content_type = _said(request)
+        if _TYPE.fullmatch(content_type) is not None:
             return True
-        kind = said.partition(";")[0].strip()
+        kind = content_type.partition(";")[0].strip()
         may_be = kind == "application/json" or (kind in _UNSAID and not _takes_anything(served))
         return may_be and served.signature is not None and _has_tensors(request.body)
 
@@ -56,11 +56,11 @@ class TritonForm:
         if match is not None:
             headers[_SIZE] = match[2].encode()
         parts = {"model": served.name, "version": served.version}
-        asked = replace(request, headers=headers, parts=parts)
+        infer_request = replace(request, headers=headers, parts=parts)
         try:
-            reply = await self._infer(asked)
+            reply = await self._infer(infer_request)
         finally:
-            request.rows, request.queued = asked.rows, asked.queued
+            request.rows, request.queued = infer_request.rows, infer_request.queued
         size = dict(reply.headers).get(_SIZE)
         if size is None:
             return reply

@@ -66,9 +66,9 @@ class Vertex:
         health, predict = routes({})
         first = next(iter(self._catalog.served()), None)
         body = {} if first is None else asked(self._catalog, first, _NO_PARAMETERS)
-        said = {"type": "object", "properties": {"predictions": {}}}
-        what, parts = "Predictions of the first model.", {} if first is None else streamed(first)
-        posted = operation("vertex_predict", what, said, body, answers=parts)
+        answer = {"type": "object", "properties": {"predictions": {}}}
+        summary, parts = "Predictions of the first model.", {} if first is None else streamed(first)
+        posted = operation("vertex_predict", summary, answer, body, answers=parts)
         shown = operation("vertex_health", "Whether the server is ready.")
         return {health: {"get": shown}, predict: {"post": posted}}
 
@@ -92,14 +92,14 @@ class Vertex:
         """Add the id of the deployed model, if Vertex AI has set it, to an answer that is JSON."""
         if not self._deployed or not isinstance(reply.body, bytes) or reply.content_type != JSON:
             return reply
-        told = b',"deployedModelId":' + orjson.dumps(self._deployed) + b"}"
-        return replace(reply, body=reply.body.rstrip()[:-1] + told)
+        end = b',"deployedModelId":' + orjson.dumps(self._deployed) + b"}"
+        return replace(reply, body=reply.body.rstrip()[:-1] + end)
 
     def _served(self, request: DialectRequest) -> Served:
         """The model that a client of Triton's wishes to be sent on to, or the first."""
-        said = request.headers.get(_REDIRECT)
-        if said is not None:
-            match = _INFER.fullmatch(said.decode("latin-1"))
+        target = request.headers.get(_REDIRECT)
+        if target is not None:
+            match = _INFER.fullmatch(target.decode("latin-1"))
             if match is None:
                 raise NotSupported("Requests are sent on to `v2/models/{model}/infer` only.")
             return self._catalog.find(unquote(match[1]), match[2])

@@ -40,8 +40,8 @@ def check(headers: Mapping[bytes, bytes]) -> None:
 
 def _is_nobody_elses(host: bytes) -> bool:
     """Whether a Host is an address, or the name that every machine has for itself."""
-    said = host.decode("latin-1")
-    name = said[1:].partition("]")[0] if said.startswith("[") else said.partition(":")[0]
+    text = host.decode("latin-1")
+    name = text[1:].partition("]")[0] if text.startswith("[") else text.partition(":")[0]
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:

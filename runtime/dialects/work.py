@@ -73,7 +73,7 @@ async def read(
     served: "Served",
     deadline: float,
     work: str,
-    given: Json,
+    context: Json,
     body: bytes,
     *,
     is_foreign: bool = False,
@@ -89,33 +89,33 @@ async def read(
     process = served.offload
     if process is None or not (is_foreign or len(body) >= LARGE_BODY):
         return None
-    said = given | {_OF: served.identity}
-    reading = process.read(work, said, body, is_foreign=is_foreign)
+    note = context | {_OF: served.identity}
+    reading = process.read(work, note, body, is_foreign=is_foreign)
     found: tuple[Any, Any] | None = await _in_time(deadline, reading)
     return found
 
 
 def read_here(
-    catalog: "Catalog", served: "Served", work: str, given: Json, body: bytes
+    catalog: "Catalog", served: "Served", work: str, context: Json, body: bytes
 ) -> tuple[Any, Any]:
     """The note and the batch that another process would read; raises RequestError as `read`."""
-    reading = reader(work)(catalog, given | {_OF: served.identity}, body)
+    reading = reader(work)(catalog, context | {_OF: served.identity}, body)
     return reading.note, reading.batch
 
 
-async def here(body: bytes, read: "Callable[..., Found]", *given: Any) -> Found:
+async def here(body: bytes, read: "Callable[..., Found]", *arguments: Any) -> Found:
     """What `read` makes of a body that no other process reads; of a large one, in a thread.
 
     Raises:
         Exception: whatever `read` raises.
     """
     if len(body) < LARGE_BODY:
-        return read(*given)
-    return await asyncio.to_thread(read, *given)
+        return read(*arguments)
+    return await asyncio.to_thread(read, *arguments)
 
 
 async def write(
-    served: "Served", deadline: float, work: str, given: Json, output: Any
+    served: "Served", deadline: float, work: str, context: Json, output: Any
 ) -> Reply | None:
     """Encode an output as a reply; None if it is small or there is no process.
 
@@ -127,22 +127,22 @@ async def write(
     process = served.offload
     if process is None or not bulk.is_large(output):
         return None
-    said = given | {_OF: served.identity}
-    done = await _in_time(deadline, process.write(work, said, output), "answer was written")
+    note = context | {_OF: served.identity}
+    done = await _in_time(deadline, process.write(work, note, output), "answer was written")
     return None if done is None else _heard(*done)
 
 
-async def _in_time(deadline: float, work: Any, what: str = "body was read") -> Any:
+async def _in_time(deadline: float, work: Any, done: str = "body was read") -> Any:
     try:
         async with asyncio.timeout(deadline - time.monotonic()):
             return await work
     except TimeoutError:
-        raise DeadlineExceeded(f"The deadline passed while the {what}.") from None
+        raise DeadlineExceeded(f"The deadline passed while the {done}.") from None
 
 
-def of(catalog: "Catalog", given: Json) -> "Served":
+def of(catalog: "Catalog", context: Json) -> "Served":
     """The model of a note."""
-    name, version, method = given[_OF]
+    name, version, method = context[_OF]
     return catalog.find(name, version, method=method)
 
 
@@ -154,5 +154,5 @@ def head_of(reply: Reply) -> Any:
 
 def _heard(note: Any, body: bytes) -> Reply:
     status, content_type, named = note
-    headers = tuple((name.encode("latin-1"), said.encode("latin-1")) for name, said in named)
+    headers = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in named)
     return Reply(body, status, content_type, headers)

@@ -103,7 +103,7 @@ class Decoder:
         return Payload(body, content_type)
 
     async def read(
-        self, work: str, given: Any, body: bytes, *, is_foreign: bool = False
+        self, work: str, context: Any, body: bytes, *, is_foreign: bool = False
     ) -> tuple[Any, Any] | None:
         """A note and a batch, as the dialect's reader returns; None if there is no process.
 
@@ -114,19 +114,19 @@ class Decoder:
         """
         if self._only_foreign and not is_foreign:
             return None
-        done = await self._read(Inputs(f"read\n{work}\n", _BODY), with_note(given, body))
+        done = await self._read(Inputs(f"read\n{work}\n", _BODY), with_note(context, body))
         if done is None:
             return None
         (note, is_any), batch = done[0]
         return note, _batch(batch, is_any=is_any)
 
-    async def write(self, work: str, given: Any, output: Any) -> tuple[Any, bytes] | None:
+    async def write(self, work: str, context: Any, output: Any) -> tuple[Any, bytes] | None:
         """A note and bytes, as the dialect's writer returns; None if there is no process.
 
         Raises:
             RequestError: as the dialect's writer.
         """
-        return await self._written(f"write\n{work}\n", given, output)
+        return await self._written(f"write\n{work}\n", context, output)
 
     async def _read(self, inputs: Inputs, pieces: list[Any]) -> tuple[Any] | None:
         try:

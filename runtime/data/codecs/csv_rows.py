@@ -45,11 +45,11 @@ def of_lines(lines: list[list[str]], side: Side, header: str | None) -> list[Any
     """
     names = [field.name for field in side.fields]
     is_header = header == "present" or (header is None and _is_names(lines, side, names))
-    given = lines[0] if is_header else None
-    rows = lines[1:] if given is not None else lines
+    heading = lines[0] if is_header else None
+    rows = lines[1:] if heading is not None else lines
     if side.layout in _NAMED:
         fields = {field.name: field for field in side.fields}
-        columns = _columns(names, given)
+        columns = _columns(names, heading)
         _check_names(columns, fields)
         read = [_reader(fields.get(name)) for name in columns]
         return [_record(index, row, columns, read) for index, row in enumerate(rows)]
@@ -74,11 +74,11 @@ def _lines(body: bytes) -> list[list[str]]:
     return lines
 
 
-def _columns(names: list[str], given: list[str] | None) -> list[str]:
+def _columns(names: list[str], heading: list[str] | None) -> list[str]:
     """The names above the columns, or else those of the signature; space around them is none."""
-    if given is None or set(given) == set(names):
-        return given or names
-    return [name.strip() for name in given]
+    if heading is None or set(heading) == set(names):
+        return heading or names
+    return [name.strip() for name in heading]
 
 
 def _check_names(names: list[str], fields: Mapping[str, Field]) -> None:
@@ -111,13 +111,13 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _record(index: int, row: list[str], given: list[str], read: list[Read]) -> Any:
-    if len(row) != len(given):
-        raise InvalidInput(f"instances[{index}]: expected {len(given)} values, got {len(row)}.")
+def _record(index: int, row: list[str], names: list[str], read: list[Read]) -> Any:
+    if len(row) != len(names):
+        raise InvalidInput(f"instances[{index}]: expected {len(names)} values, got {len(row)}.")
     try:
-        return {name: read(cell) for name, read, cell in zip(given, read, row, strict=True)}
+        return {name: read(cell) for name, read, cell in zip(names, read, row, strict=True)}
     except _Unreadable:
-        for name, each, cell in zip(given, read, row, strict=True):
+        for name, each, cell in zip(names, read, row, strict=True):
             _tell(f"instances[{index}].{name}", each, cell)
         raise
 

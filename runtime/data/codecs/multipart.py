@@ -103,9 +103,9 @@ def _part(body: bytes, start: int, stop: int) -> Part:
     headers = {
         name.strip().lower(): value.strip() for name, _, value in (x.partition(":") for x in lines)
     }
-    said = headers.get("content-disposition", "")
-    parameters = {name.lower(): _plain(value) for name, value in _PARAMETER.findall(said)}
-    if not said.lower().startswith("form-data") or "name" not in parameters:
+    disposition = headers.get("content-disposition", "")
+    parameters = {name.lower(): _plain(value) for name, value in _PARAMETER.findall(disposition)}
+    if not disposition.lower().startswith("form-data") or "name" not in parameters:
         raise BadPayload("A part of the body does not say its name.")
     filename = parameters.get("filename")
     kind = headers.get("content-type", "")

@@ -57,10 +57,10 @@ class Footer:
         start = len(body) - _TAIL - int.from_bytes(body[-8:-4], "little")
         if start < len(MAGIC):
             raise Broken("a footer longer than the file")
-        said = ThriftReader(data, start).struct()
-        leaves = [each for each in _structs(said, _SCHEMA) if _CHILDREN not in each]
-        groups = _structs(said, _GROUPS)
-        rows = max(_whole(said, _ROWS), sum(_whole(group, _GROUP_ROWS) for group in groups))
+        footer = ThriftReader(data, start).struct()
+        leaves = [each for each in _structs(footer, _SCHEMA) if _CHILDREN not in each]
+        groups = _structs(footer, _GROUPS)
+        rows = max(_whole(footer, _ROWS), sum(_whole(group, _GROUP_ROWS) for group in groups))
         size = 0
         texts: dict[str, None] = {}
         chunks = list(_columns(groups, leaves))

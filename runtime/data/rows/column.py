@@ -194,8 +194,8 @@ def _convert(field: Field, values: list[Any], *, null: bool) -> np.ndarray | Non
 
 def _categories(of: str, values: list[Any]) -> np.ndarray | None:
     """Those of numbers as the model has learned them: 2.0 is the whole number 2."""
-    given = [value for value in values if value is not None]
-    array = _convert(Field("", of, (None,)), given, null=False)
+    present = [value for value in values if value is not None]
+    array = _convert(Field("", of, (None,)), present, null=False)
     if array is None:
         return None
     learned = iter(array.tolist())

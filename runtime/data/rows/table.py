@@ -181,9 +181,9 @@ def _named(fields: tuple[Field, ...], batch: Any) -> dict[str, np.ndarray]:
                 f"got {_shape(batch.shape)}."
             )
         return {name: batch[:, position] for position, name in enumerate(names)}
-    given = list(batch.dtype.names) if isinstance(batch, np.ndarray) else list(batch)
-    if set(given) != set(names):
-        raise _wrong_names(names, 0, dict.fromkeys(given))
+    got = list(batch.dtype.names) if isinstance(batch, np.ndarray) else list(batch)
+    if set(got) != set(names):
+        raise _wrong_names(names, 0, dict.fromkeys(got))
     return {name: np.asarray(batch[name]) for name in names}
 
 
@@ -264,8 +264,8 @@ def rows(batch: Any) -> int:
             return len(batch)
         except TypeError:
             is_one = isinstance(batch, np.ndarray)
-            what = "one value" if is_one else f"a `{type(batch).__name__}`"
-            raise PredictionFailed(f"The model answered with {what}, not with rows.") from None
+            got = "one value" if is_one else f"a `{type(batch).__name__}`"
+            raise PredictionFailed(f"The model answered with {got}, not with rows.") from None
     counts = {rows(part) for part in parts}
     if len(counts) != 1:
         found = " and ".join(map(str, sorted(counts))) or "there are none"

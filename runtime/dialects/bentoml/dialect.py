@@ -75,12 +75,12 @@ class Bentoml:
             body = _enveloped(name, body) if is_rows(served) else _alone(name, body)
         kind = "" if served.signature is not None else served.route.output.get("kind", "")
         accept = _ACCEPTED.get(kind, "" if served.route.streaming else media.JSON)
-        told = await served.call(request, body, media.JSON, accept)
-        if isinstance(told, Stream):
-            return Reply(told.parts, content_type=told.content_type)
-        if told.content_type == media.JSON and told.body.startswith(_ENVELOPE):
-            return Reply(told.body[len(_ENVELOPE) : -1])
-        return Reply(told.body, content_type=told.content_type)
+        answer = await served.call(request, body, media.JSON, accept)
+        if isinstance(answer, Stream):
+            return Reply(answer.parts, content_type=answer.content_type)
+        if answer.content_type == media.JSON and answer.body.startswith(_ENVELOPE):
+            return Reply(answer.body[len(_ENVELOPE) : -1])
+        return Reply(answer.body, content_type=answer.content_type)
 
     def _found(self, name: str) -> Served:
         """The call of that name.

@@ -70,10 +70,10 @@ def _taken(served: Served) -> dict[str, Any]:
     schema: dict[str, Any] = served.route.input.get("schema", {})
     name = only(served)
     if name is not None:
-        said = _rows(served) if is_rows(served) else schema
-        return {"type": "object", "properties": {name: said}, "required": [name]}
+        rows = _rows(served) if is_rows(served) else schema
+        return {"type": "object", "properties": {name: rows}, "required": [name]}
     properties = schema.get("properties", {})
-    typed = {each: _typed(said) for each, said in properties.items()}
+    typed = {each: _typed(value) for each, value in properties.items()}
     return {**schema, "type": "object", "properties": typed}
 
 

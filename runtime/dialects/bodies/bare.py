@@ -101,32 +101,32 @@ async def answer_batch(
         RequestError: see `Served.answer` and `work.write`.
     """
     output = await served.answer(request, batch)
-    given = {"form": form, "accept": accept}
-    told = await work.write(served, request.deadline, "bare", given, output)
-    return as_reply(_said(served.codec, output, form, accept)) if told is None else told
+    context = {"form": form, "accept": accept}
+    reply = await work.write(served, request.deadline, "bare", context, output)
+    return as_reply(_said(served.codec, output, form, accept)) if reply is None else reply
 
 
-def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
+def read_elsewhere(catalog: Catalog, context: work.Json, body: bytes) -> work.Reading:
     """Decode a large body as `answer` does: its form, and the batch."""
-    codec = work.of(catalog, given).codec
+    codec = work.of(catalog, context).codec
     batch, form = _read(codec, body)
     return work.Reading(form, codec.inputs, batch)
 
 
-def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
+def write_elsewhere(catalog: Catalog, context: work.Json, output: Any) -> Reply:
     """Encode a large answer as `answer` does."""
-    codec = work.of(catalog, given).codec
-    return as_reply(_said(codec, output, given["form"], given["accept"]))
+    codec = work.of(catalog, context).codec
+    return as_reply(_said(codec, output, context["form"], context["accept"]))
 
 
 async def _called(served: Served, request: DialectRequest, body: bytes, accept: str) -> Reply:
     if not takes_rows(served) or body.lstrip()[:1] != b"[":
         return as_reply(await served.call(request, body, JSON, accept))
-    told = await served.call(request, b'{"instances":' + body + b"}", JSON, accept)
-    if isinstance(told, Stream) or told.content_type != JSON:
-        return as_reply(told)
-    predictions = await work.here(told.body, _predictions, told)
-    return Reply(await work.here(told.body, instances.written, predictions))
+    answer = await served.call(request, b'{"instances":' + body + b"}", JSON, accept)
+    if isinstance(answer, Stream) or answer.content_type != JSON:
+        return as_reply(answer)
+    predictions = await work.here(answer.body, _predictions, answer)
+    return Reply(await work.here(answer.body, instances.written, predictions))
 
 
 def takes_rows(served: Served) -> bool:
@@ -144,10 +144,10 @@ async def ask_rows(served: Served, request: DialectRequest, rows: list[Any]) -> 
     if not takes_rows(served):
         raise NotSupported(f"`{served.name}` takes bodies of its own form, no rows.")
     body = await work.here(request.body, _enveloping, rows)
-    told = await served.call(request, body, JSON, JSON)
-    if isinstance(told, Stream):
+    answer = await served.call(request, body, JSON, JSON)
+    if isinstance(answer, Stream):
         raise NotSupported(f"`{served.name}` answers with a stream, not with predictions.")
-    predictions: list[Any] = await work.here(told.body, _predictions, told)
+    predictions: list[Any] = await work.here(answer.body, _predictions, answer)
     return predictions
 
 
@@ -156,9 +156,9 @@ def _enveloping(rows: list[Any]) -> bytes:
     return instances.written({"instances": rows})
 
 
-def _predictions(told: Payload) -> list[Any]:
+def _predictions(answer: Payload) -> list[Any]:
     """The predictions in the envelope of an answer; any other answer is one prediction."""
-    value = instances.exact(told.body)
+    value = instances.exact(answer.body)
     if type(value) is dict and value.keys() == {"predictions"}:
         value = value["predictions"]
     return value if type(value) is list else [value]

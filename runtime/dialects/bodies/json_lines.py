@@ -37,25 +37,25 @@ async def answer(served: Served, request: DialectRequest, accept: str) -> Reply:
     """
     if served.signature is None:
         rows = await work.here(request.body, _rows, served.codec, request.body)
-        said = await ask_rows(served, request, rows)
-        return await work.here(request.body, _told, said, accept)
+        predictions = await ask_rows(served, request, rows)
+        return await work.here(request.body, _told, predictions, accept)
     body, is_foreign = request.body, pictures.may_be_in(served, request.body)
     read = await work.read(served, request.deadline, "lines", {}, body, is_foreign=is_foreign)
     batch = await work.here(body, _batch, served.codec, body) if read is None else read[1]
     output = await served.answer(request, batch)
-    told = await work.write(served, request.deadline, "lines", {"accept": accept}, output)
-    return _said(served.codec, output, accept) if told is None else told
+    reply = await work.write(served, request.deadline, "lines", {"accept": accept}, output)
+    return _said(served.codec, output, accept) if reply is None else reply
 
 
-def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
+def read_elsewhere(catalog: Catalog, context: work.Json, body: bytes) -> work.Reading:
     """Decode a large body as `answer` does."""
-    codec = work.of(catalog, given).codec
+    codec = work.of(catalog, context).codec
     return work.Reading(None, codec.inputs, _batch(codec, body))
 
 
-def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
+def write_elsewhere(catalog: Catalog, context: work.Json, output: Any) -> Reply:
     """Encode a large answer as `answer` does."""
-    return _said(work.of(catalog, given).codec, output, given["accept"])
+    return _said(work.of(catalog, context).codec, output, context["accept"])
 
 
 def _rows(codec: Codec, body: bytes) -> list[Any]:
@@ -74,10 +74,10 @@ def _said(codec: Codec, output: Any, accept: str) -> Reply:
     return _told(table.to_instances(output, nan_as_null=codec.nan_as_null), accept)
 
 
-def _told(said: list[Any], accept: str) -> Reply:
+def _told(predictions: list[Any], accept: str) -> Reply:
     if not media.ranked(accept, [TYPE]):
-        return Reply(instances.written(said))
-    lines = (instances.written(each) + b"\n" for each in said)
+        return Reply(instances.written(predictions))
+    lines = (instances.written(each) + b"\n" for each in predictions)
     return Reply(b"".join(lines), content_type=TYPE)
 
 

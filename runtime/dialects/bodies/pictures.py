@@ -83,15 +83,15 @@ async def read(served: Served, deadline: float, rows: Iterable[Any]) -> Any:
     files = [
         each if isinstance(each, bytes) else each.encode("utf-8", "replace") for each in contents
     ]
-    given, body = {"sizes": list(map(len, files))}, b"".join(files)
-    found = await work.read(served, deadline, "pictures", given, body, is_foreign=True)
+    context, body = {"sizes": list(map(len, files))}, b"".join(files)
+    found = await work.read(served, deadline, "pictures", context, body, is_foreign=True)
     return await asyncio.to_thread(batch, served.codec, contents) if found is None else found[1]
 
 
-def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
+def read_elsewhere(catalog: Catalog, context: work.Json, body: bytes) -> work.Reading:
     """Decode the files in `body`, which stand there one after the other."""
-    codec = work.of(catalog, given).codec
-    bounds = pairwise(accumulate(given["sizes"], initial=0))
+    codec = work.of(catalog, context).codec
+    bounds = pairwise(accumulate(context["sizes"], initial=0))
     files = [body[start:stop] for start, stop in bounds]
     return work.Reading(None, codec.inputs, batch(codec, files))
 

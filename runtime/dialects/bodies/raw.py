@@ -79,19 +79,19 @@ class Raw:
         said = self._request.headers.get(b"content-type", b"").decode("latin-1")
         return await self._answer(self._request.body, said)
 
-    async def answer_fields(self, given: Mapping[str, bytes]) -> Reply:
+    async def answer_fields(self, fields: Mapping[str, bytes]) -> Reply:
         """Answer named values: the only input of the model, or a record.
 
         Raises:
             RequestError: as the native route does.
         """
-        if not given:
+        if not fields:
             raise BadPayload("There is no input.")
-        if len(given) == 1:
-            ((name, body),) = given.items()
+        if len(fields) == 1:
+            ((name, body),) = fields.items()
             if name in _WHOLE or self._only is not None:
                 return await self._unsaid(body, "")
-        record = {name: _value(_text(body)) for name, body in given.items()}
+        record = {name: _value(_text(body)) for name, body in fields.items()}
         if self._served.signature is None:
             return await self._record(record)
         return await self._rows([record])
@@ -133,8 +133,8 @@ class Raw:
             return await self._called(body, TEXT)
         guessed = pictures.kind_of(body)
         if guessed or (self._served.signature is None and kind):
-            told = await self._called(body, guessed or kind)
-            return told if self._served.signature is None else only(told)
+            reply = await self._called(body, guessed or kind)
+            return reply if self._served.signature is None else only(reply)
         return await answer(self._served, self._request, body, self._accept)
 
     async def _form(self, body: bytes) -> Reply:
@@ -182,10 +182,10 @@ class Raw:
         if self._takes_bytes and len({part.name for part in parts} - _WHOLE) <= 1:
             files = [part.body for part in parts]
             return await answer_bytes(self._served, self._request, files, "listed")
-        told = await self._called(self._request.body, content_type)
+        reply = await self._called(self._request.body, content_type)
         names = {part.name for part in parts}
         is_record = len(names) == len(parts) > 1  # one row, as in any other form
-        return only(told) if is_record else listed(told)
+        return only(reply) if is_record else listed(reply)
 
     def _alone(self, field: Field, value: str) -> Any:
         """A value as the whole of a row."""

@@ -163,14 +163,14 @@ class Management:
 
     async def _register(self, request: DialectRequest) -> Reply:
         """Load a version of the bundle, or add a model of the store if that is allowed."""
-        asked = _asked(request)
-        _check(asked)
-        url = asked["url"]
+        parameters = _asked(request)
+        _check(parameters)
+        url = parameters["url"]
         served = self._named(url)
         names = {_name_in(url)} if served is None else {served.name, served.alias}
-        if asked.get("model_name", min(names)) not in names:
+        if parameters.get("model_name", min(names)) not in names:
             raise BadPayload(f"`{url[:64]}` is called `{min(names)}` here, and nothing else.")
-        workers = _number(asked, "initial_workers", 0)
+        workers = _number(parameters, "initial_workers", 0)
         if served is None:
             alias = await self._catalog.control.register(_reference(url), workers)
             served = self._catalog.of_alias(alias)
@@ -192,11 +192,11 @@ class Management:
         """Have so many workers; none is to unload it."""
         version = request.parts.get("version")
         served = versioned.find(self._catalog, request.parts["model"], version)
-        asked = request.query
-        if any(asked.get(name, "").startswith("-") for name in ("min_worker", "max_worker")):
+        parameters = request.query
+        if any(parameters.get(name, "").startswith("-") for name in ("min_worker", "max_worker")):
             raise BadPayload("A number of workers is not negative.")
-        least = _number(asked, "min_worker", 1)
-        most = _number(asked, "max_worker", max(least, 1))
+        least = _number(parameters, "min_worker", 1)
+        most = _number(parameters, "max_worker", max(least, 1))
         if most < least:
             raise BadPayload("max_worker cannot be less than min_worker.")
         if most == 0:
@@ -205,7 +205,7 @@ class Management:
             change = self._bring(served, 1)
         else:
             change = self._catalog.control.scale(served.alias, least)
-        if asked.get("synchronous", "false").lower() == "true":
+        if parameters.get("synchronous", "false").lower() == "true":
             await change
             return Reply.json(
                 {"status": f"Workers scaled to {least} for model: {served.name}"}, 200
@@ -218,8 +218,8 @@ class Management:
     async def _prefer(self, request: DialectRequest) -> Reply:
         served = self._registered(request, request.parts["version"])
         await self._catalog.control.prefer(served.alias)
-        said = f"Default version successfully updated for model {served.name} to {served.version}"
-        return Reply.json({"status": said})
+        status = f"Default version successfully updated for model {served.name} to {served.version}"
+        return Reply.json({"status": status})
 
     async def _unregister(self, request: DialectRequest) -> Reply:
         version = request.parts.get("version")
@@ -268,11 +268,11 @@ def _asked(request: DialectRequest) -> Mapping[str, str]:
     """
     if media.essence(request.content_type) != media.JSON or not request.body:
         return request.query
-    said = parse(request.body)
-    if type(said) is not dict:
+    document = parse(request.body)
+    if type(document) is not dict:
         raise BadPayload("The body is not an object with `url`.")
-    flags = {name: str(each).lower() for name, each in said.items() if type(each) is bool}
-    plain = {name: str(each) for name, each in said.items() if type(each) in {str, int}}
+    flags = {name: str(each).lower() for name, each in document.items() if type(each) is bool}
+    plain = {name: str(each) for name, each in document.items() if type(each) in {str, int}}
     return {**request.query, **plain, **flags}
 
 
@@ -289,24 +289,24 @@ def _is_registered(served: Served) -> bool:
     return served.phase != "unloaded" or served.is_within_reach
 
 
-def _check(asked: Mapping[str, str]) -> None:
+def _check(parameters: Mapping[str, str]) -> None:
     """Refuse invalid parameters of a registration, before anything is looked up."""
-    if "url" not in asked:
+    if "url" not in parameters:
         raise BadPayload("Parameter `url` is required: the name of a model, or `name:version`.")
-    if not asked["url"]:
+    if not parameters["url"]:
         raise UnknownModel("Parameter `url` is empty: expected the name of a model.")
-    runtime = asked.get("runtime", "python")
+    runtime = parameters.get("runtime", "python")
     if runtime.lower() not in _RUNTIMES:
         raise BadPayload(f"There is no runtime `{runtime[:64]}`; there is `python`.")
 
 
-def _number(asked: Mapping[str, str], name: str, usual: int, most: int = _MOST_WORKERS) -> int:
+def _number(parameters: Mapping[str, str], name: str, usual: int, most: int = _MOST_WORKERS) -> int:
     """A number as TorchServe parses it: anything else counts as missing.
 
     Raises:
         BadPayload: for more than `most`.
     """
-    text = asked.get(name, "")
+    text = parameters.get(name, "")
     if not text.isascii() or not text.isdecimal():
         return usual
     if len(text) > _LONGEST or int(text) > most:

@@ -111,8 +111,8 @@ class Sagemaker:
     async def _load(self, request: DialectRequest) -> Reply:
         """Load a model of the bundle by its name; its `url` is ignored."""
         web_page.check(request.headers)
-        asked = parse(request.body)
-        name = asked.get("model_name") if type(asked) is dict else None
+        document = parse(request.body)
+        name = document.get("model_name") if type(document) is dict else None
         if type(name) is not str or not name:
             raise BadPayload("Expected an object with `model_name` and `url`.")
         name = self._named(request, name)
@@ -120,8 +120,8 @@ class Sagemaker:
             raise AlreadyLoaded(f"Model `{name[:64]}` is already loaded.")
         await self._lifecycle.load(name)
         version = self._catalog.find(name).version
-        said = f'Model "{name}" Version: {version} registered with 1 initial workers'
-        return Reply.json({"status": said})
+        status = f'Model "{name}" Version: {version} registered with 1 initial workers'
+        return Reply.json({"status": status})
 
     async def _unload(self, request: DialectRequest) -> Reply:
         web_page.check(request.headers)

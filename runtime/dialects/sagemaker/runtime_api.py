@@ -71,17 +71,17 @@ class RuntimeApi:
     def _refused(self, error: RequestError) -> Reply:
         """An error of the container's, as `ModelError`."""
         reply = self._failure(error)
-        said = printable(error.detail)
+        cause = printable(error.detail)
         is_clients = reply.status < _SERVER_ERROR
-        told = {
+        document = {
             "ErrorCode": f"{'CLIENT_ERROR' if is_clients else 'INTERNAL_FAILURE'}_FROM_MODEL",
             "LogStreamArn": "",
-            "Message": f'Received an error ({reply.status}) from the model with message "{said}".',
-            "OriginalMessage": said,
+            "Message": f'Received an error ({reply.status}) from the model with message "{cause}".',
+            "OriginalMessage": cause,
             "OriginalStatusCode": reply.status,
         }
         kind = (b"x-amzn-errortype", b"ModelError")
-        return Reply(orjson.dumps(told), _MODEL_ERROR, headers=(kind, *error_headers(error)))
+        return Reply(orjson.dumps(document), _MODEL_ERROR, headers=(kind, *error_headers(error)))
 
 
 async def _events(body: bytes | AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
@@ -95,24 +95,24 @@ async def _events(body: bytes | AsyncGenerator[bytes, None]) -> AsyncGenerator[b
             async for part in parts:
                 yield _event("PayloadPart", part)
         except RequestError as error:
-            told = {"Message": printable(error.detail), "ErrorCode": "StreamBroken"}
-            yield _event("ModelStreamError", orjson.dumps(told), is_error=True)
+            document = {"Message": printable(error.detail), "ErrorCode": "StreamBroken"}
+            yield _event("ModelStreamError", orjson.dumps(document), is_error=True)
 
 
 def _event(kind: str, payload: bytes, *, is_error: bool = False) -> bytes:
-    told = {
+    headers = {
         ":message-type": "exception" if is_error else "event",
         ":exception-type" if is_error else ":event-type": kind,
         ":content-type": "application/json" if is_error else "application/octet-stream",
     }
-    return frame(told, payload)
+    return frame(headers, payload)
 
 
 def frame(headers: Mapping[str, str], payload: bytes) -> bytes:
     """One event-stream message: lengths, their checksum, headers, payload, checksum."""
-    said = b"".join(_header(name.encode(), value.encode()) for name, value in headers.items())
-    sizes = struct.pack(">II", len(said) + len(payload) + 16, len(said))
-    message = sizes + struct.pack(">I", zlib.crc32(sizes)) + said + payload
+    head = b"".join(_header(name.encode(), value.encode()) for name, value in headers.items())
+    sizes = struct.pack(">II", len(head) + len(payload) + 16, len(head))
+    message = sizes + struct.pack(">I", zlib.crc32(sizes)) + head + payload
     return message + struct.pack(">I", zlib.crc32(message))
 
 

@@ -48,8 +48,8 @@ def read(codec: Codec, body: bytes) -> np.ndarray:
     return array
 
 
-def _shape(said: np.ndarray) -> tuple[int, int]:
-    sizes = said.tolist() if said.dtype.kind in "iu" and said.shape == (_MATRIX,) else [-1]
+def _shape(shape: np.ndarray) -> tuple[int, int]:
+    sizes = shape.tolist() if shape.dtype.kind in "iu" and shape.shape == (_MATRIX,) else [-1]
     if min(sizes) < 0:
         raise BadPayload("The sparse matrix has no shape of two sizes.")
     return sizes[0], sizes[1]
@@ -59,14 +59,14 @@ def _places(
     arrays: Mapping[str, np.ndarray], rows: int, width: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The row and the column of each value."""
-    said = arrays["format"].tobytes().rstrip(b"\0")
-    if said == b"coo":
+    form = arrays["format"].tobytes().rstrip(b"\0")
+    if form == b"coo":
         return _whole(arrays, "row"), _whole(arrays, "col")
-    if said == b"csr":
+    if form == b"csr":
         return _runs(arrays, rows), _whole(arrays, "indices")
-    if said == b"csc":
+    if form == b"csc":
         return _whole(arrays, "indices"), _runs(arrays, width)
-    shown = said[:8].decode("latin-1")
+    shown = form[:8].decode("latin-1")
     raise BadPayload(f"Send the sparse matrix as `csr`, `csc` or `coo`, not as `{shown}`.")
 
 

@@ -49,8 +49,8 @@ async def called(
     if message.kind in {"ndarray", "tensor"}:
         rows = await work.here(request.body, message.rows, OBJECTS)
         rows = await ask_rows(served, request, rows)
-        said = await work.here(request.body, parts, message, (), rows)
-        return said | {"meta": meta(served, message.meta)}
+        content = await work.here(request.body, parts, message, (), rows)
+        return content | {"meta": meta(served, message.meta)}
     if message.kind != "jsonData":
         return await _of_one(served, request, message)
     body = await work.here(request.body, _json, message)
@@ -84,10 +84,10 @@ async def _of_one(
     return parts(message, (), output) | {"meta": meta(served, message.meta)}
 
 
-def meta(served: Served, given: Mapping[str, Any]) -> dict[str, Any]:
+def meta(served: Served, sent: Mapping[str, Any]) -> dict[str, Any]:
     """The client's `meta` again, with an id for feedback and the request path."""
-    puid = given.get("puid")
-    echoed = {name: given[name] for name in _ECHOED if type(given.get(name)) is dict}
+    puid = sent.get("puid")
+    echoed = {name: sent[name] for name in _ECHOED if type(sent.get(name)) is dict}
     return echoed | {
         "puid": puid if type(puid) is str and puid else secrets.token_hex(16),
         "requestPath": {served.name: f"{served.name}:{served.version}"},

@@ -76,10 +76,10 @@ async def aggregated(catalog: Catalog, request: DialectRequest, value: Any) -> d
     served = api(catalog, "aggregate")
     if served is None:
         raise InvalidInput("Aggregate not defined: the service class has no API `aggregate`.")
-    given = value.get("seldonMessages") if type(value) is dict else value
-    if type(given) is not list or not given:
+    listed = value.get("seldonMessages") if type(value) is dict else value
+    if type(listed) is not list or not listed:
         raise InvalidInput("Expected `seldonMessages`, or a list of messages.")
-    messages = list(map(Message.of, given))
+    messages = list(map(Message.of, listed))
     names = list(served.route.input.get("schema", {}).get("properties", ()))
     if len(names) != 1:
         raise NotSupported("`aggregate` has to take one parameter: the list of what was combined.")
@@ -88,13 +88,13 @@ async def aggregated(catalog: Catalog, request: DialectRequest, value: Any) -> d
     answer = await served.call(request, instances.written({names[0]: contents}), JSON, JSON)
     if isinstance(answer, Stream):
         raise _is_stream(served)
-    first, said = messages[0], instances.exact(answer.body)
-    if type(said) is dict and said.keys() == {"predictions"}:
-        said = said["predictions"]
+    first, output = messages[0], instances.exact(answer.body)
+    if type(output) is dict and output.keys() == {"predictions"}:
+        output = output["predictions"]
     is_json = first.kind == "jsonData"
-    rows = said if type(said) is list else [said]
-    told = {"jsonData": said} if is_json else parts(first, (), rows)
-    return told | {"meta": meta(served, first.meta) | _merged(messages)}
+    rows = output if type(output) is list else [output]
+    content = {"jsonData": output} if is_json else parts(first, (), rows)
+    return content | {"meta": meta(served, first.meta) | _merged(messages)}
 
 
 def _content(message: Message) -> Any:
@@ -111,8 +111,8 @@ def _merged(messages: list[Message]) -> dict[str, Any]:
     """What all messages say of themselves; the last one wins."""
     found: dict[str, Any] = {}
     for name in _MERGED:
-        said = [each.meta[name] for each in messages if type(each.meta.get(name)) is dict]
-        merged = {key: value for each in said for key, value in each.items()}
+        objects = [each.meta[name] for each in messages if type(each.meta.get(name)) is dict]
+        merged = {key: value for each in objects for key, value in each.items()}
         found |= {name: merged} if merged else {}
     return found
 

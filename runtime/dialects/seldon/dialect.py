@@ -70,13 +70,13 @@ class Seldon:
         """A `status` object; what a client can mend is bad data, and 400."""
         status = 400 if isinstance(error, InvalidInput) else error.status
         is_ours = status >= _SERVER_ERROR
-        said = {
+        status_object = {
             "status": 1,
             "info": printable(error.detail),
             "code": -1,
             "reason": f"MICROSERVICE_{'INTERNAL_ERROR' if is_ours else 'BAD_DATA'}",
         }
-        return Reply(orjson.dumps({"status": said}), status, headers=error_headers(error))
+        return Reply(orjson.dumps({"status": status_object}), status, headers=error_headers(error))
 
     def document(self) -> dict[str, Any]:
         """Its part of openapi.json."""
@@ -90,8 +90,8 @@ class Seldon:
             return await self._call(served, request)
         message, batch = await self._read(served, request)
         output = await served.answer(request, batch)
-        given = {"message": message.to_json()}
-        reply = await work.write(served, request.deadline, "seldon", given, output)
+        context = {"message": message.to_json()}
+        reply = await work.write(served, request.deadline, "seldon", context, output)
         return _told(served, message, output) if reply is None else reply
 
     async def _read(self, served: Served, request: DialectRequest) -> tuple[Message, Any]:
@@ -179,13 +179,13 @@ def _told(served: Served, message: Message, output: Any) -> Reply:
     return Reply.json(told(served, message, output))
 
 
-def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
+def read_elsewhere(catalog: Catalog, context: work.Json, body: bytes) -> work.Reading:
     """As `Seldon` reads a large body: all of the message but its content, and the batch."""
-    codec = work.of(catalog, given).codec
-    message, batch = _read(codec, body, given["content_type"])
+    codec = work.of(catalog, context).codec
+    message, batch = _read(codec, body, context["content_type"])
     return work.Reading(message.to_json(), codec.inputs, batch)
 
 
-def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
+def write_elsewhere(catalog: Catalog, context: work.Json, output: Any) -> Reply:
     """As `Seldon` says a large answer."""
-    return _told(work.of(catalog, given), Message.from_json(given["message"]), output)
+    return _told(work.of(catalog, context), Message.from_json(context["message"]), output)

@@ -53,14 +53,14 @@ class Feedback:
     def note(self, catalog: Catalog, served: Served) -> None:
         """Count it, and write it down."""
         catalog.on_feedback(served.alias, self.reward)
-        told = {
+        record = {
             "model": served.name,
             "version": served.version,
             "puid": self.puid,
             "reward": self.reward,
             "truth": self.truth,
         }
-        log.info("Feedback on `%s`.", served.name, extra={"feedback": told})
+        log.info("Feedback on `%s`.", served.name, extra={"feedback": record})
 
 
 def _plain(reward: float) -> float:

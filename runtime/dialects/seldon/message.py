@@ -60,10 +60,10 @@ class Message:
             raise InvalidInput("meta: expected an object.")
         check_depth(meta, "meta")
         free_values.check_one(meta, "meta")
-        given = [name for name in ("data", *_SINGLES) if name in value]
-        if len(given) != 1:
+        present = [name for name in ("data", *_SINGLES) if name in value]
+        if len(present) != 1:
             raise InvalidInput("Expected one of `data`, `strData`, `binData` and `jsonData`.")
-        if given[0] == "data":
+        if present[0] == "data":
             return cls._of_data(value["data"], meta)
         kind = next(kind for kind in _SINGLES if kind in value)
         return cls(kind, value[kind], (), meta)
@@ -83,13 +83,15 @@ class Message:
 
     def to_json(self) -> dict[str, Any]:
         """All but the content, for another process."""
-        said = {"kind": self.kind, "names": self.names, "meta": self.meta}
-        return said | {"form": self.form}
+        document = {"kind": self.kind, "names": self.names, "meta": self.meta}
+        return document | {"form": self.form}
 
     @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> Self:
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
         """What `to_json` wrote."""
-        return cls(said["kind"], None, tuple(said["names"]), said["meta"], said["form"])
+        return cls(
+            document["kind"], None, tuple(document["names"]), document["meta"], document["form"]
+        )
 
     def batch(self, codec: Codec) -> Any:
         """The rows as a model takes them.
@@ -199,35 +201,35 @@ def _bytes(text: Any) -> bytes:
 
 
 def parts(
-    asked: Message, names: Sequence[str], output: Any, *, nan_as_null: bool = False
+    request: Message, names: Sequence[str], output: Any, *, nan_as_null: bool = False
 ) -> dict[str, Any]:
     """The answer's `data`, `strData`, `binData` or `jsonData`; `names` of the model's outputs.
 
     Raises:
         PredictionFailed: for what has no JSON.
     """
-    if asked.kind == "jsonData":
-        return {"jsonData": _json(asked.form, table.to_wire(output, nan_as_null=nan_as_null))}
+    if request.kind == "jsonData":
+        return {"jsonData": _json(request.form, table.to_wire(output, nan_as_null=nan_as_null))}
     plain = table.to_instances(output, nan_as_null=nan_as_null)
-    if asked.kind in {"strData", "binData"} and len(plain) == 1:
+    if request.kind in {"strData", "binData"} and len(plain) == 1:
         single = _single(plain[0])
         if single is not None:
             return single
     rows, found = _listed(plain, names)
     array = _numbers(rows)
-    if asked.kind == "ndarray" or array is None:
+    if request.kind == "ndarray" or array is None:
         return {"data": {"names": found, "ndarray": rows}}
     tensor = {"shape": list(array.shape), "values": array.ravel()}
     return {"data": {"names": found, "tensor": tensor}}
 
 
-def _json(form: Form, said: Any) -> Any:
+def _json(form: Form, predictions: Any) -> Any:
     """Predictions in the form in which their rows came."""
     if form == "enveloped":
-        return {"predictions": said}
+        return {"predictions": predictions}
     if form == "listed":
-        return said
-    return instances.exact(instances.written(said))[0]
+        return predictions
+    return instances.exact(instances.written(predictions))[0]
 
 
 def _single(value: Any) -> dict[str, Any] | None:

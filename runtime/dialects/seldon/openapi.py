@@ -62,14 +62,14 @@ def paths(catalog: Catalog) -> Json:
 
 
 def _predict(served: Served) -> Json:
-    what = "Predictions of the first model."
-    said = operation(
-        "seldon_predictions", what, _ANSWER, _message(served), answers=streamed(served)
+    summary = "Predictions of the first model."
+    described = operation(
+        "seldon_predictions", summary, _ANSWER, _message(served), answers=streamed(served)
     )
     if served.samples is not None:
-        content = said["requestBody"]["content"]["application/json"]
+        content = described["requestBody"]["content"]["application/json"]
         content["example"] = {"data": {"ndarray": list(served.samples.inputs)}}
-    return said
+    return described
 
 
 def _message(served: Served) -> Json:

@@ -53,8 +53,8 @@ async def ask(served: Served, request: DialectRequest, tensors: Sequence[Tensor]
 
 def specs_of(route: Route) -> tuple[list[Spec], list[Spec]]:
     """The tensors that an API takes and gives, as far as its types tell."""
-    given = route.output.get("schema", {})
-    outputs = _specs(given.get("properties", {})) or [_spec("output", given)]
+    answer = route.output.get("schema", {})
+    outputs = _specs(answer.get("properties", {})) or [_spec("output", answer)]
     return _specs(_properties(route)), outputs
 
 
@@ -96,8 +96,8 @@ def body_of(route: Route, tensors: Sequence[Tensor]) -> Payload:
         if each.name not in properties:
             listed = ", ".join(f"`{name}`" for name in list(properties)[:8])
             raise InvalidInput(f"inputs: unexpected tensor `{each.shown}`; expected {listed}.")
-    said = {each.name: _value(each, properties[each.name]) for each in tensors}
-    return Payload(instances.written(said), JSON)
+    arguments = {each.name: _value(each, properties[each.name]) for each in tensors}
+    return Payload(instances.written(arguments), JSON)
 
 
 def _rows(route: Route, tensors: Sequence[Tensor]) -> Sequence[Tensor]:

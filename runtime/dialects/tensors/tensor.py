@@ -141,9 +141,9 @@ def size(shown: str, shape: Sequence[int], itemsize: int = 1) -> int:
 
 def unknown_datatype(shown: str, datatype: str) -> InvalidInput:
     """The message about an unknown datatype."""
-    said = printable(datatype[:LONGEST])
+    printed = printable(datatype[:LONGEST])
     known = ", ".join((*DTYPES, "BF16", "BYTES"))
-    return InvalidInput(f"{shown}: there is no datatype `{said}`; expected one of {known}.")
+    return InvalidInput(f"{shown}: there is no datatype `{printed}`; expected one of {known}.")
 
 
 def _strings(at: str, count: int, data: bytes | memoryview) -> list[bytes]:

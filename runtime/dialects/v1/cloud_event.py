@@ -50,8 +50,8 @@ class CloudEvent:
         names = [name for name in request.headers if name.startswith(b"ce-")]
         if b"ce-specversion" not in names:
             return None
-        told = {name[3:].decode("latin-1"): _text(request.headers[name]) for name in names}
-        _check(told)
+        attributes = {name[3:].decode("latin-1"): _text(request.headers[name]) for name in names}
+        _check(attributes)
         return cls(request.body, request.content_type, is_structured=False)
 
     @classmethod

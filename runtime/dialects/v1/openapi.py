@@ -47,9 +47,11 @@ def _model(catalog: Catalog, served: Served) -> Json:
             if _speaks(verb, known[default].outputs):
                 inputs = known[default].inputs
                 body = _examples(inputs) | _named(default, known, inputs, verb)
-                said = _object(_RESULTS, "results")
-                what = f"{verb.title()} examples by {name}."
-                verbs[verb] = operation(f"v1_{name}_{verb}", what, said, _object(body, "examples"))
+                answer = _object(_RESULTS, "results")
+                summary = f"{verb.title()} examples by {name}."
+                verbs[verb] = operation(
+                    f"v1_{name}_{verb}", summary, answer, _object(body, "examples")
+                )
     posts = {f"{base}:{verb}": {"post": posted} for verb, posted in verbs.items()}
     status = operation(f"v1_{name}_status", f"Whether {name} is ready, and its versions.")
     metadata = operation(f"v1_{name}_metadata", f"What {name} takes and gives.")
@@ -64,11 +66,11 @@ def _methods(catalog: Catalog, served: Served) -> dict[str, Signature]:
 
 def _predict(catalog: Catalog, served: Served) -> Json:
     """Rows in, predictions out; columns in, outputs out."""
-    what, name = f"Predictions of {served.name}.", f"v1_{served.name}_predict"
+    summary, name = f"Predictions of {served.name}.", f"v1_{served.name}_predict"
     if served.signature is None:
-        return operation(name, what, {}, asked(catalog, served), answers=streamed(served))
-    said = {"anyOf": [_object(_LISTS, "predictions"), _object({"outputs": {}}, "outputs")]}
-    posted = operation(name, what, said, asked(catalog, served))
+        return operation(name, summary, {}, asked(catalog, served), answers=streamed(served))
+    answer = {"anyOf": [_object(_LISTS, "predictions"), _object({"outputs": {}}, "outputs")]}
+    posted = operation(name, summary, answer, asked(catalog, served))
     if served.samples is not None:
         content = posted["requestBody"]["content"]["application/json"]
         content["example"] = {"instances": list(served.samples.shown.inputs)}

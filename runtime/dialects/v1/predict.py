@@ -38,12 +38,12 @@ class Predict:
     def decode(self, request: DialectRequest) -> DecodedPrediction | None:
         """Decode a small JSON body; None for anything else, which the handler answers."""
         served = self._find(request.parts)
-        asked = RequestBody(request.body, request.content_type)
-        if served.signature is None or asked.is_large or not asked.is_json:
+        body = RequestBody(request.body, request.content_type)
+        if served.signature is None or body.is_large or not body.is_json:
             return None
-        if CloudEvent.of(request) is not None or pictures.may_be_in(served, asked.body):
+        if CloudEvent.of(request) is not None or pictures.may_be_in(served, body.body):
             return None
-        decoded = Prediction(self._catalog, served, request).decoded(asked)
+        decoded = Prediction(self._catalog, served, request).decoded(body)
         return None if decoded.served.signature is None else decoded
 
     def encode(

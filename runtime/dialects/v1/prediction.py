@@ -87,8 +87,8 @@ class DecodedPrediction:
         Raises:
             RequestError: as `reply`; see `work.write`.
         """
-        given = {"layout": self.layout, "key": self.key}
-        reply = await work.write(self.served, deadline, "v1", given, output)
+        context = {"layout": self.layout, "key": self.key}
+        reply = await work.write(self.served, deadline, "v1", context, output)
         return self.reply(output) if reply is None else reply
 
     def _value(self, output: Any, encode: nan_json.EncodeRows) -> Any:
@@ -126,7 +126,7 @@ class PredictionReader:
         self.served = served
         self._catalog = catalog
 
-    def decode(self, asked: RequestBody, form: BodyForm) -> DecodedPrediction:
+    def decode(self, sent: RequestBody, form: BodyForm) -> DecodedPrediction:
         """Decode a JSON body of the given form.
 
         Raises:
@@ -134,12 +134,12 @@ class PredictionReader:
         """
         if self.served.signature is not None:
             # Each row may be wrapped in an object with the name of the input: twice the values.
-            extent.check(self.served.signature.inputs, 2 * self._most, asked.body)
+            extent.check(self.served.signature.inputs, 2 * self._most, sent.body)
         if form.rows == "instances":
-            batch = self._numbers(asked.body)
+            batch = self._numbers(sent.body)
             if batch is not None:
                 return DecodedPrediction(self._method("", form.prefers), batch, "rows", form.key)
-        body, has_tokens = nan_json.loads(asked.body)
+        body, has_tokens = nan_json.loads(sent.body)
         served, listed, layout = self._rows(body, form)
         if served.signature is None:
             return DecodedPrediction(served, [], "rows", form.key)
@@ -194,44 +194,44 @@ class Prediction:
         self._reader = PredictionReader(catalog, served)
         self._request = request
 
-    async def predicted(self, asked: RequestBody, refused: str = "") -> Reply:
+    async def predicted(self, sent: RequestBody, refused: str = "") -> Reply:
         """`:predict`: rows or columns in, the same out; other content types as in the native API.
 
         refused   a key whose value only a service class may use: a model refuses it
         """
-        return await self._said(asked, "predictions", refused)
+        return await self._said(sent, "predictions", refused)
 
-    async def explained(self, asked: RequestBody) -> Reply:
+    async def explained(self, sent: RequestBody) -> Reply:
         """`:explain`: as `:predict`, with another key."""
-        return await self._said(asked, "explanations")
+        return await self._said(sent, "explanations")
 
-    async def classified(self, asked: RequestBody) -> Reply:
+    async def classified(self, sent: RequestBody) -> Reply:
         """`:classify`: the scores of each class."""
-        return await self._answered(asked, BodyForm("examples", "classify", "predict_proba"))
+        return await self._answered(sent, BodyForm("examples", "classify", "predict_proba"))
 
-    async def regressed(self, asked: RequestBody) -> Reply:
+    async def regressed(self, sent: RequestBody) -> Reply:
         """`:regress`: a number for each example."""
-        return await self._answered(asked, BodyForm("examples", "regress"))
+        return await self._answered(sent, BodyForm("examples", "regress"))
 
-    async def _said(self, asked: RequestBody, key: str, refused: str = "") -> Reply:
-        if self.served.signature is None or not asked.is_json:
-            return await self._called(asked, key)
-        return await self._answered(asked, BodyForm("instances", key, refused=refused))
+    async def _said(self, sent: RequestBody, key: str, refused: str = "") -> Reply:
+        if self.served.signature is None or not sent.is_json:
+            return await self._called(sent, key)
+        return await self._answered(sent, BodyForm("instances", key, refused=refused))
 
-    def decoded(self, asked: RequestBody) -> DecodedPrediction:
+    def decoded(self, sent: RequestBody) -> DecodedPrediction:
         """Decode the body of `:predict` without waiting.
 
         Raises:
             RequestError: as `predicted` does before it calls the model.
         """
         self.served.check_room()
-        return self._reader.decode(asked, BodyForm("instances"))
+        return self._reader.decode(sent, BodyForm("instances"))
 
-    async def _called(self, asked: RequestBody, key: str) -> Reply:
+    async def _called(self, sent: RequestBody, key: str) -> Reply:
         """Pass the body on to the native API, and put its JSON answer below `key`."""
-        kind = JSON if asked.is_json else asked.content_type
-        accept = "" if asked.is_json else self._request.accept
-        answer = await self.served.call(self._request, asked.body, kind, accept)
+        kind = JSON if sent.is_json else sent.content_type
+        accept = "" if sent.is_json else self._request.accept
+        answer = await self.served.call(self._request, sent.body, kind, accept)
         if isinstance(answer, Stream):
             return Reply(answer.parts, content_type=answer.content_type)
         if answer.content_type == JSON:
@@ -240,18 +240,18 @@ class Prediction:
             return Reply(await work.here(answer.body, _keyed, answer, key))
         return Reply(answer.body, content_type=answer.content_type)
 
-    async def _answered(self, asked: RequestBody, form: BodyForm) -> Reply:
+    async def _answered(self, sent: RequestBody, form: BodyForm) -> Reply:
         self.served.check_room()
-        decoded = await self._read(asked, form)
+        decoded = await self._read(sent, form)
         output = await decoded.served.answer(self._request, decoded.batch)
         return await decoded.reply_offloaded(output, self._request.deadline)
 
-    async def _read(self, asked: RequestBody, form: BodyForm) -> DecodedPrediction:
-        body, deadline, given = asked.body, self._request.deadline, {"form": list(form)}
+    async def _read(self, sent: RequestBody, form: BodyForm) -> DecodedPrediction:
+        body, deadline, context = sent.body, self._request.deadline, {"form": list(form)}
         is_foreign = pictures.may_be_in(self.served, body)
-        read = await work.read(self.served, deadline, "v1", given, body, is_foreign=is_foreign)
+        read = await work.read(self.served, deadline, "v1", context, body, is_foreign=is_foreign)
         if read is None:
-            return await work.here(body, self._reader.decode, asked, form)
+            return await work.here(body, self._reader.decode, sent, form)
         (method, layout), batch = read
         return DecodedPrediction(self._reader.method(method), batch, layout, form.key)
 
@@ -287,19 +287,19 @@ _FORMS: dict[str, Rows] = {"instances": _instances, "examples": _examples}
 _RESULTS = {"classify": examples.classes, "regress": examples.values}
 
 
-def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
+def read_elsewhere(catalog: Catalog, context: work.Json, body: bytes) -> work.Reading:
     """Decode a large body in another process: the method and the layout, and the batch."""
-    reader = PredictionReader(catalog, work.of(catalog, given))
-    decoded = reader.decode(RequestBody(body, JSON), BodyForm(*given["form"]))
+    reader = PredictionReader(catalog, work.of(catalog, context))
+    decoded = reader.decode(RequestBody(body, JSON), BodyForm(*context["form"]))
     signature = decoded.served.signature
     side = OBJECTS if signature is None else signature.inputs
     return work.Reading((decoded.served.method, decoded.layout), side, decoded.batch)
 
 
-def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
+def write_elsewhere(catalog: Catalog, context: work.Json, output: Any) -> Reply:
     """Encode a large answer in another process."""
-    served = work.of(catalog, given)
-    return DecodedPrediction(served, None, given["layout"], given["key"]).reply(output)
+    served = work.of(catalog, context)
+    return DecodedPrediction(served, None, context["layout"], context["key"]).reply(output)
 
 
 def _renamed(body: bytes, key: str) -> bytes:

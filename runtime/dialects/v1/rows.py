@@ -147,8 +147,8 @@ def to_columns(side: Side, output: Any, encode_rows: EncodeRows) -> Any:
     Raises:
         PredictionFailed: for values without a JSON form.
     """
-    said = {name: encode_rows(part) for name, part in named(side, output).items()}
-    return next(iter(said.values())) if len(said) == 1 else said
+    tensors = {name: encode_rows(part) for name, part in named(side, output).items()}
+    return next(iter(tensors.values())) if len(tensors) == 1 else tensors
 
 
 def named(side: Side, output: Any) -> dict[str, Any]:

@@ -21,19 +21,19 @@ _STATES: dict[Phase, str] = {
 }
 
 
-def reply(asked: Served, versions: Mapping[int, Served]) -> Reply:
+def reply(served: Served, versions: Mapping[int, Served]) -> Reply:
     """`GET /v1/models/{model}`: 503 until the requested version is ready.
 
     versions   by number, as clients of TensorFlow Serving expect
     """
     body: dict[str, Any] = {
-        "name": asked.name,
-        "ready": asked.is_ready,
+        "name": served.name,
+        "ready": served.is_ready,
         "model_version_status": [_status(number, version) for number, version in versions.items()],
     }
-    if asked.is_ready:
+    if served.is_ready:
         return Reply.json(body)
-    return Reply.json(body | {"error": f"Model `{asked.name}` is not ready: {asked.why}."}, 503)
+    return Reply.json(body | {"error": f"Model `{served.name}` is not ready: {served.why}."}, 503)
 
 
 def versions(catalog: Catalog, served: Served, *, is_one: bool) -> list[Served]:
@@ -52,9 +52,9 @@ def state(served: Served) -> str:
     """How a version is, in the words of TensorFlow Serving."""
     if served.is_ready:
         return "AVAILABLE"
-    told = _STATES[served.phase]
-    if told != "AVAILABLE":
-        return told
+    by_phase = _STATES[served.phase]
+    if by_phase != "AVAILABLE":
+        return by_phase
     # The server ends; or it starts, or starts the model again.
     return "UNLOADING" if served.condition.is_draining else "LOADING"
 

@@ -129,8 +129,8 @@ class V2:
         why = served.why
         if why is None:
             return Reply.json({"name": name, "ready": True})
-        said = f"Model `{served.name}` is not ready: {why}."
-        return Reply.json({"name": name, "ready": False, "error": said}, _NOT_READY)
+        message = f"Model `{served.name}` is not ready: {why}."
+        return Reply.json({"name": name, "ready": False, "error": message}, _NOT_READY)
 
     # --- metadata ---
 
@@ -147,8 +147,8 @@ class V2:
         return Reply.json(metadata.config(self._find(request), request.parts["model"]))
 
     async def _statistics(self, request: DialectRequest) -> Reply:
-        said = self._counted(self._find(request)) | {"name": request.parts["model"]}
-        return Reply.json({"model_stats": [said]})
+        counts = self._counted(self._find(request)) | {"name": request.parts["model"]}
+        return Reply.json({"model_stats": [counts]})
 
     async def _all_statistics(self, _: DialectRequest) -> Reply:
         return Reply.json({"model_stats": [self._counted(each) for each in self._catalog.all()]})

@@ -63,14 +63,14 @@ class Generate:
         served, document = self._asked(request)
         head = _head(request, served, document)
         if served.signature is not None:
-            said = head | await _predicted(served, served.signature, request, document)
-            return Reply(_event(said), 200, _STREAM)
+            event = head | await _predicted(served, served.signature, request, document)
+            return Reply(_event(event), 200, _STREAM)
         accept = EVENTS if served.route.streaming else _JSON
         answer = await served.call(request, _body(served, document), _JSON, accept)
         if isinstance(answer, Stream):
             return Reply(_events(head, answer.parts), 200, _STREAM)
-        said = head | _named(_read(answer.body, answer.content_type))
-        return Reply(_event(said), 200, _STREAM)
+        event = head | _named(_read(answer.body, answer.content_type))
+        return Reply(_event(event), 200, _STREAM)
 
     def _asked(self, request: DialectRequest) -> tuple[Served, Mapping[str, Any]]:
         served = self._catalog.find(request.parts["model"], request.parts.get("version"))
@@ -99,11 +99,11 @@ async def _predicted(
     nan_as_null = served.settings.nan == "null"
     batch = to_batch(signature.inputs, tensors, nan_as_null=nan_as_null)
     outputs = from_output(signature, await served.answer(request, batch))
-    said = {each.name: _plain(each, nan_as_null=nan_as_null) for each in outputs}
-    if len(said) > 1:
-        return said
-    (only,) = said.values()
-    return {_OUT: only} if OUTPUT in said else said | {_OUT: only}
+    values = {each.name: _plain(each, nan_as_null=nan_as_null) for each in outputs}
+    if len(values) > 1:
+        return values
+    (only,) = values.values()
+    return {_OUT: only} if OUTPUT in values else values | {_OUT: only}
 
 
 def _tensor(spec: Spec, document: Mapping[str, Any], *, is_only: bool) -> Tensor:
@@ -148,34 +148,38 @@ def _body(served: Served, document: Mapping[str, Any]) -> bytes:
     Other keys are parameters, as with Triton: unknown simple ones are ignored.
     """
     properties = served.route.input.get("schema", {}).get("properties", {})
-    said = {k: v for k, v in document.items() if k in properties or k not in _OWN}
+    arguments = {k: v for k, v in document.items() if k in properties or k not in _OWN}
     if "parameters" not in properties:
-        said = _parameters(document.get("parameters"), properties) | said
+        arguments = _parameters(document.get("parameters"), properties) | arguments
     if properties:
-        _parameters({k: v for k, v in said.items() if k != _IN}, properties)
+        _parameters({k: v for k, v in arguments.items() if k != _IN}, properties)
         known = {*properties, _IN}
-        said = {k: _alone(v, properties.get(k, {})) for k, v in said.items() if k in known}
-    if _IN in said and properties and _IN not in properties:
-        texts = [k for k, v in properties.items() if v.get("type") == "string" and k not in said]
+        arguments = {
+            k: _alone(v, properties.get(k, {})) for k, v in arguments.items() if k in known
+        }
+    if _IN in arguments and properties and _IN not in properties:
+        texts = [
+            k for k, v in properties.items() if v.get("type") == "string" and k not in arguments
+        ]
         if not texts:
             raise NotSupported(f"`{served.name}` takes no text.")
-        said[texts[0]] = said.pop(_IN)
-    return instances.written(said)
+        arguments[texts[0]] = arguments.pop(_IN)
+    return instances.written(arguments)
 
 
-def _parameters(said: Any, properties: Mapping[str, Any]) -> dict[str, Any]:
+def _parameters(parameters: Any, properties: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters that the method has; others are ignored, but must be simple values."""
-    if said is None:
+    if parameters is None:
         return {}
-    if type(said) is not dict:
+    if type(parameters) is not dict:
         raise InvalidInput("Expected JSON object for keyword: 'parameters'.")
-    for name, value in said.items():
+    for name, value in parameters.items():
         if name not in properties and type(value) in {dict, list}:
             raise InvalidInput(
                 f"parameter '{printable(name[:LONGEST])}' has invalid type. It should be a "
                 "number, a string, true or false."
             )
-    return {name: value for name, value in said.items() if name in properties}
+    return {name: value for name, value in parameters.items() if name in properties}
 
 
 def _alone(value: Any, schema: Mapping[str, Any]) -> Any:

@@ -58,13 +58,13 @@ class InferStream:
             reply = await self._infer.answer(request)
             assert isinstance(reply.body, bytes)
             return Reply(_event(reply.body), 200, EVENTS)
-        asked = infer_request.read(request, served)
-        given = replace(asked, outputs=(), is_binary=False)  # events are text
-        parts = api_stream.ask(served, request, asked.tensors)
+        decoded = infer_request.read(request, served)
+        as_text = replace(decoded, outputs=(), is_binary=False)  # events are text
+        parts = api_stream.ask(served, request, decoded.tensors)
         first = await anext(parts, None)
         is_null = served.settings.nan == "null"
         head = InferAnswer(request.parts["model"], served.version, (), is_null)
-        return Reply(_events(head, given, first, parts), 200, EVENTS)
+        return Reply(_events(head, as_text, first, parts), 200, EVENTS)
 
 
 async def _events(

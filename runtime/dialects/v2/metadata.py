@@ -51,7 +51,7 @@ def config(served: Served, name: str) -> Json:
     limits = served.limits
     inputs, outputs = sides(served)
     skipped = int(limits.mergeable)
-    said: Json = {
+    document: Json = {
         "name": name,
         "platform": platform(served),
         "backend": "python",
@@ -64,11 +64,11 @@ def config(served: Served, name: str) -> Json:
         "model_transaction_policy": {"decoupled": served.route.streaming},
     }
     if limits.mergeable:
-        said["dynamic_batching"] = {
+        document["dynamic_batching"] = {
             "preferred_batch_size": [limits.max_batch_size],
             "max_queue_delay_microseconds": 0,
         }
-    return said
+    return document
 
 
 def platform(served: Served) -> str:
@@ -90,9 +90,9 @@ def _tensor(spec: Spec) -> Json:
 
 def _configured(spec: Spec, skipped: int) -> Json:
     kind = "STRING" if spec.datatype == "BYTES" else spec.datatype
-    said: Json = {
+    document: Json = {
         "name": spec.name,
         "data_type": f"TYPE_{kind}",
         "dims": list(spec.shape[skipped:]) or [1],
     }
-    return said | {"optional": True} if spec.is_optional else said
+    return document | {"optional": True} if spec.is_optional else document

@@ -76,13 +76,13 @@ def _model(served: Served) -> Iterator[tuple[str, Json]]:
     about = _object(name=text, versions={"type": "array"}, inputs=tensors, outputs=tensors)
     yield path, _get(f"v2_metadata_{name}", f"What {served.name} takes and gives.", about)
     ready = _object(name=text, ready={"type": "boolean"})
-    what = f"Whether {served.name} answers."
-    yield f"{path}/ready", _get(f"v2_ready_{name}", what, ready, "503")
+    summary = f"Whether {served.name} answers."
+    yield f"{path}/ready", _get(f"v2_ready_{name}", summary, ready, "503")
     config = _object(name=text, max_batch_size={"type": "integer"})
     yield f"{path}/config", _get(f"v2_config_{name}", f"How {served.name} is served.", config)
     counts = _object(model_stats={"type": "array", "items": {"type": "object"}})
-    what = f"What {served.name} has done."
-    yield f"{path}/stats", _get(f"v2_statistics_{name}", what, counts)
+    summary = f"What {served.name} has done."
+    yield f"{path}/stats", _get(f"v2_statistics_{name}", summary, counts)
     if not served.route.streaming:  # which other calls answer
         yield f"{path}/infer", _infer(served, name)
 
@@ -104,11 +104,11 @@ def _infer(served: Served, name: str) -> Json:
         },
         "required": ["inputs"],
     }
-    said = _post(f"v2_infer_{name}", f"Ask {served.name} for predictions.", request, answer)
+    posted = _post(f"v2_infer_{name}", f"Ask {served.name} for predictions.", request, answer)
     example = _example(served, inputs)
     if example is not None:
-        said["post"]["requestBody"]["content"]["application/json"]["example"] = example
-    return said
+        posted["post"]["requestBody"]["content"]["application/json"]["example"] = example
+    return posted
 
 
 _SIZES: Json = {"type": "array", "items": {"type": "integer"}}
@@ -124,10 +124,10 @@ def _answered(served: Served, specs: list[Spec]) -> Json:
 
 def _asked_freely(specs: list[Spec]) -> Json:
     """A tensor of a request of which nothing is known for sure; one text may stand alone."""
-    said = _tensor(specs)
-    data = {"anyOf": [said["properties"]["data"], {"type": "string"}]}
-    shape = {"anyOf": [said["properties"]["shape"], _AS_MANY]}
-    return said | {"properties": said["properties"] | {"data": data, "shape": shape}}
+    tensor = _tensor(specs)
+    data = {"anyOf": [tensor["properties"]["data"], {"type": "string"}]}
+    shape = {"anyOf": [tensor["properties"]["shape"], _AS_MANY]}
+    return tensor | {"properties": tensor["properties"] | {"data": data, "shape": shape}}
 
 
 def _tensor(specs: list[Spec]) -> Json:
@@ -147,19 +147,19 @@ def _inputs(served: Served, specs: list[Spec]) -> Json:
     if side.layout == "objects" or not side.fields:
         return {"type": "array", "items": _asked_freely(specs), "minItems": 1}
     is_only = len(specs) == 1
-    told = [
+    tensors = [
         _asked(spec, field, is_only=is_only) for spec, field in zip(specs, side.fields, strict=True)
     ]
-    kinds = told if is_only else _alike(told)
+    kinds = tensors if is_only else _alike(tensors)
     items = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
     least = max(1, sum(not spec.is_optional for spec in specs))
-    return {"type": "array", "items": items, "minItems": least, "maxItems": len(told)}
+    return {"type": "array", "items": items, "minItems": least, "maxItems": len(tensors)}
 
 
-def _alike(told: list[Json]) -> list[Json]:
+def _alike(tensors: list[Json]) -> list[Json]:
     """Those that differ in nothing but their names, as one."""
     kinds: dict[str, list[str]] = {}
-    for each in told:
+    for each in tensors:
         rest = {key: part for key, part in each["properties"].items() if key != "name"}
         kinds.setdefault(json.dumps(rest), []).append(each["properties"]["name"]["const"])
     return [
@@ -190,8 +190,8 @@ def _asked(spec: Spec, field: Field, *, is_only: bool) -> Json:
     alone: list[Json] = [{"type": "string"}] if spec.datatype == "BYTES" else []
     if alone and width == 1:
         shape = {"anyOf": [shape, _AS_MANY]}
-    said = "As many values as the sizes of the shape make, flat or nested."
-    data = {"anyOf": lists + alone, "description": said}
+    description = "As many values as the sizes of the shape make, flat or nested."
+    data = {"anyOf": lists + alone, "description": description}
     name: Json = {"const": spec.name}
     if is_only:  # which may be called anything
         name = {"type": "string", "minLength": 1, "examples": [spec.name]}
@@ -245,8 +245,8 @@ def _spelled(spec: Spec, array: np.ndarray) -> Json | None:
         return None
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         return None
-    said = {"name": spec.name, "datatype": spec.datatype, "shape": list(array.shape)}
-    return said | {"data": data}
+    tensor = {"name": spec.name, "datatype": spec.datatype, "shape": list(array.shape)}
+    return tensor | {"data": data}
 
 
 # --- operations ---
@@ -261,9 +261,11 @@ def _get(name: str, summary: str, schema: Json, *more: str) -> Json:
 
 
 def _post(name: str, summary: str, body: Json, schema: Json) -> Json:
-    said = _operation(name, summary, schema, tuple(_ERRORS))
+    operation = _operation(name, summary, schema, tuple(_ERRORS))
     content = {"application/json": {"schema": body}}
-    return {"post": said | {"requestBody": {"required": "required" in body, "content": content}}}
+    return {
+        "post": operation | {"requestBody": {"required": "required" in body, "content": content}}
+    }
 
 
 def _operation(name: str, summary: str, schema: Json, errors: tuple[str, ...]) -> Json:

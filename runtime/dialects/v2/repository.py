@@ -67,15 +67,15 @@ async def load(lifecycle: Lifecycle, name: str, *, has_parameters: bool) -> None
     """
     if not name.strip():
         raise InvalidInput("Model name cannot be empty. Please enter a valid name to deploy.")
-    what = f"failed to load '{printable(name[:LONGEST])}',"
+    failed = f"failed to load '{printable(name[:LONGEST])}',"
     if "/" in name or name.strip() == "..":
-        raise InvalidInput(f"{what} model name must not contain path traversal characters.")
+        raise InvalidInput(f"{failed} model name must not contain path traversal characters.")
     if has_parameters:
-        raise NotSupported(f"{what} for parameters change nothing: it is as the bundle has it.")
+        raise NotSupported(f"{failed} for parameters change nothing: it is as the bundle has it.")
     try:
         await lifecycle.load(name)
     except UnknownModel as error:
-        detail = f"{what} failed to poll from model repository: {error.detail}"
+        detail = f"{failed} failed to poll from model repository: {error.detail}"
         raise UnknownModel(detail) from None
 
 

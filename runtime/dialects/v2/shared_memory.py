@@ -51,13 +51,13 @@ class SharedMemory:
     async def _register(self, request: DialectRequest) -> Reply:
         web_page.check(request.headers)
         regions = _open(self._regions)
-        said = instances.parse(request.body)
-        if type(said) is not dict or type(said.get("key")) is not str:
+        document = instances.parse(request.body)
+        if type(document) is not dict or type(document.get("key")) is not str:
             raise InvalidInput("Expected an object with `key` and `byte_size`.")
-        numbers = [said.get("offset", 0), said.get("byte_size")]
+        numbers = [document.get("offset", 0), document.get("byte_size")]
         if not all(type(each) is int for each in numbers):
             raise InvalidInput("Expected `offset` and `byte_size` to be numbers of bytes.")
-        region = Region(request.parts.get("region", ""), said["key"], *numbers)
+        region = Region(request.parts.get("region", ""), document["key"], *numbers)
         register(regions, region)
         return Reply.json({})
 

@@ -63,9 +63,9 @@ class TraceSettings:
         return await self._logging(request)
 
 
-def is_so(setting: Any, said: Any) -> bool:
+def is_so(setting: Any, value: Any) -> bool:
     """Whether a setting has the value in a request, which may be in a list of one."""
-    values = said if type(said) is list else [said]
+    values = value if type(value) is list else [value]
     known = setting if isinstance(setting, list) else [setting]
     return [(type(each), each) for each in values] == [(type(each), each) for each in known]
 

@@ -35,11 +35,11 @@ def batch(given: Any, served: Served) -> Any:
     )
 
 
-def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
-    """Read the batch of a request, whose message `given` names."""
-    served = work.of(catalog, given)
+def read_elsewhere(catalog: Catalog, context: work.Json, body: bytes) -> work.Reading:
+    """Read the batch of a request, whose message `context` names."""
+    served = work.of(catalog, context)
     assert served.signature is not None
-    request = parsed(pool()[given["message"]].FromString, body)
+    request = parsed(pool()[context["message"]].FromString, body)
     return work.Reading(None, served.signature.inputs, batch(request.input, served))
 
 

@@ -47,9 +47,9 @@ async def offloaded(served: Served, deadline: float, request: Any, body: bytes) 
     return None if found is None else found[1]
 
 
-def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
+def read_elsewhere(catalog: Catalog, context: work.Json, body: bytes) -> work.Reading:
     """Read the batch alone."""
-    served = work.of(catalog, given)
+    served = work.of(catalog, context)
     assert served.signature is not None
     parse = pool()["inference.ModelInferRequest"].FromString
     request = large_request.reader(parse)(body)

@@ -62,12 +62,12 @@ async def offloaded(
     return bytes(head.SerializeToString()) + reply.body  # which is one message
 
 
-def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
+def write_elsewhere(catalog: Catalog, context: work.Json, output: Any) -> Reply:
     """Write the outputs of a response alone."""
-    served = work.of(catalog, given)
+    served = work.of(catalog, context)
     assert served.signature is not None
-    wanted = [Wanted(name, None, classes) for name, classes in given["wanted"]]
+    wanted = [Wanted(name, None, classes) for name, classes in context["wanted"]]
     outputs = chosen(served.name, wanted, from_output(served.signature, output))
     response = pool()["inference.ModelInferResponse"]()
-    open_inference.write(response, outputs, is_raw=given["is_raw"])
+    open_inference.write(response, outputs, is_raw=context["is_raw"])
     return Reply(response.SerializeToString())

@@ -21,9 +21,9 @@ def batch(request: Any, served: Served) -> Any:
     return to_batch(served.signature.inputs, [tensor_proto.read(*each) for each in tensors])
 
 
-def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
+def read_elsewhere(catalog: Catalog, context: work.Json, body: bytes) -> work.Reading:
     """Read the batch alone."""
-    served = work.of(catalog, given)
+    served = work.of(catalog, context)
     assert served.signature is not None
     request = parsed(pool()["tensorflow.serving.PredictRequest"].FromString, body)
     return work.Reading(None, served.signature.inputs, batch(request, served))

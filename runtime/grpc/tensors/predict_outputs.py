@@ -54,8 +54,8 @@ async def written(
     return bytes(response.SerializeToString()) + reply.body  # which is one message
 
 
-def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
+def write_elsewhere(catalog: Catalog, context: work.Json, output: Any) -> Reply:
     """Write the outputs of a response alone."""
     response = pool()["tensorflow.serving.PredictResponse"]()
-    write(response, work.of(catalog, given), given["asked"], output)
+    write(response, work.of(catalog, context), context["asked"], output)
     return Reply(response.SerializeToString())

@@ -49,10 +49,10 @@ async def offloaded(
     return reply.body
 
 
-def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
+def write_elsewhere(catalog: Catalog, context: work.Json, output: Any) -> Reply:
     """Write the whole answer."""
-    answer = told(work.of(catalog, given), Message.from_json(given["message"]), output)
-    return Reply(of(answer, is_tf=given["is_tf"]).SerializeToString())
+    answer = told(work.of(catalog, context), Message.from_json(context["message"]), output)
+    return Reply(of(answer, is_tf=context["is_tf"]).SerializeToString())
 
 
 def plain(value: Any) -> Any:

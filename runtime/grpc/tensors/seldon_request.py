@@ -39,9 +39,9 @@ def read(request: Any, served: Served) -> tuple[Message, Any]:
     return content, content.batch(codec)
 
 
-def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
+def read_elsewhere(catalog: Catalog, context: work.Json, body: bytes) -> work.Reading:
     """Read all but the meta data, whose numbers JSON may lack; and whether it has a TensorProto."""
-    served, request = work.of(catalog, given), parse(body)
+    served, request = work.of(catalog, context), parse(body)
     content, batch = read(request, served)
     note = [content.to_json() | {"meta": {}}, is_tf(request)]
     return work.Reading(note, served.codec.inputs, batch)

@@ -59,8 +59,8 @@ class BatchAnswer:
         head = self._head
         if request.id is not None:
             head += b',"id":' + orjson.dumps(request.id)
-        said = request.outputs[0].is_binary if request.outputs else None
-        if request.is_binary if said is None else said:
+        wanted = request.outputs[0].is_binary if request.outputs else None
+        if request.is_binary if wanted is None else wanted:
             blob = self._array[start:stop].tobytes()
             described = b'"parameters":{"binary_data_size":%d}' % len(blob)
             return with_binary(head + self._tensor % (stop - start, described), blob)

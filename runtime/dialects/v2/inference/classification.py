@@ -28,12 +28,12 @@ def classified(tensor: Tensor, classes: int) -> Tensor:
     ranked = np.argsort(-rows.astype(np.float64), axis=1, kind="stable")[:, :most]
     values = np.take_along_axis(rows, ranked, axis=1).astype(np.float64)
     ends = _ends(tensor, rows.shape[1])
-    said = [
+    labelled = [
         b"%f:%b" % (value, ends[place])
         for row in zip(values.tolist(), ranked.tolist(), strict=True)
         for value, place in zip(*row, strict=True)
     ]
-    return Tensor(tensor.name, "BYTES", [len(rows), most], said)
+    return Tensor(tensor.name, "BYTES", [len(rows), most], labelled)
 
 
 def _ends(tensor: Tensor, count: int) -> list[bytes]:

@@ -56,12 +56,12 @@ class DecodedInfer:
         Raises:
             RequestError: as `reply`; see `work.write`.
         """
-        said = None
+        reply = None
         is_copied = not self.request.has_json and bulk.is_of_numbers(output)
         if not is_copied and not self.request.has_places:
-            given = {"model": self.model, "request": self.request.to_json()}
-            said = await work.write(self.served, deadline, "v2", given, output)
-        return self.reply(output) if said is None else said
+            context = {"model": self.model, "request": self.request.to_json()}
+            reply = await work.write(self.served, deadline, "v2", context, output)
+        return self.reply(output) if reply is None else reply
 
 
 class Infer:
@@ -80,8 +80,8 @@ class Infer:
 
     def numbers_at(self, headers: Mapping[bytes, bytes]) -> int | None:
         """The offset after the JSON, whose length is in the headers; None for JSON alone."""
-        said = headers.get(infer_request.HEADER_LENGTH, b"")
-        return int(said) if said.isdigit() and len(said) < _DIGITS else None
+        length = headers.get(infer_request.HEADER_LENGTH, b"")
+        return int(length) if length.isdigit() and len(length) < _DIGITS else None
 
     def decode(self, dialect_request: DialectRequest) -> DecodedInfer | None:
         """Decode a request; None for large JSON, and for a service class."""
@@ -121,8 +121,8 @@ class Infer:
         if served.signature is None:
             tensors = await ask(served, dialect_request, request.tensors)
             is_null = served.settings.nan == "null"
-            said = InferAnswer(dialect_request.parts["model"], served.version, tensors, is_null)
-            return await work.here(dialect_request.body, said.reply, request)
+            answer = InferAnswer(dialect_request.parts["model"], served.version, tensors, is_null)
+            return await work.here(dialect_request.body, answer.reply, request)
         return await self._told(
             dialect_request, await self._asked(dialect_request, served, request)
         )
@@ -154,9 +154,9 @@ class Infer:
             return None
         if served.regions is not None and infer_request.REGION in bytes(body[:length]):
             return None  # only this process has the region
-        given = {"model": dialect_request.parts["model"], "length": length}
+        context = {"model": dialect_request.parts["model"], "length": length}
         deadline = dialect_request.deadline
-        read = await work.read(served, deadline, "v2", given, body, is_foreign=is_foreign)
+        read = await work.read(served, deadline, "v2", context, body, is_foreign=is_foreign)
         if read is None:
             return None
         note, batch = read
@@ -169,8 +169,8 @@ class Infer:
         self, dialect_request: DialectRequest, served: Served, request: InferRequest
     ) -> DecodedInfer:
         if _may_be_pictures(served, request):
-            given, deadline = request.tensors[0].data, dialect_request.deadline
-            batch = await pictures.read(served, deadline, given)
+            files, deadline = request.tensors[0].data, dialect_request.deadline
+            batch = await pictures.read(served, deadline, files)
             if batch is not None:
                 return _of_batch(served, dialect_request.parts["model"], request, batch)
         if not _has_many_texts(dialect_request):
@@ -215,10 +215,10 @@ def _is_long(dialect_request: DialectRequest) -> bool:
 
 def _json_length(dialect_request: DialectRequest) -> int:
     """The length of the JSON in bytes; 0 if the header with it is invalid."""
-    said = dialect_request.headers.get(infer_request.HEADER_LENGTH)
-    if said is None:
+    header = dialect_request.headers.get(infer_request.HEADER_LENGTH)
+    if header is None:
         return len(dialect_request.body)
-    length = int(said) if said.isdigit() and len(said) < _DIGITS else 0
+    length = int(header) if header.isdigit() and len(header) < _DIGITS else 0
     return length if length <= len(dialect_request.body) else 0
 
 
@@ -278,18 +278,18 @@ def _may_be_pictures(served: Served, request: InferRequest) -> bool:
     return is_of_files and pictures.are_taken(served)
 
 
-def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
+def read_elsewhere(catalog: Catalog, context: work.Json, body: bytes) -> work.Reading:
     """Decode large JSON in another process: the request without its tensors, and the batch."""
-    served = work.of(catalog, given)
-    length = given["length"]
+    served = work.of(catalog, context)
+    length = context["length"]
     request = infer_request.of_json(body[:length], served, memoryview(body)[length:])
     served = _method(catalog, served, request, served.version)
-    decoded = _of_request(served, given["model"], request)
+    decoded = _of_request(served, context["model"], request)
     assert served.signature is not None
     return work.Reading(request.to_json(), served.signature.inputs, decoded.batch)
 
 
-def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
+def write_elsewhere(catalog: Catalog, context: work.Json, output: Any) -> Reply:
     """Encode a large answer in another process."""
-    request = InferRequest.from_json(given["request"])
-    return DecodedInfer(work.of(catalog, given), given["model"], request, []).reply(output)
+    request = InferRequest.from_json(context["request"])
+    return DecodedInfer(work.of(catalog, context), context["model"], request, []).reply(output)

@@ -53,24 +53,24 @@ class InferAnswer:
         return with_binary(head, *binary)
 
     def _described(self, tensor: Tensor, binary: list[bytes | memoryview] | None) -> dict[str, Any]:
-        said: dict[str, Any] = {
+        described: dict[str, Any] = {
             "name": tensor.name,
             "datatype": tensor.datatype,
             "shape": tensor.shape,
         }
         if binary is None:
-            said["data"] = json_data.written(tensor, nan_as_null=self.nan_as_null)
+            described["data"] = json_data.written(tensor, nan_as_null=self.nan_as_null)
         else:
             binary.append(raw_view(tensor))
-            said["parameters"] = {"binary_data_size": len(binary[-1])}
-        return said
+            described["parameters"] = {"binary_data_size": len(binary[-1])}
+        return described
 
     def _placed(self, tensor: Tensor, place: Place) -> dict[str, Any]:
         """Write the values of a tensor to the client's region; returns its description."""
         raw = to_raw(tensor)
         place.write(raw, tensor.name)
-        said: dict[str, Any] = {"name": tensor.name, "datatype": tensor.datatype}
-        return said | {"shape": tensor.shape, "parameters": place.parameters(len(raw))}
+        described: dict[str, Any] = {"name": tensor.name, "datatype": tensor.datatype}
+        return described | {"shape": tensor.shape, "parameters": place.parameters(len(raw))}
 
     def _chosen(self, wanted: Sequence[Wanted]) -> list[tuple[Tensor, Wanted]]:
         if not wanted:

@@ -61,8 +61,8 @@ class InferRequest:
     @property
     def has_json(self) -> bool:
         """Whether any output is wanted in JSON."""
-        said = [each.is_binary for each in self.outputs] or [None]
-        return any(not (self.is_binary if each is None else each) for each in said)
+        wishes = [each.is_binary for each in self.outputs] or [None]
+        return any(not (self.is_binary if each is None else each) for each in wishes)
 
     @property
     def has_places(self) -> bool:
@@ -72,15 +72,15 @@ class InferRequest:
     def to_json(self) -> dict[str, Any]:
         """All but the tensors and the places, for another process."""
         outputs = [(each.name, each.is_binary, each.classes) for each in self.outputs]
-        said = {"id": self.id, "outputs": outputs, "is_binary": self.is_binary}
+        document = {"id": self.id, "outputs": outputs, "is_binary": self.is_binary}
         heeded = {name: each for name, each in self.parameters.items() if type(each) in _SIMPLE}
-        return said | {"parameters": heeded}
+        return document | {"parameters": heeded}
 
     @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> Self:
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
         """What `to_json` wrote."""
-        outputs = [Wanted(*each) for each in said["outputs"]]
-        return cls((), said["id"], outputs, said["is_binary"], said["parameters"])
+        outputs = [Wanted(*each) for each in document["outputs"]]
+        return cls((), document["id"], outputs, document["is_binary"], document["parameters"])
 
 
 def read(dialect_request: DialectRequest, served: Served) -> InferRequest:
@@ -96,17 +96,17 @@ def read(dialect_request: DialectRequest, served: Served) -> InferRequest:
     return request
 
 
-def _read(body: bytes, said: bytes | None, served: Served) -> InferRequest:
-    if said is None:
+def _read(body: bytes, header: bytes | None, served: Served) -> InferRequest:
+    if header is None:
         return of_json(body, served)
-    length = _length(said, len(body))
+    length = _length(header, len(body))
     if not length:
         return InferRequest([_raw(body, served)], is_binary=True)
     return of_json(bytes(body[:length]), served, memoryview(body)[length:])
 
 
-def _length(said: bytes, most: int) -> int:
-    value = said.strip()
+def _length(header: bytes, most: int) -> int:
+    value = header.strip()
     if not value.isdigit() or len(value) > 18 or int(value) > most:  # noqa: PLR2004  any memory
         shown = printable(value.decode("latin-1"))[:_LONGEST]
         raise BadPayload(f"Inference-Header-Content-Length is from 0 to {most}, got {shown}.")
@@ -182,28 +182,28 @@ def _most_tensors(served: Served) -> int:
 
 
 def _tensor(
-    said: Any, where: str, rest: bytes | memoryview, start: int, memory: Memory
+    document: Any, where: str, rest: bytes | memoryview, start: int, memory: Memory
 ) -> tuple[Tensor, int]:
     """One input, and where the next one's binary data begin."""
-    if type(said) is not dict:
+    if type(document) is not dict:
         raise InvalidInput(f"{where}: expected an object.")
-    name, datatype, shape = said.get("name"), said.get("datatype"), _shape(said)
+    name, datatype, shape = document.get("name"), document.get("datatype"), _shape(document)
     if type(name) is not str or not name:
         raise InvalidInput(f"{where}: expected `name` to be a string.")
     if type(datatype) is not str:
         raise InvalidInput(f"{where}: expected `datatype` to be a string.")
     if type(shape) is not list or not all(type(each) is int for each in shape):
         raise InvalidInput(f"{where}: expected `shape` to be a list of whole numbers.")
-    parameters = _parameters(said, f"{where}.parameters")
+    parameters = _parameters(document, f"{where}.parameters")
     named = memory.read(parameters)
     if named is not None:
         return from_raw(name, datatype, shape, named, memory.model), start
-    length = parameters.get("binary_data_size", _implied(said, len(rest) - start))
+    length = parameters.get("binary_data_size", _implied(document, len(rest) - start))
     if length is None:
-        if "data" not in said and math.prod(shape):
+        if "data" not in document and math.prod(shape):
             raise InvalidInput(f"{where}: `data` is missing.")
         is_base64 = parameters.get("content_type") == "base64"
-        data = said.get("data")
+        data = document.get("data")
         return json_data.read(name, datatype, shape, data, is_base64=is_base64), start
     if type(length) is not int or length < 0:
         raise InvalidInput(f"{where}: expected `binary_data_size` to be a number of bytes.")
@@ -216,24 +216,28 @@ def _tensor(
     return from_raw(name, datatype, shape, memoryview(rest)[start:stop], memory.model), stop
 
 
-def _shape(said: Mapping[str, Any]) -> Any:
+def _shape(tensor: Mapping[str, Any]) -> Any:
     """The shape; -1 for strings means their number, as sent by clients of KServe's TorchServe."""
-    shape, data = said.get("shape"), said.get("data")
-    if said.get("datatype") != "BYTES" or shape not in (-1, [-1]) or type(data) not in {list, str}:
+    shape, data = tensor.get("shape"), tensor.get("data")
+    if (
+        tensor.get("datatype") != "BYTES"
+        or shape not in (-1, [-1])
+        or type(data) not in {list, str}
+    ):
         return shape
     return [len(data) if type(data) is list else 1]
 
 
-def _implied(said: Mapping[str, Any], left: int) -> int | None:
+def _implied(tensor: Mapping[str, Any], left: int) -> int | None:
     """The length of binary data without a size, as sent by clients of OpenVINO's model server.
 
     Numbers have as many as their shape says; BYTES, which such a request has once, all that are
     `left`. None where there are no binary data.
     """
-    if "data" in said or not left:
+    if "data" in tensor or not left:
         return None
-    itemsize = itemsize_of(said["datatype"])
-    return max(0, itemsize * math.prod(said["shape"])) if itemsize else left
+    itemsize = itemsize_of(tensor["datatype"])
+    return max(0, itemsize * math.prod(tensor["shape"])) if itemsize else left
 
 
 def _raw(body: bytes, served: Served) -> Tensor:
@@ -278,27 +282,27 @@ def _raw_shape(spec: Spec, length: int) -> list[int]:
 # --- outputs and parameters ---
 
 
-def _outputs(said: Any, memory: Memory) -> list[Wanted]:
-    if said is None:
+def _outputs(outputs: Any, memory: Memory) -> list[Wanted]:
+    if outputs is None:
         return []
-    if type(said) is not list or len(said) > _MOST_TENSORS:
+    if type(outputs) is not list or len(outputs) > _MOST_TENSORS:
         raise InvalidInput("outputs: expected a list.")
-    return [_output(each, f"outputs[{position}]", memory) for position, each in enumerate(said)]
+    return [_output(each, f"outputs[{position}]", memory) for position, each in enumerate(outputs)]
 
 
-def _output(said: Any, where: str, memory: Memory) -> Wanted:
-    if type(said) is not dict or type(said.get("name")) is not str:
+def _output(output: Any, where: str, memory: Memory) -> Wanted:
+    if type(output) is not dict or type(output.get("name")) is not str:
         raise InvalidInput(f"{where}: expected an object with a `name`.")
-    parameters = _parameters(said, f"{where}.parameters")
+    parameters = _parameters(output, f"{where}.parameters")
     place = memory.place(parameters)
     classes = parameters.get("classification", 0)
     if type(classes) is not int or classes < 0:
         raise InvalidInput(f"{where}: expected `classification` to be a number of classes.")
-    return Wanted(said["name"], _flag(parameters, "binary_data", where), classes, place)
+    return Wanted(output["name"], _flag(parameters, "binary_data", where), classes, place)
 
 
-def _parameters(said: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    parameters = said.get("parameters")
+def _parameters(document: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    parameters = document.get("parameters")
     if parameters is None:
         return {}
     if type(parameters) is not dict:

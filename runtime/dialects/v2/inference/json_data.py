@@ -110,10 +110,10 @@ def _floats(array: np.ndarray) -> np.ndarray:
 
 def _with_gaps(shown: str, dtype: np.dtype[Any], flat: list[Any]) -> np.ndarray:
     """Replace null by NaN; models without missing values refuse it later."""
-    given = [each for each in flat if each is not None]
+    present = [each for each in flat if each is not None]
     found = np.full(len(flat), np.nan, dtype)
-    if given:
-        found[[each is not None for each in flat]] = _numbers(shown, dtype, given)
+    if present:
+        found[[each is not None for each in flat]] = _numbers(shown, dtype, present)
     return found
 
 

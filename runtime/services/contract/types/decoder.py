@@ -230,7 +230,8 @@ def either(members: Sequence[ValueDecoder]) -> ValueDecoder:
         faults: list[InvalidInput] = []
         for member in _by_keys(real, value) if type(value) is dict else real:
             try:
-                return member.read(value, where)
+                made = member.read(value, where)
+                return made if len(real) == 1 else _with_a_key(made, value, where)
             except InvalidInput as fault:
                 faults.append(fault)
         inside = [fault for fault in faults if fault.detail.startswith((f"{where}.", f"{where}["))]
@@ -246,6 +247,13 @@ def _by_keys(members: Sequence[ValueDecoder], value: Mapping[str, Any]) -> list[
         return len(value.keys() & member.spec.schema.get("properties", {}).keys())
 
     return sorted(members, key=known, reverse=True)
+
+
+def _with_a_key(made: Any, value: Any, where: str) -> Any:
+    """`made`; refuse a pydantic model that took none of an object's keys: another was meant."""
+    if value and type(value) is dict and not getattr(made, "model_fields_set", True):
+        raise refused(where, f"fields of {type(made).__name__}", value)
+    return made
 
 
 def _word(member: ValueDecoder) -> str:
