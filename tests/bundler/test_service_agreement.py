@@ -74,6 +74,13 @@ class Plain(Named):
     extra: int = 3
 
 @dataclass
+class Fixed(Point):
+    x: t.ClassVar[float] = 1.0
+    _: dataclasses.KW_ONLY
+    seed: dataclasses.InitVar[int]
+    scale: "dataclasses.InitVar[float]" = 2.0
+
+@dataclass
 class Tree:
     value: int
     children: "list[Tree]"
@@ -151,7 +158,7 @@ IMPORTS = "from shapes import (\n    {}\n)\n".format(
 ATOMS = (  # noqa: SIM905  # a table is easier to read
     "int float str bool bytes None dict list tuple set Any object np.ndarray Rows Number UserId "
     "npt.NDArray[np.float32] npt.NDArray[Any] np.ndarray[Any,np.dtype[np.int64]] pd.DataFrame "
-    "Image.Image Color Level Point Named Plain Tree Applicant Student Box Options Stranger "
+    "Image.Image Color Level Point Named Plain Fixed Tree Applicant Student Box Options Stranger "
     'dt.datetime dt.date dt.timedelta decimal.Decimal pathlib.Path uuid.UUID ipaddress.IPv4Address T "Point" Place Home '
     "Spot Far Bare np.float32 np.half np.bool_ np.uint8 np.int64 list[np.float64] Annotated[np.int8,Gt(0)] "
     "Pair Pair[int] Name Annotated[int,Gt(0)] Annotated[List[int],Len(min_length=1,max_length=3)] "

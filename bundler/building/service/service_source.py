@@ -10,10 +10,11 @@ from ....runtime.manifests.route import Route
 from ....runtime.nearest import did_you_mean, nearest
 from ...errors import BuildError
 from .syntax import constructor, usage
-from .syntax.method import Method, check_no_api
+from .syntax.mention import Mentions
+from .syntax.method import Method
 from .syntax.module import Function, Module, stored
 from .syntax.record import Records
-from .syntax.tree import Defined, SourceTree
+from .syntax.tree import Defined, Outside, SourceTree
 
 RESERVED = frozenset({"/", "/docs", "/livez", "/metrics", "/openapi.json", "/readyz"})
 """Paths of the server itself."""
@@ -120,12 +121,13 @@ def _routes(found: Defined, records: Records) -> tuple[Route, ...]:
     for each in reversed(records.lineage(found)):
         assert isinstance(each.node, ast.ClassDef)
         module = each.module.within(each.node)
+        _check_shape(each, records)
         for node in each.node.body:
             if isinstance(node, Function):
                 # An override without @api is no API any more.
                 methods[node.name] = Method.read(node, module, records)
             elif not isinstance(node, ast.ClassDef):
-                check_no_api(node, module, records)
+                Mentions(records.tree).check([node], module)
                 methods |= dict.fromkeys(_hidden(node))
     apis = [method for method in methods.values() if method]
     if not apis:
@@ -139,6 +141,25 @@ def _routes(found: Defined, records: Records) -> tuple[Route, ...]:
         taken[route.path] = route.method
         routes.append(route)
     return tuple(routes)
+
+
+def _check_shape(found: Defined, records: Records) -> None:
+    """Refuse what gives a class APIs when it runs: computed bases, a metaclass, its decorators."""
+    node, module = found.node, found.module
+    assert isinstance(node, ast.ClassDef)
+    computed = [
+        base for base in node.bases if not isinstance(records.base(base, module), Defined | Outside)
+    ]
+    above = [*computed, *(each.value for each in node.keywords), *node.decorator_list]
+    Mentions(records.tree, with_classes=True).check(above, module)
+    later = [each for each in module.tree.body if node.name in _changed(each)]
+    Mentions(records.tree).check(later, module)
+
+
+def _changed(statement: ast.stmt) -> set[str]:
+    """The names that `a = ...` and `a.b = ...` change."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    return {each.id for to in targets for each in ast.walk(to) if isinstance(each, ast.Name)}
 
 
 def _hidden(node: ast.stmt) -> Iterator[str]:

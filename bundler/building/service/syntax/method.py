@@ -16,10 +16,10 @@ from .....runtime.services.contract.types import spec
 from .....runtime.services.contract.types.spec import FieldSpec, Spec
 from .....runtime.services.service import ApiOptions
 from .annotation import unquoted
+from .mention import API, Mentions
 from .module import Function, Module
 from .record import Records
 
-_API = frozenset(("modelbundle.api", "modelbundle.runtime.services.service.api"))
 _HEADERS = frozenset(("modelbundle.Headers", "modelbundle.runtime.services.headers.Headers"))
 _PATH = re.compile(r"/[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*")
 _ITERABLES = spec.STREAMS | {"collections.abc.Iterable", "collections.abc.AsyncIterable"}
@@ -46,14 +46,16 @@ class Method:
         """The API that `node` is, or None where it is none.
 
         Raises:
-            BuildError: for options that are not literals, and for what cannot be a route.
+            BuildError: for options that are not literals, for what cannot be a route, and where
+                a decorator of the project's makes an API.
         """
         for decorator in node.decorator_list:
             value, home = records.annotations.unaliased(decorator, module)  # fast = api(...)
             call = value if isinstance(value, ast.Call) else None
-            if records.tree.name_of(call.func if call else decorator, home) in _API:
+            if records.tree.name_of(call.func if call else decorator, home) in API:
                 _check_name(node, module, records)
                 return cls(node, module.within(node), _options(call, home, records))
+        Mentions(records.tree).check(node.decorator_list, module)
         return None
 
     def route(self, service: str, records: Records) -> Route:
@@ -140,30 +142,6 @@ class Method:
         return (
             spec.OBJECT if is_generator else annotations.spec(returns, self.module)
         ), is_generator
-
-
-def check_no_api(statement: ast.stmt, module: Module, records: Records) -> None:
-    """Refuse an API in a statement of a class body that is no `def`: in an `if`, in `x = api(f)`.
-
-    Raises:
-        BuildError: because which routes there are would have to be run to know.
-    """
-    waiting: list[ast.AST] = [statement]
-    while waiting:
-        node = waiting.pop(0)
-        if (
-            isinstance(node, ast.Name | ast.Attribute)
-            and records.tree.name_of(node, module) in _API
-        ):
-            raise module.error(
-                node,
-                "this `@api` is not directly on a method of the class, so no route is made of it.",
-                "Write the method with `@api` straight below `class`, and choose inside it.",
-            )
-        if isinstance(node, Function):
-            waiting += node.decorator_list
-        elif not isinstance(node, ast.Lambda | ast.ClassDef):
-            waiting += ast.iter_child_nodes(node)
 
 
 def _check_name(node: Function, module: Module, records: Records) -> None:

@@ -118,6 +118,13 @@ class Module:
         return BuildError(f"{self.shown}:{getattr(node, 'lineno', 1)}: {message}", hint=hint)
 
 
+def argument_names(node: Function | ast.Lambda) -> list[str]:
+    """Those between the parentheses of a function."""
+    given = node.args
+    named = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+    return [each.arg for each in named if each]
+
+
 def parameters(node: ast.AST) -> Sequence[ast.AST]:
     """Those in brackets of `class X[T]`, `def f[T]` and `type X[T]`, since Python 3.12."""
     return getattr(node, "type_params", ())

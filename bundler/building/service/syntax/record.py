@@ -13,7 +13,7 @@ from .....runtime.services.contract.types.spec import FieldSpec, Kind, Spec
 from ....errors import BuildError
 from .annotation import DEPTH, Annotations, unquoted
 from .module import BRANCHES, Module
-from .tree import Defined, SourceTree
+from .tree import Defined, Meaning, SourceTree
 
 _ATTRS = frozenset(
     f"{package}.{name}" for package in ("attrs", "attr") for name in ("define", "frozen", "mutable")
@@ -31,7 +31,7 @@ _ROOTS: dict[str, Kind] = {
     "typing_extensions.TypedDict": "dataclass",
 }
 _NAMED_TUPLES = frozenset(("typing.NamedTuple", "typing_extensions.NamedTuple"))
-_NO_FIELD = frozenset(("typing.ClassVar", "dataclasses.InitVar", "dataclasses.KW_ONLY"))
+_NO_FIELD = frozenset(("typing.ClassVar", "dataclasses.KW_ONLY"))
 _LOOKED_THROUGH = frozenset(("typing.ReadOnly", "typing.Annotated"))
 _ATTRS_FIELDS = frozenset(("attrs.field", "attr.field", "attr.ib"))
 _FIELD_CALLS = frozenset(("dataclasses.field", "pydantic.Field", "pydantic.fields.Field"))
@@ -97,12 +97,17 @@ class Records:
         bases: list[Defined] = []
         if isinstance(found.node, ast.ClassDef):
             for base in found.node.bases:
-                meaning = self.tree.resolve(_bare(base), found.module)
+                meaning = self.base(base, found.module)
                 if isinstance(meaning, Defined) and meaning.node not in (*above, found.node):
                     bases += self.lineage(meaning, (*above, found.node))
         # A base shared by two comes after both, as in Python's own order.
         last = {id(each.node): index for index, each in enumerate(bases)}
         return [found, *(each for i, each in enumerate(bases) if last[id(each.node)] == i)]
+
+    def base(self, node: ast.expr, module: Module) -> Meaning:
+        """The class that a base names, also by another name for it (`Base = Shop`)."""
+        value, home = self.annotations.unaliased(_bare(node), module)
+        return self.tree.resolve(_bare(value or node), home)
 
     def _outside(self, found: Defined) -> Iterator[str]:
         if isinstance(found.node, ast.ClassDef):
@@ -167,15 +172,18 @@ class Records:
             if not isinstance(node.target, ast.Name):
                 continue
             name = node.target.id
-            outer = self.annotations.generic(node.annotation, module)[0]
+            outer, first, home = self.annotations.generic(node.annotation, module)
             hidden = name == "model_config" or (name.startswith("_") and not is_typed_dict)
+            if outer == "typing.ClassVar":  # also instead of a field of a base
+                yield name, FieldSpec("", spec.OBJECT, required=False)
             if outer in _NO_FIELD or (hidden and not self._is_dataclass(found)):
                 continue
             default = self._default(node, module)
             required = default.is_required and name not in made_later
             if is_typed_dict:
                 required = self._is_required(found.node, node.annotation, module)
-            made = self.annotations.spec(node.annotation, module, inside)
+            given = (first, home) if outer == "dataclasses.InitVar" else (node.annotation, module)
+            made = self.annotations.spec(*given, inside)
             if node.value is not None and not is_typed_dict and not self._is_dataclass(found):
                 made = self.annotations.limited(made, [node.value], module)  # = Field(gt=0)
             own = name.lstrip("_") if is_attrs else name

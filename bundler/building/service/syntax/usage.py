@@ -4,7 +4,7 @@ import ast
 import sys
 from collections.abc import Iterable, Iterator
 
-from .module import Function, Module, absolute, is_type_checking
+from .module import Function, Module, absolute, argument_names, is_type_checking
 from .tree import SourceTree, named_by
 
 _MODEL = frozenset(("modelbundle.model", "modelbundle.runtime.services.service.model"))
@@ -46,14 +46,12 @@ def _calls(tree: ast.AST) -> Iterator[ast.Call]:
 
 
 def _locals(node: Function | ast.Lambda) -> frozenset[str]:
-    spec = node.args
-    arguments = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs, spec.vararg, spec.kwarg]
     stored = {
         each.id
         for each in ast.walk(node)
         if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
     }
-    return frozenset(stored | {each.arg for each in arguments if each})
+    return frozenset(stored.union(argument_names(node)))
 
 
 def _root(node: ast.expr) -> str:

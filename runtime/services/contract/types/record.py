@@ -87,19 +87,19 @@ def _attrs_fields(cls: Any, read_annotation: ReadAnnotation) -> list[RecordField
     return fields
 
 
-def _dataclass_fields(cls: type, read_annotation: ReadAnnotation) -> list[RecordField]:
-    hints = hints_of(cls)
-    missing = dataclasses.MISSING
-    return [
-        RecordField(
-            each.name,
-            read_annotation(hints[each.name]),
-            required=each.default is missing and each.default_factory is missing,
-            default=None if each.default is missing else each.default,
-        )
-        for each in dataclasses.fields(cls)
-        if each.init
-    ]
+def _dataclass_fields(cls: Any, read_annotation: ReadAnnotation) -> list[RecordField]:
+    """What its `__init__` takes: `InitVar` too, which is no field of an instance."""
+    hints, missing = hints_of(cls), dataclasses.MISSING
+    fields = []
+    for each in cls.__dataclass_fields__.values():
+        hint = hints[each.name]
+        if not each.init or typing.ClassVar in {hint, typing.get_origin(hint)}:
+            continue
+        required = each.default is missing and each.default_factory is missing
+        default = None if each.default is missing else each.default
+        made = read_annotation(hint.type if isinstance(hint, dataclasses.InitVar) else hint)
+        fields.append(RecordField(each.name, made, required, default))
+    return fields
 
 
 def _keys(cls: Any, read_annotation: ReadAnnotation) -> list[RecordField]:

@@ -147,9 +147,9 @@ def test_a_class_that_is_no_service_is_an_error_with_its_line(tmp_path, source, 
         ),
         (
             "if True:\n    @mb.api\n    def a(self): ...",
-            ":6: this `@api` is not directly on a method",
+            ":6: this makes an API, but `@api` is not directly on a method of the class",
         ),
-        ("a = mb.api(lambda self: 1)", ":5: this `@api` is not directly on a method"),
+        ("a = mb.api(lambda self: 1)", ":5: this makes an API"),
         ("@mb.api(route=R)\ndef a(self): ...", ":9: `route` of `@api` is not a literal."),
         ("@mb.api(route=S)\ndef a(self): ...", ":10: `route` of `@api` is not a literal."),
         (
@@ -174,6 +174,95 @@ def test_an_api_that_would_not_work_is_an_error_with_its_line(tmp_path, method, 
     elif "Itm" in method:
         source += "\nclass Item: ...\n"
     assert message in fails(project(tmp_path, source))
+
+
+MAKERS = """
+from functools import partial
+def exposed(function):
+    return mb.api(route="/x")(function)
+def at(api, route="/x"):
+    def inner(function):
+        from modelbundle import api as make
+        return make(function)
+    return inner
+def mixin():
+    class Mixin:
+        @mb.api
+        def a(self): ...
+    return Mixin
+def timed(api):
+    return wrapped(api)
+def wrapped(function):
+    return TABLE["wrapped"](function)
+TABLE = {"wrapped": exposed}
+fast = partial(mb.api, batchable=True)
+brief = lambda function: mb.api(function)
+BASES = (mixin(), object)
+class Meta(type):
+    def __new__(cls, name, bases, body):
+        return type.__new__(cls, name, bases, {"a": mb.api(lambda self: 1)})
+class Shop:
+    @mb.api
+    def sell(self): ...
+    @mb.api
+    def back(self): ...
+Base = Shop
+class Plain: ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("class Fraud:\n    @exposed\n    def a(self): ...", 5),
+        ("class Fraud:\n    @at('/x')\n    def a(self): ...", 5),
+        ("class Fraud:\n    @fast()\n    def a(self, rows: list) -> list: ...", 5),
+        ("class Fraud:\n    @brief\n    def a(self): ...", 5),
+        ("class Fraud(Shop):\n    @Shop.back\n    def a(self): ...", 5),
+        ("class Fraud(Shop):\n    b = Shop.sell", 5),
+        ("class Fraud:\n    @mb.api\n    def a(self): ...\n    b = a", 7),
+        ("class Fraud:\n    @mb.api\n    def a(self): ...\n    a = timed(a)", 7),
+        ("class Fraud:\n    if True:\n        b = exposed(lambda self: 1)", 6),
+        ("class Fraud(mixin()): ...", 4),
+        ("class Fraud(BASES[0]): ...", 4),
+        ("class Fraud(*BASES): ...", 4),
+        ("class Fraud(Shop if True else Plain): ...", 4),
+        ("class Fraud(Plain, metaclass=Meta): ...", 4),
+        ("@exposed\nclass Fraud(Shop): ...", 4),
+        ("class Fraud(Shop): ...\nFraud.b = mb.api(lambda self: 1)", 5),
+        ("class Fraud(Shop): ...\nFraud = exposed(Fraud)", 5),
+    ],
+)
+def test_an_api_that_only_running_the_code_makes_is_refused(tmp_path, source, line):
+    """The server would know it; without a word the bundle had no route for it."""
+    message = fails(project(tmp_path, f"@mb.service\n{source}\n{MAKERS}"))
+    assert f"service.py:{line}: this makes an API, but `@api` is not directly on" in message
+
+
+def test_what_makes_no_api_is_read_as_before_and_a_base_may_have_two_names(tmp_path):
+    source = """
+        @mb.service
+        @dataclass
+        class Fraud(Base, Generic[str], named("Base", "x"), metaclass=ABCMeta):
+            TABLE = {"own": own}
+            size = property(timed_only)
+            @timed_only
+            def plain(self): ...
+            @mb.api
+            @timed_only
+            def own(self): ...
+            @size.setter
+            def size(self, value): ...
+        Fraud.__doc__ = ""
+        def timed_only(api):
+            return api(api)
+        from abc import ABCMeta
+        from collections import namedtuple as named
+        from dataclasses import dataclass
+        from typing import Generic
+    """
+    found = read_service(project(tmp_path, textwrap.dedent(source) + MAKERS), "service:Fraud")
+    assert {route.path for route in found.routes} == {"/sell", "/back", "/own"}
 
 
 def test_of_two_bindings_the_last_counts_and_stars_are_followed(tmp_path):

@@ -235,6 +235,21 @@ def test_any_json_is_read_or_refused_with_its_place(annotation, value):
         assert len(error.detail) < 400  # noqa: PT017
 
 
+class Cat(BaseModel):
+    lives: int = 9
+
+
+class Dog(BaseModel):
+    name: str
+
+
+class Puppy(Dog):
+    toys: int = 0
+
+
+class Kept(BaseModel, extra="allow"): ...
+
+
 @pytest.mark.parametrize(
     ("annotation", "value", "message"),
     [
@@ -299,24 +314,13 @@ def test_any_json_is_read_or_refused_with_its_place(annotation, value):
             "x[1]: expected a whole number from",
         ),
         (np.ndarray, [[1], [1, 2]], "x[1]"),
+        (Cat | Puppy, {"barks": 1}, "x.name: field is missing."),
     ],
 )
 def test_a_refusal_names_the_place_what_was_expected_and_what_came(annotation, value, message):
     with pytest.raises(InvalidInput) as raised:
         decoder(annotation).read(value, "x")
     assert message in raised.value.detail
-
-
-class Cat(BaseModel):
-    lives: int = 9
-
-
-class Dog(BaseModel):
-    name: str
-
-
-class Puppy(Dog):
-    toys: int = 0
 
 
 @pytest.mark.parametrize(
@@ -328,6 +332,10 @@ class Puppy(Dog):
         (Cat | Dog, {"lives": 1}, Cat(lives=1)),
         (Dog | dict[str, str], {"name": "Rex"}, Dog(name="Rex")),
         (Dog | dict[str, str], {"other": "Rex"}, {"other": "Rex"}),
+        (Cat | dict[str, str], {"other": "Rex"}, {"other": "Rex"}),
+        (Cat | Dog | None, {}, Cat()),
+        (Cat | None, {"other": "Rex"}, Cat()),
+        (Cat | Kept, {"other": 1}, Kept(other=1)),
     ],
 )
 def test_of_several_models_the_one_that_knows_most_keys_is_read(annotation, value, expected):

@@ -1,0 +1,97 @@
+"""Mentions: whether running an expression of the author's could make an API that no `def` shows."""
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ....errors import BuildError
+from .module import Function, Module, Opaque, argument_names, bindings
+from .tree import Alias, Defined, Meaning, SourceTree, Unknown
+
+API = frozenset(("modelbundle.api", "modelbundle.runtime.services.service.api"))
+
+_DISPLAYS = ast.Dict | ast.List | ast.Set | ast.Tuple  # hold a method without making one
+
+
+@dataclass(slots=True)
+class Mentions:
+    """Looks for `@api` in expressions, and in the project's functions that they name.
+
+    with_classes  look into the classes that they name, too
+    """
+
+    tree: SourceTree
+    with_classes: bool = False
+    _seen: list[ast.AST] = field(default_factory=list)
+
+    def check(self, nodes: Sequence[ast.AST], module: Module) -> None:
+        """Refuse nodes of `module` that mention `@api`.
+
+        Raises:
+            BuildError: because which routes there are would have to be run to know.
+        """
+        for node in nodes:
+            found = self._first(node, module)
+            if found is not None:
+                raise module.error(
+                    found,
+                    "this makes an API, but `@api` is not directly on a method of the class, so no "
+                    "route is made of it.",
+                    "Write the method with `@api` straight below `class`, and choose inside it.",
+                )
+
+    def _first(self, top: ast.AST, module: Module) -> ast.AST | None:
+        """The first name in `top` through which an API is reached."""
+        waiting = [top]
+        while waiting:
+            node = waiting.pop(0)
+            if isinstance(node, ast.Name | ast.Attribute) and self._is_api(node, module):
+                return node
+            waiting += _inner(node)
+        return None
+
+    def _is_api(self, node: ast.Name | ast.Attribute, module: Module) -> bool:
+        if self.tree.name_of(node, module) in API:
+            return True
+        meaning = self._meaning(node, module)
+        if isinstance(meaning, Alias):
+            return self._reaches([meaning.value], meaning.module)
+        if not isinstance(meaning, Defined):
+            return False
+        if isinstance(meaning.node, ast.ClassDef):
+            nodes = [*meaning.node.bases, *meaning.node.body]
+            home = meaning.module.within(meaning.node)
+            return self.with_classes and self._reaches(nodes, home)
+        return self._reaches([meaning.node], _inside(meaning.node, meaning.module))
+
+    def _reaches(self, nodes: Sequence[ast.AST], module: Module) -> bool:
+        new = [node for node in nodes if node not in self._seen]
+        self._seen += new
+        return any(self._first(node, module) for node in new)
+
+    def _meaning(self, node: ast.Name | ast.Attribute, module: Module) -> Meaning:
+        """What it names; of `Base.predict`, the method in the body of that class."""
+        try:
+            found = self.tree.resolve(node, module)
+            if not isinstance(found, Unknown) or isinstance(node, ast.Name):
+                return found
+            home = self.tree.resolve(node.value, module)
+        except BuildError:  # whoever runs the file hears of it
+            return Unknown()
+        if not isinstance(home, Defined) or isinstance(home.node, Function):
+            return found
+        method = bindings(home.node.body, "").get(node.attr)
+        inner = home.module.within(home.node)
+        return Defined(inner, method) if isinstance(method, Function) else found
+
+
+def _inside(node: Function, module: Module) -> Module:
+    """The file as the body of one of its functions sees it."""
+    hidden = dict.fromkeys(argument_names(node), Opaque())
+    return module.knowing({**hidden, **bindings(node.body, module.package)})
+
+
+def _inner(node: ast.AST) -> Iterator[ast.AST]:
+    for each in ast.iter_child_nodes(node):
+        if not (isinstance(node, _DISPLAYS) and isinstance(each, ast.Name)):
+            yield each
