@@ -9,7 +9,7 @@ import numpy as np
 from ...runtime.data import media
 from ...runtime.data.codecs import instances
 from ...runtime.data.rows.predictions import to_instances
-from ...runtime.errors import PredictionFailed
+from ...runtime.errors import InvalidInput, PredictionFailed
 from . import rows, values
 from .contract import Contract, Route
 from .values import Shape
@@ -97,11 +97,12 @@ def _parameters(
     try:
         plain = {name: _json(value) for name, value in given.items()}
         return instances.written(plain), media.JSON
-    except (PredictionFailed, TypeError, ValueError) as error:
+    except (InvalidInput, PredictionFailed, TypeError, ValueError) as error:
         raise WrongInput(f"`{route.name}`: an argument has no JSON: {error}") from None
 
 
 def _json(value: Any) -> Any:
+    rows.refuse_infinite(value)
     if rows.is_frame(value) or (isinstance(value, np.ndarray) and value.ndim):
         return to_instances(value, nan_as_null=True)
     return to_instances([value], nan_as_null=True)[0]

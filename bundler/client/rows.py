@@ -1,19 +1,21 @@
 """Rows: encodes arrays, DataFrames and lists as a body, after checking them."""
 
 import datetime as dt
+import math
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ...runtime.data import media
+from ...runtime.data import media, untyped_body
 from ...runtime.data.codecs import instances, npy, npz
 from ...runtime.data.rows import table
 from ...runtime.data.rows.predictions import to_instances
 from ...runtime.errors import InvalidInput, PredictionFailed, RequestError
 from ...runtime.manifests.signature import OBJECTS, Side
 from .contract import Route
+from .exact_array import exact_array
 from .wire.failures import WrongInput
 
 Body = tuple[bytes, str]
@@ -48,17 +50,17 @@ def _fitted(side: Side, data: Any) -> Any:
         data = _of_frame(side, data)
     elif hasattr(data, "toarray"):  # a sparse matrix
         data = data.toarray()
-    elif hasattr(data, "to_numpy") and hasattr(data, "dtype"):  # a Series
+    elif _is_column(data):
         data = _column(data)
+    elif isinstance(data, Mapping):
+        data = _of_columns(side, {str(name): _array(column) for name, column in data.items()})
     elif isinstance(data, tuple):
         data = _inputs(side, data)
     if isinstance(data, list):
         if data and all(isinstance(row, np.ndarray) for row in data) and side.layout == "array":
             return table.fit(side, np.stack(data), nan_as_null=True)
         return table.gather(side, list(map(_plain, data)), nan_as_null=True)
-    if isinstance(data, Mapping):
-        data = {str(name): _array(column) for name, column in data.items()}
-    elif not isinstance(data, np.ndarray):
+    if not isinstance(data, np.ndarray | dict):
         raise WrongInput(f"Rows are an array, a DataFrame, a list or columns, not {_what(data)}.")
     return table.fit(side, _array(data) if side.layout == "array" else data, nan_as_null=True)
 
@@ -66,12 +68,25 @@ def _fitted(side: Side, data: Any) -> Any:
 def _of_frame(side: Side, frame: Any) -> Any:
     """Its columns as arrays, or all of it as one."""
     if frame.columns.is_unique:
-        columns = {str(name): _column(frame[name]) for name in frame.columns}
-        return np.column_stack(list(columns.values())) if side.layout == "array" else columns
+        return _of_columns(side, {str(name): _column(frame[name]) for name in frame.columns})
     if side.layout == "array":
         return frame.to_numpy()
     twice = frame.columns[frame.columns.duplicated()]
     raise InvalidInput(f"two columns are called `{twice[0]}`.")
+
+
+def _of_columns(side: Side, columns: dict[str, np.ndarray]) -> Any:
+    """Columns as they are, or side by side where the model takes one array."""
+    if side.layout != "array":
+        return columns
+    if not columns:
+        raise InvalidInput("instances: expected columns, got none.")
+    untyped_body.as_columns(columns)
+    array = untyped_body.as_array(columns)
+    if isinstance(array, list) or not array.ndim == 1 < len(side.fields[0].shape):
+        return array
+    has_lists = any(isinstance(value, list | tuple | np.ndarray) for value in array)
+    return array.tolist() if has_lists else array[:, None]
 
 
 def _array(values: Any) -> np.ndarray:
@@ -80,7 +95,9 @@ def _array(values: Any) -> np.ndarray:
         gaps: np.ndarray = values.data.astype(object)
         gaps[np.ma.getmaskarray(values)] = None
         return gaps
-    array = np.asarray(values)
+    if _is_column(values):
+        return _column(values)
+    array = exact_array(values) if isinstance(values, list | tuple) else np.asarray(values)
     if array.dtype.kind == "O":
         return np.fromiter(map(_said, array.flat), object, array.size).reshape(array.shape)
     return array
@@ -95,6 +112,8 @@ def _is_masked(values: Any) -> bool:
 
 def _said(value: Any) -> Any:
     """A time as text, for nothing else says it in every form of body."""
+    if isinstance(value, np.ndarray):  # a list in a column, as Parquet brings it
+        return _plain(value)
     if isinstance(value, dt.date):
         return None if value != value else value.isoformat()  # noqa: PLR0124  pandas' NaT
     if isinstance(value, np.generic):
@@ -110,20 +129,30 @@ def _inputs(side: Side, given: tuple[Any, ...]) -> Any:
     return list(given)
 
 
-def _column(series: Any) -> np.ndarray:
+def _is_column(values: Any) -> bool:
+    """Whether it is a Series, of pandas or of others, or what is in one."""
+    return hasattr(values, "to_numpy") and hasattr(values, "dtype")
+
+
+def _column(values: Any) -> np.ndarray:
     """A column as an array; categories and texts as the values that they stand for."""
+    pandas = sys.modules.get("pandas")
+    kinds = (pandas.Series, pandas.Index, pandas.api.extensions.ExtensionArray) if pandas else ()
+    if pandas is None or not isinstance(values, kinds):
+        return _array(values.to_numpy())
+    series = pandas.Series(values)
     if getattr(series.dtype, "tz", None) is not None:
         series = series.dt.tz_convert("UTC").dt.tz_localize(None)
     if series.dtype.kind not in "biufM" or not isinstance(series.dtype, np.dtype):
-        values = series.astype(object)
-        return _array(values.where(values.notna(), None).to_numpy(dtype=object))
+        objects = series.astype(object)
+        return _array(objects.where(objects.notna(), None).to_numpy(dtype=object))
     array: np.ndarray = series.to_numpy()
     return array
 
 
 def _plain(row: Any) -> Any:
     if isinstance(row, np.ndarray):
-        return row.tolist()
+        return [_plain(value) for value in row] if row.dtype.kind in "MO" else row.tolist()
     if isinstance(row, Mapping):
         return {str(name): _plain(value) for name, value in row.items()}
     if isinstance(row, list | tuple):
@@ -158,8 +187,29 @@ def _arrayed(array: np.ndarray) -> np.ndarray | None:
 
 
 def _json(batch: Any) -> Body:
+    refuse_infinite(batch)
     listed = to_instances(batch, nan_as_null=True) if len(batch) else []
     return instances.written({"instances": listed}), media.JSON
+
+
+def refuse_infinite(value: Any) -> None:
+    """Refuse an infinity on its way into JSON, where it would arrive as a missing value.
+
+    Raises:
+        InvalidInput: for one in `value`, or in what it holds.
+    """
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, np.ndarray):
+        is_infinite = value.dtype.kind == "f" and bool(np.isinf(value).any())
+        value = value.ravel().tolist() if value.dtype.kind == "O" else ()
+    else:
+        is_infinite = isinstance(value, float | np.floating) and math.isinf(value)
+    if is_infinite:
+        raise InvalidInput("JSON has no infinity; one can be sent where all of it is numbers.")
+    if isinstance(value, list | tuple):
+        for item in value:
+            refuse_infinite(item)
 
 
 def _what(value: Any) -> str:

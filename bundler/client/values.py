@@ -1,5 +1,6 @@
 """Values: decodes the body of an answer."""
 
+import base64
 from typing import Any, Literal
 
 import numpy as np
@@ -7,7 +8,9 @@ import numpy as np
 from ...runtime.data import media
 from ...runtime.data.codecs import instances, npy, npz
 from ...runtime.errors import RequestError
+from ...runtime.manifests.signature import Side
 from .contract import Route
+from .exact_array import exact_array
 from .wire.failures import ClientError
 from .wire.reply import Reply
 
@@ -35,6 +38,10 @@ def value(route: Route, reply: Reply, shape: Shape, *, was_frame: bool = False) 
         return found
     if isinstance(found, dict) and set(found) == {"predictions"}:
         found = found["predictions"]
+    try:
+        found = _with_bytes(found, route.outputs)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ClientError("The answer has no base64 where the contract has bytes.") from error
     is_array = isinstance(found, np.ndarray) or (  # also where it came as JSON
         route.outputs is not None and route.outputs.layout == "array"
     )
@@ -72,16 +79,30 @@ def _listed(found: Any) -> Any:
     return found
 
 
+def _with_bytes(found: Any, side: Side | None) -> Any:
+    """The answer with bytes where the contract has bytes: in JSON they are base64."""
+    names = {field.name for field in side.fields if field.dtype == "bytes"} if side else set()
+    if side is None or not names or not isinstance(found, list):
+        return found
+    if side.layout == "array":
+        return _decoded(found)
+    return [
+        {name: _decoded(value) if name in names else value for name, value in row.items()}
+        for row in found
+    ]
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decoded(item) for item in value]
+    return base64.b64decode(value["b64"]) if isinstance(value, dict) else value
+
+
 def _arrays(found: Any) -> Any:
     """Arrays; records become one array a field."""
     if isinstance(found, list) and found and all(isinstance(row, dict) for row in found):
-        return {name: np.asarray([row.get(name) for row in found]) for name in found[0]}
-    if isinstance(found, list):
-        try:
-            return np.asarray(found)
-        except ValueError:  # rows of different lengths
-            return np.fromiter(found, object, len(found))
-    return found
+        return {name: exact_array([row.get(name) for row in found]) for name in found[0]}
+    return exact_array(found) if isinstance(found, list) else found
 
 
 def _frame(found: Any) -> Any:

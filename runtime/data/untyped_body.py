@@ -16,6 +16,7 @@ from .rows.predictions import to_instances
 Rows = list[Any] | np.ndarray | dict[str, np.ndarray]
 """JSON values, one array, or arrays by their names."""
 
+_EXACT = 2**53  # up to here a float is each whole number
 _ROWS_NAMES = ({"instances"}, {"predictions"})
 
 
@@ -62,9 +63,17 @@ def as_array(rows: Mapping[str, np.ndarray]) -> np.ndarray | list[Any]:
         return arrays[0]
     if any(array.ndim != 1 for array in arrays):
         raise InvalidInput("instances: expected one array, or columns of one value a row each.")
-    if any(array.dtype.kind not in "biuf" for array in arrays):
+    if any(array.dtype.kind not in "biuf" for array in arrays) or _is_rounded(arrays):
         return [list(row) for row in zip(*map(_one_by_one, arrays), strict=True)]
     return np.column_stack(arrays)
+
+
+def _is_rounded(arrays: list[np.ndarray]) -> bool:
+    """Whether whole numbers among them would become floats that are other numbers."""
+    if np.result_type(*arrays).kind != "f":
+        return False
+    whole = (array for array in arrays if array.dtype.kind in "iu" and array.size)
+    return any(max(int(array.max()), -int(array.min())) > _EXACT for array in whole)
 
 
 def _one_by_one(array: np.ndarray) -> list[Any]:

@@ -22,8 +22,12 @@ def stacked(rows: list[Any]) -> np.ndarray:
 
 
 def texts(column: list[str]) -> np.ndarray | None:
-    """Texts as an array of such; None where they would take too much room."""
-    return None if _is_burden(column) else np.array(column, "U")
+    """Texts as an array of such; None where they would take too much room, or one ends in zeros.
+
+    NumPy takes those zeros for what pads the text.
+    """
+    is_cut = any(text.endswith("\0") for text in column)
+    return None if is_cut or _is_burden(column) else np.array(column, "U")
 
 
 def _is_burden(rows: list[Any]) -> bool:

@@ -12,16 +12,29 @@ from scipy import sparse
 from modelbundle.bundler.client import rows
 from modelbundle.bundler.client.contract import Route
 from modelbundle.bundler.client.wire.failures import WrongInput
-from modelbundle.runtime.manifests.signature import Field, Side
+from modelbundle.runtime.data import media
+from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side
 
 TIMES = Side("columns", (Field("at", "datetime64[us, Europe/Oslo]", (None,)),))
 PAIR = Side("tensors", (Field("ids", "int64", (None, 2)), Field("scale", "float64", (None,))))
 MATRIX = Side("array", (Field("x", "float64", (None, 2)),))
+WHOLE = Side("array", (Field("x", "uint64", (None, 2)),))
+ANY = Side("array", (Field("x", "object", (None, 2)),))
+WORDS = Side("array", (Field("word", "str", (None,)),))
+TIME = "2024-01-01T00:00:00.000000000"
 
 
 def instances(side, data):
     body, _ = rows.body(Route("/predict", inputs=side), data)
     return orjson.loads(body)["instances"]
+
+
+def sent(side, data):
+    """The rows as a list, whatever they were sent as."""
+    takes = (media.JSON, media.NPY)
+    body, kind = rows.body(Route("/predict", inputs=side, takes=takes), data)
+    is_json = kind == media.JSON
+    return orjson.loads(body)["instances"] if is_json else np.load(io.BytesIO(body)).tolist()
 
 
 def test_times_with_a_zone_are_sent_as_utc():
@@ -91,3 +104,60 @@ def test_columns_of_one_name_are_a_matrix_or_refused():
     assert instances(MATRIX, frame) == [[1.0, 2.0]]
     with pytest.raises(WrongInput, match="two columns are called `a`"):
         instances(TIMES, frame)
+
+
+@pytest.mark.parametrize(
+    ("side", "data", "wanted"),
+    [
+        (OBJECTS, {"a": [1, "b"]}, [{"a": 1}, {"a": "b"}]),
+        (OBJECTS, {"a": [True, 2]}, [{"a": True}, {"a": 2}]),
+        (WHOLE, {"a": [2**63 + 1, 1], "b": [3, 4]}, [[2**63 + 1, 3], [1, 4]]),
+        (WHOLE, pd.DataFrame({"a": [2**53 + 1], "b": [3.0]}), [[2**53 + 1, 3]]),
+        (WHOLE, pd.DataFrame({"a": [1], "b": [True]}), [[1, 1]]),
+        (MATRIX, {"a": [1, 2], "b": [3, 4.5]}, [[1, 3], [2, 4.5]]),
+        (ANY, pd.DataFrame({"a": np.array(["2024-01-01"], "M8[ns]"), "b": ["x"]}), [[TIME, "x"]]),
+        (OBJECTS, [{"a": np.array(["2024-01-01", "NaT"], "M8[ns]")}], [{"a": [TIME, None]}]),
+    ],
+)
+def test_values_beside_others_are_sent_as_they_are(side, data, wanted):
+    """NumPy makes texts of numbers beside texts, and floats of whole numbers beside floats."""
+    assert sent(side, data) == wanted
+
+
+@pytest.mark.parametrize(
+    ("side", "data", "wanted"),
+    [
+        (WORDS, pd.array(["a", "b"], "string"), ["a", "b"]),
+        (WORDS, pd.Categorical(["a", "b"]), ["a", "b"]),
+        (WORDS, pd.DataFrame({"word": ["a", "b"]}), ["a", "b"]),
+        (MATRIX, pd.DataFrame({"x": [np.array([1.0, 2.0])]}), [[1, 2]]),
+        (MATRIX, {"x": [[1, 2], [3, 4]]}, [[1, 2], [3, 4]]),
+        (PAIR, {"ids": pd.Series([[1, 2]]), "scale": pd.array([1], "Int64")}, [[[1, 2], 1]]),
+    ],
+)
+def test_whatever_holds_a_column_is_sent(side, data, wanted):
+    found = sent(side, data)
+    assert [list(row.values()) if isinstance(row, dict) else row for row in found] == wanted
+
+
+def test_an_index_of_times_with_a_zone_is_sent_as_utc():
+    side = Side("array", (Field("at", "datetime64[us]", (None,)),))
+    times = pd.to_datetime(["2024-06-01T12:00:00"]).tz_localize("Europe/Oslo")
+    assert sent(side, times)[0].startswith("2024-06-01T10:00:00")
+
+
+@pytest.mark.parametrize(
+    ("side", "data", "words"),
+    [
+        (OBJECTS, [{"a": [1, float("inf")]}], "JSON has no infinity"),
+        (ANY, np.array([[float("-inf"), "x"]], object), "JSON has no infinity"),
+        (MATRIX, {"a": pd.to_datetime(["2024-01-01"]), "b": [1.0]}, "expected a number, got the s"),
+        (MATRIX, {"a": [1, 2], "b": [1]}, "the columns differ"),
+        (MATRIX, {}, "expected columns"),
+        (PAIR, {"ids": [[1, 2], [3]], "scale": [1, 2]}, "ids"),
+        (WORDS, {"word": ["a", 1]}, "expected a string, got 1"),
+    ],
+)
+def test_what_would_arrive_as_something_else_is_refused(side, data, words):
+    with pytest.raises(WrongInput, match=words):
+        sent(side, data)

@@ -156,6 +156,13 @@ def test_the_same_output_is_the_same_bytes():
         assert CODEC.encode(output, kind) == CODEC.encode(output, kind)
 
 
+def test_a_text_that_ends_in_a_zero_is_no_array():
+    """NumPy would read it without the zero."""
+    for kind in (media.NPY, media.NPZ):
+        payload = CODEC.encode(["a", "b\0"], f"{kind}, {media.JSON};q=0.5")
+        assert json.loads(payload.body) == {"predictions": ["a", "b\0"]}
+
+
 def test_an_answer_of_more_arrays_than_an_npz_may_have_comes_as_json():
     answer = {f"c{n}": np.ones(1) for n in range(5000)}
     payload = Codec(OBJECTS).encode(answer, f"{media.NPZ}, {media.JSON};q=0.5")
