@@ -4,6 +4,7 @@ Source: OCI distribution-spec 1.1, "Listing Referrers" and, for remotes that lis
 themselves, "Referrers Tag Schema". Pulled signatures are untrusted until they are verified.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
@@ -14,7 +15,15 @@ from ...runtime import digest as digests
 from ..errors import Damaged, RegistryError
 from ..progress import Progress
 from ..store import Blob, Item, oci
-from ..store.referrers import LARGEST, MOST, SIGNATURE, TRAVELING, Referrer, read_manifest
+from ..store.referrers import (
+    LARGEST,
+    MOST,
+    SIGNATURE,
+    TRAVELING,
+    Referrer,
+    is_of_model,
+    read_manifest,
+)
 from ..untrusted import shallow_json
 from .http.retry import Retry
 from .remotes.download import Download
@@ -87,35 +96,40 @@ def receive(remote: Remote, store: "Store", item: Item, retry: Retry, progress: 
 
     One that cannot be had keeps no other away, and the item neither.
     """
-    came = 0
+    came: Counter[bool] = Counter()
     try:
         listed = remote.referrers(item.manifest) or remote.tagged(tag_of(item.manifest))
     except RegistryError as error:
         progress.step(f"No signature was transferred: {error}")
-        return came
+        return 0
     found = (e for e in _entries(listed) if e.get("artifactType", SIGNATURE) in [*TRAVELING])
     for entry in islice(found, _LOOKS):
-        if came == MOST:
+        if came[True] == MOST:
             break
         try:
-            came += _taken(remote, store, item, entry["digest"], retry)
+            _take(remote, store, item, entry["digest"], retry, came)
         except (RegistryError, Damaged, ValueError) as error:
             progress.step(f"A signature was not transferred: {error}")
-    return came
+    return came.total()
 
 
-def _taken(remote: Remote, store: "Store", item: Item, digest: str, retry: Retry) -> bool:
+def _take(
+    remote: Remote, store: "Store", item: Item, digest: str, retry: Retry, came: Counter[bool]
+) -> None:
+    """Attach one; `came` counts those of models and the others, which keep none of these away."""
     data = remote.tagged(digest)
     if data is None or digests.of_bytes(data) != digest:
-        return False
+        return
     kind, subject, content = read_manifest(data)
     if kind not in TRAVELING or subject != item.manifest:
-        return False
+        return
     if not 0 < content.size <= LARGEST:
-        return False
+        return
     signature = Download(remote, content, retry, lambda _: None).to_bytes()
-    store.referrers.attach(item, kind, signature)
-    return True
+    is_ours = is_of_model(signature)
+    if came[is_ours] < MOST:
+        store.referrers.attach(item, kind, signature)
+        came[is_ours] += 1
 
 
 def _entries(data: bytes | None) -> Iterator[dict[str, Any]]:

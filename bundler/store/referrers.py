@@ -7,6 +7,7 @@ item is deleted, because the same item may be saved again; garbage collection re
 later.
 """
 
+import base64
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,10 +28,11 @@ from .item import Blob, Item
 SIGNATURE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 TRAVELING = frozenset({SIGNATURE})
 """The kinds that go along when an item is pushed, pulled, exported or imported."""
-MOST = 16  # of one item that travel
+MOST = 16  # of one item that travel; those of models first
 LARGEST = 64 << 20  # bytes of one that travels
 EMPTY = b"{}"
 """The config of each referrer's manifest, as OCI wants it."""
+_OF_MODELS = "https://model_signing/"
 _TYPE_OF_EMPTY = "application/vnd.oci.empty.v1+json"
 
 
@@ -85,7 +87,15 @@ class Referrers:
     def traveling(self, item: Item) -> list[Referrer]:
         """The referrers that are exported and pushed together with an item."""
         found = [one for one in self.of(item) if one.kind in TRAVELING]
-        return [one for one in found if one.content.size <= LARGEST][:MOST]
+        found = [one for one in found if one.content.size <= LARGEST]
+        if len(found) > MOST:
+            found.sort(key=self._is_foreign)
+        return found[:MOST]
+
+    def _is_foreign(self, referrer: Referrer) -> bool:
+        with suppress(OSError, Damaged):
+            return not is_of_model(self.read(referrer))
+        return True
 
     @disk.store_errors("read the store")
     def manifest(self, referrer: Referrer) -> bytes:
@@ -233,6 +243,16 @@ def read_manifest(data: bytes) -> tuple[str, str, Blob]:
     if not is_whole or content.size < 0:
         raise ValueError("its digest or size is invalid")
     return kind, about, content
+
+
+def is_of_model(data: bytes) -> bool:
+    """Whether a sigstore bundle signs a model; else it is another attestation, as of a build."""
+    try:
+        envelope = shallow_json.loads(data)["dsseEnvelope"]
+        statement = shallow_json.loads(base64.b64decode(envelope["payload"]))
+        return str(statement["predicateType"]).startswith(_OF_MODELS)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def _descriptor(media_type: str, blob: Blob) -> dict[str, Any]:

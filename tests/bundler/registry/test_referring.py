@@ -1,5 +1,6 @@
 """A signature goes where its item goes, and says there what it said here."""
 
+import base64
 import json
 
 import pytest
@@ -128,6 +129,28 @@ def test_a_list_of_thousands_is_looked_at_for_as_long_as_it_may_be_true(
     liar.manifests["team/iris", tag_of(signed.manifest)] = json.dumps(listed).encode()
     assert pull(f"{liar.host}/team/iris:2.1", other_store).signatures == 0
     assert liar.count("GET", "manifests/sha256:0{50}") == 5
+
+
+def test_attestations_of_others_crowd_out_no_signature_of_the_model(
+    liar, signed, own_store, other_store, key, monkeypatch
+):
+    build = base64.b64encode(b'{"predicateType": "https://slsa.dev/provenance/v1"}').decode()
+    for number in range(3):
+        data = json.dumps({"dsseEnvelope": {"payload": build}, "number": number}).encode()
+        own_store.referrers.attach(signed, referrers.SIGNATURE, data)
+    (own,) = (one.manifest for one in own_store.referrers.of(signed) if one.content.size > 200)
+    push(signed.tag, f"{liar.host}/team/iris", own_store)
+    place = "team/iris", tag_of(signed.manifest)
+    listed = json.loads(liar.manifests[place])
+    listed["manifests"].sort(key=lambda entry: entry["digest"] == own)
+    liar.manifests[place] = json.dumps(listed).encode()
+
+    monkeypatch.setattr(referring, "MOST", 2)
+    done = pull(f"{liar.host}/team/iris:2.1", other_store)
+    assert done.signatures == 3
+    assert signing.verify(done.item, other_store, [key[1]]).name == key[1].name
+    monkeypatch.setattr(referrers, "MOST", 1)
+    assert [one.manifest for one in other_store.referrers.traveling(done.item)] == [own]
 
 
 def test_a_registry_that_fails_at_the_list_keeps_the_model_away_from_nobody(
