@@ -40,7 +40,7 @@ _EXAMPLE = re.compile(
     r"|xxx|hunter2|\.\.\."
     r"|^(?:pass|pwd?|abc|test|foo|bar|admin|root|guest|user|demo|token|postgres|mysql)+[\W_\d]*$"
     r"|^[/.~@]"  # a path, or what a tool reads from elsewhere
-    r"|^[^a-z]*$|^[^\d]*$",  # a word or a number
+    r"|^[^a-z]*$|^(?!(?-i:.*[a-z])(?-i:.*[A-Z]).*[!@#^&*~]\w)[^\d]*$",  # a word or a number
     re.IGNORECASE,
 )
 _PASSWORD = re.compile(r"(?<=://)[^/\s:@'\"]*:[^/\s@'\"${<]+@")

@@ -66,6 +66,7 @@ class KeyVerifier:
     @classmethod
     def parse(cls, data: bytes, path: Path) -> Self:
         """Read the content of a PEM file, as `read` does."""
+        _check_single(data, b"PUBLIC KEY-----", path)
         found = _loaded(path, lambda loads: loads.load_pem_public_key(data))
         return cls(_elliptic(found, path), f"the key `{path.name}`")
 
@@ -86,6 +87,7 @@ def private_key(path: Path) -> "EllipticCurvePrivateKey":
     """Read a private key; see `KeySigner.read`."""
     password = os.environ.get(PASSWORD, "").encode() or None
     data = content(path)
+    _check_single(data, b"PRIVATE KEY-----", path)
     found = _loaded(path, lambda loads: loads.load_pem_private_key(data, password))
     _elliptic(found.public_key(), path)
     key: EllipticCurvePrivateKey = found
@@ -157,6 +159,12 @@ def _hash(key: "EllipticCurvePublicKey") -> "HashAlgorithm":
     from cryptography.hazmat.primitives import hashes
 
     return {256: hashes.SHA256(), 384: hashes.SHA384(), 521: hashes.SHA512()}[key.curve.key_size]
+
+
+def _check_single(data: bytes, ends: bytes, path: Path) -> None:
+    """Refuse a file of several keys, of which only the first would be read."""
+    if sum(line.startswith(b"-----BEGIN ") and ends in line for line in data.splitlines()) > 1:
+        raise InvalidKey(f"`{path}` holds several keys.", hint="Put each into a file of its own.")
 
 
 def _loaded(path: Path, load: Any) -> Any:

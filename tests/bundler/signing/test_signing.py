@@ -270,6 +270,11 @@ def test_keys_that_sign_no_models(tmp_path, make_key):
     assert "openssl" in found.value.hint
     with pytest.raises(InvalidKey):
         KeyVerifier.read(make_key("ann").private)  # a secret where the public half belongs
+    for reads, half in ((KeySigner, "private"), (KeyVerifier, "public")):
+        two = [getattr(make_key(name), half).read_bytes() for name in ("ann", "bob")]
+        (tmp_path / "two.pem").write_bytes(b"".join(two))
+        with pytest.raises(InvalidKey, match="holds several keys"):
+            reads.read(tmp_path / "two.pem")
 
 
 def test_an_encrypted_key(there, tmp_path, make_key, monkeypatch):
