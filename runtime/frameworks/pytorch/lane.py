@@ -137,13 +137,16 @@ def each_tensor(answer: Any, step: Callable[[Any], Any]) -> Any:
         answer = answer._asdict()  # a namedtuple: the author's names for the outputs
     if is_dataclass(answer) and not isinstance(answer, (Mapping, type)):
         answer = {field.name: getattr(answer, field.name) for field in fields(answer)}
+    if isinstance(answer, tuple) and any(part is None for part in answer):
+        # Without it, all behind it would have the name of another.
+        answer = {f"output-{position}": part for position, part in enumerate(answer)}
     if isinstance(answer, Mapping):
         given = _of_rows(answer) if _is_model_output(answer) else answer
         return {name: each_tensor(part, step) for name, part in given.items() if part is not None}
     if isinstance(answer, tuple) or (
         isinstance(answer, list) and all(isinstance(part, torch.Tensor) for part in answer)
     ):
-        return tuple(each_tensor(part, step) for part in answer if part is not None)
+        return tuple(each_tensor(part, step) for part in answer)
     return [_row(part, step) for part in answer] if isinstance(answer, list) else answer
 
 

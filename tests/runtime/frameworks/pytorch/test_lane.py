@@ -37,10 +37,15 @@ def test_floats_arrive_in_the_dtype_of_the_weights_and_whole_numbers_as_they_are
 @pytest.mark.parametrize("device", DEVICES)
 def test_answers_keep_their_structure(device):
     def model(rows):
-        return {"a": rows, "pair": (rows, rows.sum(1)), "none": None}
+        part = (rows, None, rows.sum(1), None)
+        return {"a": rows, "pair": (rows, rows.sum(1)), "none": None, "part": part}
 
     answer = DeviceLane(device, None).call(model, np.ones((2, 2)))
-    assert answer.keys() == {"a", "pair"}
+    assert answer.keys() == {"a", "pair", "part"}
+    assert {name: part.shape for name, part in answer["part"].items()} == {
+        "output-0": (2, 2),
+        "output-2": (2,),
+    }
     assert [part.shape for part in answer["pair"]] == [(2, 2), (2,)]
     assert answer["a"].dtype == np.float64
 
