@@ -16,6 +16,7 @@ from .module import Module
 from .tree import Alias, Defined, Outside, SourceTree
 
 DEPTH = 40  # aliases of aliases
+_MOST = 20_000  # parts of all annotations, those of a name counted wherever it stands
 _ARRAY_NOTES = frozenset(("modelbundle.Array", "modelbundle.runtime.services.array.Array"))
 _NDARRAYS = frozenset(("numpy.typing.NDArray", spec.ARRAY))
 _FIELDS = frozenset(
@@ -50,15 +51,20 @@ class Annotations:
     def __init__(self, tree: SourceTree, read_class: ReadClass) -> None:
         self._tree = tree
         self._read_class = read_class
+        self._left = _MOST
 
     def spec(self, node: ast.expr | None, module: Module, inside: tuple[ast.AST, ...] = ()) -> Spec:
         """What the annotation means on the wire; a free object where there is none.
 
         Raises:
-            BuildError: for a name that is not defined, and for an impossible `Array`.
+            BuildError: for a name that is not defined, for an impossible `Array`, and for types of
+                types that double until nobody can say what they are.
         """
         if node is None or len(inside) > DEPTH:
             return spec.OBJECT
+        self._left -= 1
+        if self._left < 0:
+            raise module.error(node, f"The types of the service have more than {_MOST:,} parts.")
         node = unquoted(node)
         if isinstance(node, ast.Constant):
             return spec.NULL if node.value is None else spec.OBJECT
