@@ -137,7 +137,7 @@ class _Pull:
             version=version,
             aliases=wanted.aliases,
             framework=manifest.framework,
-            executes_code=manifest.executes_code,
+            executes_code=artifact.kind == "bundle" or manifest.executes_code,  # brings a runtime
             imported=True,
         )
         came = referring.receive(self._remote, self._store, item, self._retry(), self._progress)

@@ -69,17 +69,12 @@ def pull(
         lines.append(came_along(done.signatures))
     lines += [] if is_trusted else _strange(done.item)
     tag = f"{done.item.kind}:{done.item.tag}"
-    verb = "serve" if is_trusted or not _runs(done.item) else "show"
+    verb = "serve" if is_trusted or not done.item.executes_code else "show"
     console.result(data, "\n".join(lines), next_command=f"bundle {verb} {tag}")
 
 
-def _runs(item: "Item") -> bool:
-    """A bundle from elsewhere brings its own runtime, at the least."""
-    return item.executes_code or item.kind == "bundle"
-
-
 def _strange(item: "Item") -> list[str]:
-    if not _runs(item):
+    if not item.executes_code:
         return []
     once = f"`bundle serve {item.kind}:{item.tag} --trust`"
     return [

@@ -23,6 +23,8 @@ from modelbundle.bundler.errors import (
     InvalidTag,
     Refused,
 )
+from modelbundle.bundler.registry.pulling import pull
+from modelbundle.bundler.registry.pushing import push
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.errors import BundleError
 from modelbundle.runtime.manifests.file_entry import FileEntry
@@ -129,7 +131,7 @@ def test_a_version_with_other_content_is_refused_before_anything_is_taken(
 
 
 def test_what_came_from_elsewhere_is_marked_and_trusted_by_nobody(
-    here, there, add_model, bundle, exported
+    here, there, add_model, bundle, exported, tmp_path
 ):
     pickled = add_model("pickled", executes=True)
     assert here.trust.is_trusted(pickled.digest)
@@ -140,6 +142,9 @@ def test_what_came_from_elsewhere_is_marked_and_trusted_by_nobody(
     brought = import_item(there, str(exported(bundle, "bundle"))).item
     assert brought.imported
     assert brought.executes_code  # its runtime and its packages were not made here
+    push("bundle:shop", str(tmp_path / "shared"), here)
+    pulled = pull(str(tmp_path / "shared"), Store(tmp_path / "third")).item
+    assert (pulled.imported, pulled.executes_code) == (True, True)
     assert not here.find("bundle:shop").imported
     assert not import_item(here, str(exported(bundle, "again"))).item.imported  # it was made here
 
