@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # with the first call, not with the import: numpy and its lik
 
 
 class AsyncClient:
-    """As Client, awaited: predictions of a server, typed from its contract, on one event loop.
+    """As Client, awaited: predictions of a server, typed from its contract.
 
     What the contract has no place for is refused before it is sent. Arrays travel as npy and npz.
     A server that is full is asked again, as often as `retries` says and when it says; what may

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from .address import Address
 from .reply import Lost, Reply
@@ -23,12 +24,13 @@ _KEPT = 16  # idle connections
 
 
 class AsyncWire:
-    """Connections to one server, on one event loop."""
+    """Connections to one server; each event loop has its own, for no other can use them."""
 
     def __init__(self, address: Address, tls: "ssl.SSLContext | None" = None) -> None:
         self._address = address
         self._tls = tls
-        self._idle: list[_Connection] = []
+        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, list[_Connection]]
+        self._loops = WeakKeyDictionary()
 
     async def send(self, request: Request, seconds: float) -> Reply | Lost:
         """The reply with all of its body, or why there is none."""
@@ -64,13 +66,17 @@ class AsyncWire:
 
     async def close(self) -> None:
         """Close what is kept."""
-        while self._idle:
-            self._idle.pop().close()
+        while idle := self._idle:
+            idle.pop().close()
+
+    @property
+    def _idle(self) -> "list[_Connection]":
+        return self._loops.setdefault(asyncio.get_running_loop(), [])
 
     def _take(self) -> "_Connection | None":
         """An idle connection that the server has not closed."""
-        while self._idle:
-            connection = self._idle.pop()
+        while idle := self._idle:
+            connection = idle.pop()
             if connection.is_open:
                 return connection
             connection.close()

@@ -1,7 +1,7 @@
 """SyncWire: requests over kept-alive connections, blocking."""
 
+import os
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,13 +20,15 @@ _KEPT = 16  # idle connections
 
 
 class SyncWire:
-    """Connections to one server; used by several threads."""
+    """Connections to one server; used by several threads, and by processes forked from this one.
+
+    Each process has connections of its own: on one, two would read one another's answers.
+    """
 
     def __init__(self, address: Address, tls: "ssl.SSLContext | None" = None) -> None:
         self._address = address
         self._tls = tls
-        self._lock = threading.Lock()
-        self._made: Any = None
+        self._pools: dict[int, Any] = {}  # by process
 
     def send(self, request: Request, seconds: float) -> Reply | Lost:
         """The reply with all of its body, or why there is none."""
@@ -57,8 +59,8 @@ class SyncWire:
 
     def close(self) -> None:
         """Close what is kept."""
-        if self._made is not None:
-            self._made.close()
+        if (pool := self._pools.pop(os.getpid(), None)) is not None:
+            pool.close()
 
     def _begin(self, request: Request, seconds: float) -> Any:
         import urllib3
@@ -114,10 +116,8 @@ class SyncWire:
         return f"`{self._address.url}`"
 
     def _pool(self) -> Any:
-        with self._lock:
-            if self._made is None:
-                self._made = self._make()
-            return self._made
+        process = os.getpid()
+        return self._pools.get(process) or self._pools.setdefault(process, self._make())
 
     def _make(self) -> Any:
         import ssl

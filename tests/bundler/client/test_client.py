@@ -346,9 +346,9 @@ def test_connections_are_used_again(made):
             client.predict([[1, 2]])
         wire = client._wire if isinstance(client, Client) else client.client._wire
         if isinstance(client, Client):
-            assert wire._made.num_connections == 1
+            assert wire._pool().num_connections == 1
         else:
-            assert len(wire._idle) == 1
+            assert [len(idle) for idle in wire._loops.values()] == [1]
         assert len(seen) == 5
 
 

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 
@@ -89,6 +90,12 @@ def test_it_answers_like_the_server(texts, asked, tmp_path):
         with pytest.raises(models.ServerError, match="unknown field") as refused:
             client.people([{"age": 1, "town": "x"}])
         assert refused.value.status == 422
+        kept = client._idle[0]
+        child = os.fork()
+        if not child:  # on one connection, two processes read one another's answers
+            client.predict([[1, 2]])
+            os._exit(kept in client._idle)
+        assert os.waitpid(child, 0)[1] == 0
     with pytest.raises(models.ServerError, match="Nobody answers"):
         models.Demo("http://127.0.0.1:1", retries=0).predict([[1, 2]])
 
