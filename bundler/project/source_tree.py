@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import BuildError
+from .generated import is_archive, is_generated
 from .source_file import SourceFile, check_secrets, is_portable, same_name
 from .source_rules import SourceRules
 from .yaml_scalar import shown
@@ -19,9 +20,6 @@ from .yaml_scalar import shown
 if TYPE_CHECKING:
     from os import DirEntry
 
-_MARKS = ("pyvenv.cfg", "oci-layout")  # of environments; of stores and archives
-_PROJECT = "bundlefile.yaml"
-_VENDORED = ("bundle.lock", "wheels")  # of what `bundle vendor` has made of a project
 MAX_ENTRIES = 1_000_000
 MAX_DEPTH = 64  # folders in folders
 MAX_PROBLEMS = 20
@@ -118,7 +116,7 @@ class SourceTree:
         return self._take(path, Path(entry.path), rules)
 
     def _enter(self, folder: _Folder, path: str, real: Path, rules: SourceRules) -> _Folder | None:
-        if rules.keeps_out(f"{path}/") or _is_generated(real):
+        if rules.keeps_out(f"{path}/") or is_generated(real):
             return None
         return _Folder(f"{path}/", real, folder.around | {real})
 
@@ -151,7 +149,7 @@ class SourceTree:
         return None
 
     def _take(self, path: str, real: Path, rules: SourceRules) -> SourceFile | None:
-        if not rules.takes(path):
+        if not rules.takes(path) or is_archive(real):
             return None
         if not is_portable(path):
             self._say(
@@ -165,14 +163,6 @@ class SourceTree:
             self._say(f"`{shown(path)}` is not a regular file.", _EXCLUDE.format(shown(path)))
             return None
         return SourceFile(path, real, bool(mode & stat.S_IXUSR))
-
-
-def _is_generated(folder: Path) -> bool:
-    """Whether tools have made it, from whom they can be had again."""
-    # Those of `os.path` never raise.
-    if all(os.path.exists(folder / name) for name in _VENDORED):  # noqa: PTH110
-        return not os.path.exists(folder / _PROJECT)  # noqa: PTH110
-    return any(os.path.isfile(folder / mark) for mark in _MARKS)  # noqa: PTH113
 
 
 _EXCLUDE = "Remove it, or add `/{0}` to `exclude` in the bundlefile."

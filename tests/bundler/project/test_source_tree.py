@@ -2,8 +2,10 @@
 
 import os
 import socket
+import tarfile
 
 import pytest
+import zstandard
 
 from modelbundle.bundler.errors import BuildError
 from modelbundle.bundler.project import source_tree
@@ -81,6 +83,25 @@ def test_an_environment_and_a_store_are_known_by_what_is_in_them(plant, mark):
     """A store in the project would be packed, and grow with each build."""
     root = plant("a.py", f"mine/{mark}", "mine/trees/b.py")
     assert paths(root) == ["a.py"]
+
+
+def test_a_bundle_and_an_archive_stay_out_and_other_tars_do_not(plant):
+    """With `include: ["**"]`, each build held the bundle before it, which held the one before."""
+    bundle = ("bundle.json", "server.py", "modelbundle/__init__.py")
+    root = plant("a.py", *(f"out/{name}" for name in bundle), "web/bundle.json")
+    for name, first in (("iris", "oci-layout"), ("data", "rows.csv")):
+        with tarfile.open(root / f"{name}.tar", "w") as tar:
+            tar.addfile(tarfile.TarInfo(first))
+        packed = zstandard.ZstdCompressor().compress((root / f"{name}.tar").read_bytes())
+        (root / f"{name}.tar.zst").write_bytes(packed)
+    (root / "cut.tar.zst").write_bytes(packed[:9])
+    assert paths(root, ["**"]) == [
+        "a.py",
+        "cut.tar.zst",
+        "data.tar",
+        "data.tar.zst",
+        "web/bundle.json",
+    ]
 
 
 def test_what_was_vendored_stays_out_and_a_project_with_wheels_does_not(plant):
