@@ -4,9 +4,11 @@ Whatever a server says of itself stands in it as literals, so that no name, path
 become code.
 """
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
+from typing import Any
 
 from ...runtime.data import media
 from ...runtime.manifests.signature import Side
@@ -92,6 +94,8 @@ def _of_model(name: str, route: Route, inputs: Side, outputs: Side, taken: set[s
         dtype = "U" if field.dtype == "str" else field.dtype
         body, kind = f"_rows(rows, {literal(dtype)}, {literal(field.shape)})", media.NPY
     found = "_predictions(answer)"
+    if any(each.dtype == "bytes" for each in outputs.fields):
+        found = f"_decoded({found})"
     if gives.startswith("npt."):
         found = f"np.asarray({found})"
     lines = (
@@ -131,13 +135,18 @@ def _of_service(name: str, route: Route) -> Method:
         if each in required:
             parameters.append(f"{parameter}: {kind}")
             given.append(f"{literal(each)}: {parameter}")
+        elif (default := _default(kind, properties[each])) is not None:
+            parameters.append(f"{parameter}: {kind} = {default}")
+            given.append(f"{literal(each)}: {parameter}")
         else:
             parameters.append(f"{parameter}: {_or_none(kind)} = None")
             optional.append(
                 f"**({{}} if {parameter} is None else {{{literal(each)}: {parameter}}})"
             )
     answer = annotation.of_schema(route.answer)
-    if media.JSON not in route.gives and not route.is_streaming:
+    if route.gives_rows:
+        answer = "list[Any]"
+    elif media.JSON not in route.gives and not route.is_streaming:
         answer = "bytes"
     gives = f"Iterator[{answer}]" if route.is_streaming else answer
     body = f"_arguments(**{{{', '.join([*given, *optional])}}})"
@@ -150,7 +159,8 @@ def _calling(name: str, route: Route, parameters: str, gives: str, body: str) ->
     if route.is_streaming:
         found = f"self._stream({path}, {body})"
         return head, *doc, f"    return {_cast(gives, found)}"
-    accept = media.JSON if media.JSON in route.gives else "*/*"
+    own = route.gives[0]  # of bytes and pictures JSON would be base64
+    accept = own if own == media.JSON else f"{own}, */*;q=0.1"
     read = "_predictions" if route.gives_rows else "_value"
     return (
         head,
@@ -163,6 +173,16 @@ def _calling(name: str, route: Route, parameters: str, gives: str, body: str) ->
 
 def _cast(gives: str, found: str) -> str:
     return found if gives == ANY else f"cast({literal(gives)}, {found})"
+
+
+def _default(kind: str, schema: Any) -> str | None:
+    """The default of a parameter that may also be None, which then does not stand for it."""
+    value = schema.get("default") if isinstance(schema, Mapping) else None
+    if _or_none(kind) != kind:
+        return None
+    if type(value) is float:
+        return repr(value) if math.isfinite(value) else None
+    return literal(value) if type(value) in {str, int, bool} else None
 
 
 def _or_none(kind: str) -> str:

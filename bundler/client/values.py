@@ -11,6 +11,7 @@ from ...runtime.errors import RequestError
 from ...runtime.manifests.signature import Side
 from .contract import Route
 from .exact_array import exact_array
+from .wire import events
 from .wire.failures import ClientError
 from .wire.reply import Reply
 
@@ -28,7 +29,8 @@ def accept(route: Route) -> str:
     wanted = {"array": media.NPY, "tensors": media.NPZ, "columns": media.NPZ}.get(layout)
     if wanted in route.gives:
         return f"{wanted}, {media.JSON};q=0.9"
-    return media.JSON if media.JSON in route.gives else "*/*"
+    own = route.gives[0]  # of bytes and pictures JSON would be base64
+    return own if own == media.JSON else f"{own}, */*;q=0.1"
 
 
 def value(route: Route, reply: Reply, shape: Shape, *, was_frame: bool = False) -> Any:
@@ -56,6 +58,9 @@ def value(route: Route, reply: Reply, shape: Shape, *, was_frame: bool = False) 
 
 def _read(reply: Reply) -> Any:
     kind = media.essence(reply.content_type)
+    if kind in events.ITEMS:
+        found = events.Events(kind)
+        return [*found.feed(reply.body), *found.close()]
     try:
         if kind == media.NPY:
             return npy.loads(reply.body)

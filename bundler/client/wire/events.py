@@ -15,6 +15,9 @@ _EVENTS, _LINES, _TEXT = "text/event-stream", "application/x-ndjson", "text/plai
 ACCEPT = f"{_EVENTS}, {_LINES};q=0.9, */*;q=0.1"
 """Events first: in lines nobody could tell an error from an item."""
 
+ITEMS = frozenset({_EVENTS, _LINES})
+"""Content types of bodies that are made of items."""
+
 _LARGEST = 64 << 20  # bytes of one item
 
 
@@ -32,7 +35,7 @@ class Events:
         Raises:
             Refused: when the server says that it ends early.
         """
-        if self._kind not in {_EVENTS, _LINES}:
+        if self._kind not in ITEMS:
             if item := self._text.decode(data) if self._kind == _TEXT else data:
                 yield item
             return

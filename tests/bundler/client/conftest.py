@@ -38,6 +38,13 @@ class Pairs:
         return {"sum": rows["a"].sum(axis=1) + rows["b"], "twice": rows["a"] * 2}
 
 
+class Blobs:
+    """Takes numbers and gives bytes."""
+
+    def predict(self, rows):
+        return [bytes([int(value), 0]) for value in rows[:, 0]]
+
+
 class Words:
     """Takes numbers and gives texts."""
 
@@ -100,6 +107,14 @@ class Shop:
         return {"sum": a + (b or 0) + sum(more)}
 
     @mb.api
+    def backwards(self, data: bytes) -> bytes:
+        return data[::-1]
+
+    @mb.api
+    def limited(self, most: Optional[int] = 10, share: float | None = 0.5) -> str:
+        return f"{most} {share}"
+
+    @mb.api
     def echo(self, value: Any) -> dict:
         return {"predictions": value}
 
@@ -133,6 +148,7 @@ MODELS = {
         },
     ),
     "words": (Words(), {"outputs": LABELS}),
+    "blobs": (Blobs(), {"outputs": Side("array", (Field("blob", "bytes", (None,)),))}),
 }
 
 

@@ -140,6 +140,7 @@ def test_tensors_go_out_and_come_back_by_their_names(asked, made):
 def test_texts_come_back_as_texts(asked, made):
     with made(asked("models")) as client:
         assert client.call("words", [[1, 2], [3, 4]]).tolist() == ["low", "high"]
+        assert client.call("blobs", [[1, 2], [3, 4]]).tolist() == [b"\1\0", b"\3\0"]
         frame = pd.DataFrame({"a": [1, 3], "b": [2, 4]})  # they come as JSON, and are an array
         assert client.call("words", frame).tolist() == ["low", "high"]
 
@@ -176,6 +177,9 @@ def test_a_services_methods_are_called_by_their_names(asked, made):
         assert client.call("greet", "Ann", times=2) == "kind Ann kind Ann "
         assert client.call("greet", name="Bo", mood="curt") == "curt Bo "
         assert client.call("size", b"\0\xff" * 10) == 20
+        assert client.call("backwards", b"\0\xff") == b"\xff\0"
+        assert client.call("count", 3) == [0, 1, 2]
+        assert client.call("spell", "abc") == b"abc"
         assert client.call("total", np.ones((2, 3))).tolist() == [3.0, 3.0]
         assert client.call("older", pd.DataFrame({"age": [1], "n": ["x"]})).to_dict("records") == [
             {"age": 2, "n": "x"}

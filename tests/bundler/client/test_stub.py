@@ -62,6 +62,9 @@ def test_mypy_finds_nothing_in_the_strictest_mode(texts, tmp_path):
         "    shop.greet(5)  # type: ignore[arg-type]\n"
         "    shop.greet('Ann', mood='angry')  # type: ignore[arg-type]\n"
         "    number: int = next(shop.count(3))\n"
+        "    back: bytes = shop.backwards(b'x')\n"
+        "    sums_: list[float] = shop.total([[1]])\n"
+        "    shop.limited(None)\n"
     )
     command = [
         sys.executable,
@@ -83,6 +86,7 @@ def test_it_answers_like_the_server(texts, asked, tmp_path):
         assert (answer.dtype, answer.tolist()) == ("float64", [3.0, 7.0])
         assert client.people([{"age": 41, "city": "Oslo"}]) == [{"label": "Oslo!", "score": 20.5}]
         assert client.words(np.ones((2, 2))).tolist() == ["low", "low"]
+        assert client.blobs([[7, 1]]) == [b"\7\0"]
         assert client.pairs([{"a": [1, 1], "b": 1}]) == [{"sum": 3.0, "twice": [2.0, 2.0]}]
         for wrong in ([[1]], [["a", "b"]], np.ones((2, 3))):
             with pytest.raises(ValueError, match="expected"):
@@ -111,6 +115,8 @@ def test_it_calls_the_methods_of_a_service(texts, asked, tmp_path):
     with shop.Demo(asked("shop")) as client:
         assert client.greet("Ann", times=2) == "kind Ann kind Ann "
         assert client.size(b"\0\xff") == 2
+        assert client.backwards(b"\0\xff") == b"\xff\0"
+        assert (client.limited(), client.limited(None, None)) == ("10 0.5", "None None")
         assert client.total(np.ones((2, 3))) == [3.0, 3.0]
         assert client.older([{"age": 1}]) == [{"age": 2}]
         assert client.add(1.0, b=2.0) == {"sum": 3.0}
