@@ -13,8 +13,12 @@ _WANTED = {
     "lightgbm": ("libgomp.so.1", ("libgomp1",), ""),
     "opencv-contrib-python": ("libGL.so.1", _GRAPHICS, "opencv-contrib-python-headless"),
     "opencv-python": ("libGL.so.1", _GRAPHICS, "opencv-python-headless"),
+    "pyodbc": ("libodbc.so.2", ("unixodbc",), ""),
 }
-"""Of a package: a library, what Debian needs for all of them, and a package that does without."""
+"""Of a package: a library, what Debian needs for all of them, and a package that does without.
+
+It is short, for a `manylinux` wheel may need little of the system, and most bring what they need.
+"""
 _FULL = frozenset({"own", "devel", "cudnn-devel"})  # the author's base, or one with a compiler
 
 

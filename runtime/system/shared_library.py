@@ -5,10 +5,13 @@ import re
 _ABSENT = re.compile(r"\b(lib[\w.+-]*\.so[\w.]*): cannot open shared object file")
 _PACKAGES = {
     "libGL.so.1": "libgl1",
+    "libXext.so.6": "libxext6",
+    "libXrender.so.1": "libxrender1",
     "libatomic.so.1": "libatomic1",
     "libglib-2.0.so.0": "libglib2.0-0",
     "libgomp.so.1": "libgomp1",
     "libgthread-2.0.so.0": "libglib2.0-0",
+    "libodbc.so.2": "unixodbc",
     "libsndfile.so.1": "libsndfile1",
     "libxcb.so.1": "libxcb1",
 }  # of Debian and Ubuntu

@@ -17,6 +17,7 @@ def test_what_the_base_image_lacks_is_told_with_the_line_that_brings_it():
     assert "`lightgbm` needs `libgomp.so.1`" in told
     assert "nor `python:3.11-slim` has" in told
     assert told.endswith("Add `system: {packages: [libgomp1]}`.")
+    assert doubts("pyodbc", "lightgbm")[1].endswith("Add `system: {packages: [unixodbc]}`.")
 
 
 def test_a_package_that_needs_nothing_is_named_first():
