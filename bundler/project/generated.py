@@ -37,14 +37,15 @@ def is_archive(file: Path) -> bool:
 
 def _start(file: Path) -> bytes:
     with file.open("rb") as stream:
-        start = stream.read(1 << 17)  # no block of zstd is larger
-    if not start.startswith(_COMPRESSED):
-        return start
-    with suppress(ImportError):
-        import zstandard
+        start = stream.read(len(_FIRST))
+        if not start.startswith(_COMPRESSED):
+            return start
+        with suppress(ImportError):
+            import zstandard
 
-        with suppress(zstandard.ZstdError):
-            return zstandard.ZstdDecompressor().decompressobj().decompress(start)
+            stream.seek(0)
+            with suppress(zstandard.ZstdError):
+                return zstandard.ZstdDecompressor().stream_reader(stream).read(len(_FIRST))
     return b""
 
 
