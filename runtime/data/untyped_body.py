@@ -76,9 +76,14 @@ def _is_rounded(arrays: list[np.ndarray]) -> bool:
     return any(max(int(array.max()), -int(array.min())) > _EXACT for array in whole)
 
 
+def _is_time(part: Any) -> bool:
+    """Whether it is an array of times, where NaT is a missing one and nothing else."""
+    return isinstance(part, np.ndarray) and part.dtype.kind == "M"
+
+
 def _one_by_one(array: np.ndarray) -> list[Any]:
     """The values of a column; times as text, as `tolist` would give nanoseconds."""
-    if array.dtype.kind == "M":
+    if _is_time(array):
         return to_instances(array, nan_as_null=True)
     listed: list[Any] = array.tolist()
     return listed
@@ -91,10 +96,11 @@ def as_values(rows: list[Any] | Mapping[str, np.ndarray], *, nan_as_null: bool) 
         InvalidInput: for values that have no JSON.
     """
     whole: Any = rows
-    if isinstance(rows, Mapping) and set(rows) in _ROWS_NAMES:
-        whole = next(iter(rows.values()))
+    if isinstance(rows, Mapping):
+        named = {name: _one_by_one(part) if _is_time(part) else part for name, part in rows.items()}
+        whole = next(iter(named.values())) if set(rows) in _ROWS_NAMES else named
     try:
-        return to_instances(whole, nan_as_null=nan_as_null)
+        return to_instances(whole, nan_as_null=nan_as_null or _is_time(whole))
     except PredictionFailed:
         raise InvalidInput(
             "instances: expected values that JSON has, and finite numbers."

@@ -25,6 +25,7 @@ _VALUES, _ENCODING, _ENCODING_V2 = 1, 2, 4  # of DataPageHeader, and of its seco
 _WIDTHS = {0: 1, 1: 4, 2: 8, 3: 12, 4: 4, 5: 8}  # bytes of a value, by its physical type
 _BYTE_ARRAY, _FIXED = 6, 7
 _TEXT = 16  # bytes of a text's place; the texts themselves are in the pages
+_DELTA_LENGTH = 6  # an encoding that pyarrow reads only as texts, each by itself
 _DELTA_BYTE_ARRAY = 7  # an encoding in which a few bytes stand for any number
 _MOST_PAGES = 1 << 16  # of a file, beyond the few of each column chunk
 _USUAL_PAGES = 4  # a dictionary, some data, and a look behind them
@@ -36,7 +37,7 @@ class Footer:
     """The footer of a file.
 
     rows    of all row groups
-    texts   paths of the columns of texts
+    texts   paths of the columns of texts, but for those whose texts are all stored one by one
     size    bytes of all pages once inflated, or of the values in them where those are more
     """
 
@@ -66,8 +67,9 @@ class Footer:
         chunks = list(_columns(groups, leaves))
         pages = iter(range(_MOST_PAGES + _USUAL_PAGES * len(chunks)))  # many may lie in one place
         for meta, leaf in chunks:
-            size += _size(data, meta, leaf, pages)
-            if leaf.get(_TYPE) == _BYTE_ARRAY:
+            chunk_size, encodings = _size(data, meta, leaf, pages)
+            size += chunk_size
+            if leaf.get(_TYPE) == _BYTE_ARRAY and encodings != {_DELTA_LENGTH}:
                 texts[_path(meta)] = None
         return cls(rows, tuple(texts), size)
 
@@ -84,41 +86,50 @@ def _columns(groups: list[Struct], leaves: list[Struct]) -> Iterator[tuple[Struc
             yield chunk[_META], leaf
 
 
-def _size(data: memoryview, meta: Struct, leaf: Struct, room: Iterator[int]) -> int:
+def _size(
+    data: memoryview, meta: Struct, leaf: Struct, room: Iterator[int]
+) -> tuple[int, set[int]]:
+    """What a column chunk becomes, in bytes, and the encodings of its data."""
     start = _whole(meta, _DATA_AT)
     if not start and not _whole(meta, _COUNT):  # of no rows, where no page of values is read
-        return 0
+        return 0, set()
     if _DICTIONARY_AT in meta:
         start = min(start, _whole(meta, _DICTIONARY_AT))
-    inflated, values = _pages(data, start, _whole(meta, _COMPRESSED), room)
+    inflated, values, encodings = _pages(data, start, _whole(meta, _COMPRESSED), room)
     kind = _whole(leaf, _TYPE)
     width = _WIDTHS.get(kind, _TEXT)
     if kind == _FIXED:
         width = max(_whole(leaf, _LENGTH), 1)
-    return max(inflated, values * width)
+    return max(inflated, values * width), encodings
 
 
-def _pages(data: memoryview, start: int, length: int, room: Iterator[int]) -> tuple[int, int]:
-    """Bytes and values of the pages that lie there; `room` has a number for each that may be."""
+def _pages(
+    data: memoryview, start: int, length: int, room: Iterator[int]
+) -> tuple[int, int, set[int]]:
+    """Bytes, values and encodings of the pages that lie there.
+
+    `room` has a number for each page that may be.
+    """
     size = values = 0
+    encodings: set[int] = set()
     place, end = start, start + length
     if end > len(data):
         raise Broken("a column chunk ends behind the file")
     for _ in room:
         if place >= end:
-            return size, values
+            return size, values, encodings
         reader = ThriftReader(data, place, most=256)
         head = reader.struct()
         size += _whole(head, _INFLATED)
-        values += _values(head, _DATA, _ENCODING) + _values(head, _DATA_V2, _ENCODING_V2)
+        for kind, encoding in ((_DATA, _ENCODING), (_DATA_V2, _ENCODING_V2)):
+            if (page := head.get(kind)) is not None:
+                values += _values(page, encoding)
+                encodings.add(_whole(page, encoding))
         place = reader.place + _whole(head, _SIZE)
     raise Broken("too many pages")
 
 
-def _values(head: Struct, kind: int, encoding: int) -> int:
-    page = head.get(kind)
-    if page is None:
-        return 0
+def _values(page: Any, encoding: int) -> int:
     if not isinstance(page, dict) or _whole(page, encoding) == _DELTA_BYTE_ARRAY:
         raise Broken("an encoding that hides the size of its values")
     return _whole(page, _VALUES)

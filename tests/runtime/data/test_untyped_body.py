@@ -537,6 +537,33 @@ def test_a_parquet_encoding_that_hides_sizes_is_refused():
         Codec(Side("columns", (Field("x", "str", (None,)),))).decode(body, media.PARQUET)
 
 
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_texts_of_parquet_may_be_stored_one_by_one(version):
+    """As DuckDB writes them, in version 2 of the format."""
+    body = bodies.parquet(
+        pa.table({"city": ["Oslo", None, "Århus"], "age": [1, 2, 3]}),
+        use_dictionary=False,
+        column_encoding={"city": "DELTA_LENGTH_BYTE_ARRAY", "age": "DELTA_BINARY_PACKED"},
+        data_page_version=version,
+    )
+    wanted = [{"city": city, "age": 1 + n} for n, city in enumerate(["Oslo", None, "Århus"])]
+    assert Codec(OBJECTS).decode(body, media.PARQUET) == wanted
+
+
+@pytest.mark.parametrize("name", ["at", "instances"])
+def test_a_time_that_is_missing_is_null_like_a_number(name):
+    at = np.array(["2024-01-01", "NaT"], "M8[ms]")
+    wanted = ["2024-01-01T00:00:00.000", None]
+    rows = wanted if name == "instances" else [{name: each} for each in wanted]
+    for kind, body in (
+        (media.PARQUET, bodies.parquet(pa.table({name: at}))),
+        (media.ARROW, bodies.stream(pa.table({name: at}))),
+        (media.NPZ, bodies.npz(**{name: at})),
+    ):
+        assert Codec(OBJECTS).decode(body, kind) == rows, kind
+    assert Codec(OBJECTS).decode(bodies.npy(at), media.NPY) == wanted
+
+
 def test_columns_of_parquet_that_share_pages_are_counted_apart():
     """A few bytes of a footer would have all pages of a file read again."""
     head = bytes.fromhex("150215001500" + "00")  # a page of a dictionary, of no bytes
