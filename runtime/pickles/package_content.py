@@ -165,7 +165,7 @@ def _may_be_given(use: Use) -> bool:
         return True
     is_class = isinstance(given, type)
     if isinstance(function, type):
-        return is_class or not callable(given)
+        return not callable(given)  # not even a class: a tree of neighbors calls it as a metric
     return _may_be_made_with(use, given) if is_class else _may_be_value(use, name, given)
 
 
