@@ -36,14 +36,6 @@ json.dump(wrong, sys.stdout)
 """
 
 
-@pytest.fixture(scope="module")
-def pages(checkout):
-    folders = ("docs/**/*.md", "examples/**/*.md", "benchmarks/*.md", "*.md")
-    found = {path: path.read_text() for folder in folders for path in checkout.glob(folder)}
-    assert len(found) > 40
-    return found
-
-
 def anchor(heading):
     """What GitHub calls a heading."""
     kept = re.sub(r"[^\w\- ]", "", heading.strip().lower())

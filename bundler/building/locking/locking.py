@@ -153,7 +153,7 @@ def _doubts(inputs: LockInputs, lock: Lock) -> list[str]:
     ]
     if lock.base.digest == UNPINNED:
         doubts.append(
-            f"The base image `{lock.base.reference}` is not pinned: no registry answered. What "
-            "its tag means may change under the bundle."
+            f"The base image `{lock.base.reference}` is not pinned: no registry gave its digest. "
+            "What its tag means may change under the bundle."
         )
     return doubts

@@ -57,7 +57,7 @@ class Registry:
             raise RegistryError(
                 f"`{self.reference}` is not there"
                 + ("." if self._exchange.is_logged_in else ", or only for those who log in."),
-                hint=f"See what you mean, or log in with `docker login {self.reference.host}`.",
+                hint=f"Correct the name, or log in with `docker login {self.reference.host}`.",
             )
         self._exchange.expect(answer, {_OK}, f"the manifest of `{self.reference}`")
         kind = answer.header("Content-Type").partition(";")[0].strip().lower()
