@@ -2,7 +2,8 @@
 
 A client that asks again as soon as it is answered sends its next call just when the library ends:
 what that has read by then, and nobody has taken, it cancels. While no answer goes out nobody asks
-again, and with the answer each hears that the next call belongs on another connection.
+again, and with the answer each hears that the next call belongs on another connection. Nor is
+anything written between which `GrpcSockets` would put its own words.
 """
 
 import asyncio

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what strangers send is no news on stderr
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # we fork before it is imported, never after
@@ -37,9 +37,12 @@ from .services.trace_settings import TraceSettings
 log = logging.getLogger(__name__)
 
 LAME_DUCK = 0.4  # seconds in which load balancers and clients learn of the shutdown
-QUEUE_DRAIN = 0.1  # seconds for connections in the accept queue
-GOAWAY_TIME = 0.02  # seconds between GOAWAY and the last answers
-LOOKS = 50  # checks in that time, in which a busy process has to accept connections
+QUEUE_DRAIN = 0.1  # seconds for connections in the accept queue, or for calls in transit
+GOAWAY_TIME = 0.02  # seconds between GOAWAY and the last answers, and between two tries to tell
+TRIES = 10  # to tell clients
+LOOKS = 50  # for a busy process to accept connections
+QUIET_LOOKS = 3  # without a new call, one after the other
+PATIENCE = 1.0  # seconds to wait for that if clients are not told, and may send calls without end
 _LEAST_PING = 10_000  # milliseconds between two pings of an idle client
 
 
@@ -53,6 +56,25 @@ class GrpcEndpoint:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
+
+
+class EndingSockets(Protocol):
+    """The library's sockets at a port, in `process/sockets/grpc_sockets.py`."""
+
+    def quiet(self) -> None:
+        """Drop new connections."""
+
+    def are_waiting(self) -> bool:
+        """Whether connections wait to be accepted."""
+
+    def close(self) -> None:
+        """Stop listening."""
+
+    def tell_clients(self) -> bool:
+        """Tell clients to send no new call on their connection; whether all know it."""
+
+    def are_unread(self) -> bool:
+        """Whether there are connections with data that the library has not read."""
 
 
 class Front:
@@ -115,31 +137,57 @@ class Front:
         if server is not None:
             await server.stop(None)
 
-    async def finish(
-        self, grace: float, quiet: Callable[[int], None], is_awaited: Callable[[int], bool]
-    ) -> None:
-        """Answer all calls within `grace` seconds, including those in transit, then end.
-
-        quiet       makes the kernel drop new connections to a port
-        is_awaited  whether connections to a port wait to be accepted
-        """
+    async def finish(self, grace: float, sockets_at: Callable[[int], "EndingSockets"]) -> None:
+        """Answer all calls within `grace` seconds, including those in transit, then end."""
         server, self._server = self._server, None
         if server is None:
             return
         began = time.monotonic()
         if self._dispatcher.answered:
             await asyncio.sleep(LAME_DUCK)
-        quiet(self._endpoint.port)
-        self._dispatcher.gate.close()
-        for _ in range(LOOKS):
-            await asyncio.sleep(QUEUE_DRAIN)
-            if not is_awaited(self._endpoint.port):
-                break
-        left = max(grace - (time.monotonic() - began), QUEUE_DRAIN)
+        sockets, gate = sockets_at(self._endpoint.port), self._dispatcher.gate
+        await self._take_connections(sockets)
+        gate.close()
+        is_told = self._settings.grpc.tls_cert is None and await self._tell_clients(sockets)
+        if is_told:
+            gate.open()
+        ends = began + grace
+        await self._take_calls(sockets, ends if is_told else time.monotonic() + PATIENCE)
+        left = max(ends - time.monotonic(), QUEUE_DRAIN)
         ending = asyncio.create_task(server.stop(left))
         await asyncio.sleep(GOAWAY_TIME)
-        self._dispatcher.gate.open()
+        gate.open()
         await ending
+
+    @staticmethod
+    async def _take_connections(sockets: "EndingSockets") -> None:
+        """Accept those that wait, and leave new ones to other processes."""
+        sockets.quiet()
+        for _ in range(LOOKS):
+            await asyncio.sleep(QUEUE_DRAIN)
+            if not sockets.are_waiting():
+                break
+        sockets.close()
+
+    @staticmethod
+    async def _tell_clients(sockets: "EndingSockets") -> bool:
+        for _ in range(TRIES):
+            if sockets.tell_clients():
+                return True
+            await asyncio.sleep(GOAWAY_TIME)
+        return False
+
+    async def _take_calls(self, sockets: "EndingSockets", ends: float) -> None:
+        """Wait until no call comes any more: `stop` cancels those that nobody has taken.
+
+        After a stall, a loop looks at its clock before it takes calls, so one look is not enough.
+        """
+        quiet = 0
+        while quiet < QUIET_LOOKS and time.monotonic() < ends:
+            calls = self._handlers.calls
+            await asyncio.sleep(QUEUE_DRAIN / QUIET_LOOKS)
+            is_quiet = calls == self._handlers.calls and not sockets.are_unread()
+            quiet = quiet + 1 if is_quiet else 0
 
     def _bind(self, server: Any) -> None:
         settings = self._settings.grpc
@@ -163,9 +211,11 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # of a library w
 
     def __init__(self, handlers: Mapping[str, grpc.RpcMethodHandler]) -> None:
         self._handlers = handlers
+        self.calls = 0  # ever
 
     def service(self, handler_call_details: Any) -> grpc.RpcMethodHandler | None:
         """What answers a call, or None."""
+        self.calls += 1
         return self._handlers.get(handler_call_details.method)
 
 

@@ -21,7 +21,7 @@ from ...http.connection.unread import has_unread
 from ...http.fast.fast_protocol import FastProtocol
 from ..crew.control import ControlLine
 from ..sockets.accept_queue import GLANCE, IDLE_GRACE, LAME_DUCK, QUEUE_DRAIN, emptied, turn_away
-from ..sockets.listeners import is_awaited, quiet
+from ..sockets.grpc_sockets import GrpcSockets
 from .acceptor import Acceptor
 
 if TYPE_CHECKING:
@@ -267,7 +267,7 @@ class FrontServer(uvicorn.Server):
 
     async def _finish_grpc(self) -> None:
         if self.grpc is not None:
-            await self.grpc.finish(self._drain_timeout, quiet, is_awaited)
+            await self.grpc.finish(self._drain_timeout, GrpcSockets)
 
     async def _drain_queue(self, sockets: list[socket.socket]) -> None:
         """Accept the connections that are in the queue, and no new ones."""

@@ -55,6 +55,42 @@ class Callers:
                         return
 
 
+class Flood:
+    """Sends calls without waiting for answers, on connections that stay."""
+
+    def __init__(self, server, connections=4):
+        self.failures, self.answered = [], 0
+        self._channels = [
+            server.channel(("grpc.use_local_subchannel_pool", 1)) for _ in range(connections)
+        ]
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._send)
+        self._thread.start()
+
+    def stop(self):
+        self._is_over.set()
+        self._thread.join()
+        for each in self._channels:
+            each.close()
+
+    def _send(self):
+        methods = [each.unary_unary(f"{SERVICE}/ModelInfer") for each in self._channels]
+        data, sent = request([[1, 2]]).SerializeToString(), []
+        while not self._is_over.wait(0.003):
+            sent += [each.future(data, timeout=60) for each in methods]
+            while len(sent) > 400:
+                self._check(sent.pop(0))
+        for each in sent:
+            self._check(each)
+
+    def _check(self, call):
+        error = call.exception()
+        if error is None:
+            self.answered += 1
+        else:
+            self.failures.append((error.code().name, error.details()))
+
+
 class Held(Sums):
     """Is loaded once a file is there."""
 
@@ -94,10 +130,11 @@ def test_sigterm_loses_no_call_that_has_come(started):
         assert Client(channel).refused("ModelInfer", request([[1, 2]]))[0] == "UNAVAILABLE"
 
 
-def test_a_restart_loses_no_call(started):
+@pytest.mark.parametrize("kind", [Callers, Flood])
+def test_a_restart_loses_no_call(started, kind):
     """SIGHUP: other processes take the port over, callers go on, on old and new connections."""
     server = started("--workers=2")
-    callers = Callers(server)
+    callers = kind(server)
     try:
         wait_until(lambda: callers.answered > 50 or callers.failures)
         server.process.send_signal(signal.SIGHUP)
@@ -286,22 +323,37 @@ def test_a_certificate_that_is_none_is_said(servers, sums, certificates, tmp_pat
     assert "are not a certificate and its key" in server.log()
 
 
-def test_it_ends_once_nobody_at_its_port_waits_to_be_let_in(sums):
+class Sockets:
+    """What it sees at its port, look after look, and what it does there."""
+
+    def __init__(self, port):
+        self.port, self.done = port, []
+        self.waiting, self.told = [True, True, False], [False, True]
+        self.unread = [True, False, False, False]
+        self.quiet = lambda: self.done.append("quiet")
+        self.are_waiting = lambda: self.waiting.pop(0)
+        self.close = lambda: self.done.append((self.waiting, "close"))
+        self.tell_clients = lambda: self.told.pop(0)
+        self.are_unread = lambda: self.unread.pop(0)
+
+
+def test_it_ends_once_all_are_let_in_told_and_heard(sums):
     """However long a busy process takes for that."""
     from modelbundle.runtime.grpc.front import Front, GrpcEndpoint
     from modelbundle.runtime.http.app import create_app
     from modelbundle.runtime.plan import Plan
 
     application = create_app(Plan.read(sums(dialects=["native", "grpc"])))
-    endpoint = GrpcEndpoint("127.0.0.1", free_port())
-    looks, quieted = [True, True, False], []
+    sockets = Sockets(free_port())
 
     async def come_and_go():
         shared, catalog = application.fast_path.shared, application.catalog
+        endpoint = GrpcEndpoint("127.0.0.1", sockets.port)
         front = Front(shared, catalog, application.access, None, endpoint)
         await front.listen()
-        await front.finish(10, quieted.append, lambda _: looks.pop(0))
-        await front.finish(10, pytest.fail, pytest.fail)
+        await front.finish(10, {sockets.port: sockets}.get)
+        await front.finish(10, pytest.fail)
 
     asyncio.run(come_and_go())
-    assert (looks, quieted) == ([], [endpoint.port])
+    assert sockets.done == ["quiet", ([], "close")]
+    assert (sockets.told, sockets.unread) == ([], [])
