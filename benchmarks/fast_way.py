@@ -144,7 +144,7 @@ class Bench:
         log = AccessLog(NOWHERE) if self.log else NoAccessLog()
         budget, backlog = Budget(1 << 28), Backlog(1 << 28, seconds=60)
         shared = SharedState(ServeSettings(), readiness, budget, backlog, counted)
-        fast_path = FastPath(shared, log)
+        fast_path = FastPath(shared, log, None, None, ())
         fast_path.add("/predict", Operation(batcher, queue if self.metrics else NoMetrics()))
         protocol = fast(fast_path, lambda: False)
         config = uvicorn.Config(no_way, interface="asgi3", ws="none", log_config=None)

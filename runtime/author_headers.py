@@ -12,11 +12,11 @@ _OWN = frozenset({
 })  # fmt: skip
 
 
-def allowed(given: Any) -> dict[str, str]:
+def allowed(headers: Any) -> dict[str, str]:
     """The headers by their names in lower case; no others than HTTP and the server allow."""
-    if not hasattr(given, "items"):
+    if not hasattr(headers, "items"):
         return {}
-    named = {str(name).lower(): str(value) for name, value in given.items()}
+    named = {str(name).lower(): str(value) for name, value in headers.items()}
     return {
         name: value
         for name, value in named.items()

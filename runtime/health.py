@@ -41,9 +41,9 @@ def ask(number: int) -> str | None:
 def port(arguments: Sequence[str], environment: Mapping[str, str], directory: Path) -> int:
     """Where the server listens: its command line, then the environment, then the bundle."""
     for name, value in zip(arguments, [*arguments[1:], ""], strict=False):
-        given = value if name == "--port" else name.removeprefix("--port=")
-        if name.startswith("--port") and given.isdecimal():
-            return int(given)
+        text = value if name == "--port" else name.removeprefix("--port=")
+        if name.startswith("--port") and text.isdecimal():
+            return int(text)
     for name in VARIABLES:
         if environment.get(name, "").isdecimal():
             return int(environment[name])

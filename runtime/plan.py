@@ -71,8 +71,7 @@ class Plan:
     @property
     def policy(self) -> Policy:
         """What a pickle in this bundle may do; narrows what trust allows."""
-        security = self.manifest.security
-        return Policy(security.get("pickle", "allow"), frozenset(security.get("allow_globals", ())))
+        return Policy.from_json(self.manifest.security)
 
     def model_directory(self, alias: str) -> Path:
         """Where the model called `alias` is."""

@@ -111,11 +111,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="replay", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("directory", nargs="?", default=Path(), type=Path)
     parser.add_argument("--device", default="cpu", help='"cpu", "cuda" or "cuda:N"')
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     out = reserved()
     try:
-        device = _device(given.directory, given.device)
-        report: dict[str, Any] = _report(replay(given.directory, device))
+        device = _device(options.directory, options.device)
+        report: dict[str, Any] = _report(replay(options.directory, device))
         status = 0 if report["ok"] else 1
     except BundleError as error:
         report = {"ok": False, "error": str(error), "hint": error.hint}

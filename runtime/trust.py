@@ -27,9 +27,9 @@ _CHECKED = ("models/", "src/")  # what is loaded; the runtime and server.py are 
 
 def home() -> Path:
     """`$BUNDLE_HOME`, or its default."""
-    given = os.environ.get("BUNDLE_HOME")
-    if given:
-        return Path(given).expanduser()
+    chosen = os.environ.get("BUNDLE_HOME")
+    if chosen:
+        return Path(chosen).expanduser()
     data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
     return Path(data).expanduser() / "bundle"
 

@@ -6,6 +6,7 @@ in lists no CSV. What is alike in a model's own process and in another is alike 
 
 import csv
 from collections.abc import Callable, Mapping
+from functools import partial
 from io import StringIO
 from typing import Any
 
@@ -140,34 +141,32 @@ def _cells(column: Column, nan_as_null: bool) -> list[Any] | None:
 def _arrow(output: Any, nan_as_null: bool) -> bytes | None:
     from .columnar import arrow
 
-    made = _table(output, nan_as_null)
-    return None if made is None else arrow.dumps(made)
+    return _of_table(output, nan_as_null, arrow.dumps)
 
 
 def _arrow_file(output: Any, nan_as_null: bool) -> bytes | None:
     from .columnar import arrow
 
-    made = _table(output, nan_as_null)
-    return None if made is None else arrow.dumps(made, is_file=True)
+    return _of_table(output, nan_as_null, partial(arrow.dumps, is_file=True))
 
 
 def _parquet(output: Any, nan_as_null: bool) -> bytes | None:
     from .columnar import parquet
 
-    made = _table(output, nan_as_null)
-    return None if made is None else parquet.dumps(made)
+    return _of_table(output, nan_as_null, parquet.dumps)
 
 
-def _table(output: Any, nan_as_null: bool) -> Any:
+def _of_table(output: Any, nan_as_null: bool, dumps: Callable[[Any], bytes]) -> bytes | None:
     from .columnar import arrow_table
 
     found = columns(output, nan_as_null=nan_as_null)
     if any(isinstance(column, np.ndarray) and 0 in column.shape[1:] for column in found.values()):
         return None
     try:
-        return arrow_table.of(found)
+        table = arrow_table.of(found)
     except (ValueError, TypeError, NotImplementedError, OverflowError):  # pyarrow's own are those
         return None
+    return dumps(table)
 
 
 def _msgpack(output: Any, nan_as_null: bool) -> bytes | None:

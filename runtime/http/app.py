@@ -61,7 +61,7 @@ class Application:
         metrics: Metrics,
         access: Access,
         host: Host | RemoteHost,
-        tracing: Tracing | None = None,
+        tracing: Tracing | None,
     ) -> None:
         self.plan = plan
         self.metrics = metrics

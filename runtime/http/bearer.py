@@ -26,8 +26,8 @@ class Bearer:
         Raises:
             NoKey: for none, or another one.
         """
-        given = headers.get(b"authorization", b"")
-        is_bearer = given[: len(_SCHEME)].lower() == _SCHEME
-        if not is_bearer or not hmac.compare_digest(given[len(_SCHEME) :].strip(), self._token):
-            what = "Authorization: Bearer TOKEN"
-            raise NoKey(f"This needs a token: send `{what}`.")
+        header = headers.get(b"authorization", b"")
+        is_bearer = header[: len(_SCHEME)].lower() == _SCHEME
+        if not is_bearer or not hmac.compare_digest(header[len(_SCHEME) :].strip(), self._token):
+            expected = "Authorization: Bearer TOKEN"
+            raise NoKey(f"This needs a token: send `{expected}`.")

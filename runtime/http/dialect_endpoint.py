@@ -77,9 +77,6 @@ class DialectEndpoint(Guarded):
         """The dialect's form of an error."""
         return self._dialect.failure(error)
 
-    def _error(self, error: RequestError) -> Reply:
-        return self.refusal(error)
-
 
 class _Refusal(Guarded):
     """Answers requests for unknown paths in the form of the dialect."""
@@ -101,7 +98,8 @@ class _Refusal(Guarded):
     async def _answer(self, *_: object) -> Reply:
         raise self._wrong
 
-    def _error(self, error: RequestError) -> Reply:
+    def refusal(self, error: RequestError) -> Reply:
+        """The dialect's form of the error, with the methods that a path takes."""
         return self._dialect.failure(error).with_headers(self._headers)
 
 

@@ -52,5 +52,6 @@ class Endpoint(Guarded):
         self._shared.metrics.refused("draining" if readiness.is_draining else "starting")
         raise Overloaded(f"Not ready: {readiness.reason}.", retry_after=1)
 
-    def _error(self, error: RequestError) -> Reply:
+    def refusal(self, error: RequestError) -> Reply:
+        """The answer for an error; one about the method names the right one."""
         return refusal(error, _ALLOW if isinstance(error, NotAllowed) else ())

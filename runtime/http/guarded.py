@@ -44,7 +44,7 @@ class Guarded(ABC):
         """
 
     @abstractmethod
-    def _error(self, error: RequestError) -> Reply:
+    def refusal(self, error: RequestError) -> Reply:
         """The answer for an error."""
 
     async def _read(
@@ -109,7 +109,7 @@ class Guarded(ABC):
         if isinstance(error, ClientGone):
             exchange.status = error.status
             return
-        await exchange.answer(self._timed(self._error(error), exchange), send)
+        await exchange.answer(self._timed(self.refusal(error), exchange), send)
 
     def _timed(self, reply: Reply, exchange: Exchange) -> Reply:
         """Add the timing headers that the client asks for."""

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ..data.codecs.csv_schema import csv_schema, form_schema, of_instances
-from ..data.media import CSV, JSON, MULTIPART, NPY, NPZ
+from ..data.media import CSV, JSON, MULTIPART, NPY, NPZ, TEXT
 from ..data.payload import media_of, of_formats
 from ..data.rows.schema import envelope, of_some_rows
 from ..data.samples import Samples
@@ -228,5 +228,5 @@ def _health() -> Json:
     return {
         "/livez": get("live", "The process answers.", JSON),
         "/readyz": get("ready", "Everything is loaded and warm; 503 says why not.", JSON, "503"),
-        "/metrics": get("metrics", "Numbers in Prometheus' text format.", "text/plain"),
+        "/metrics": get("metrics", "Numbers in Prometheus' text format.", TEXT),
     }

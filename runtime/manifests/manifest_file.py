@@ -47,10 +47,10 @@ def check_schema(name: str, data: Mapping[str, Any], known: int) -> None:
         )
 
 
-def unlike(name: str, what: str, error: Exception) -> InvalidBundle:
-    """The error of a file that is not `what` it should be, as its reader found out."""
+def unlike(name: str, kind: str, error: Exception) -> InvalidBundle:
+    """The error of a file that is no such `kind` of file, as its reader found out."""
     why = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-    return InvalidBundle(f"`{name}` is not {what}: {why}.")
+    return InvalidBundle(f"`{name}` is not {kind}: {why}.")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

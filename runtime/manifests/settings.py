@@ -159,8 +159,8 @@ class ServeSettings:
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in `bundle.json`, defaults filled in."""
-        given = None if self.formats is None else list(self.formats)
-        lists = {"dialects": list(self.dialects), "formats": given, "cors": list(self.cors)}
+        formats = None if self.formats is None else list(self.formats)
+        lists = {"dialects": list(self.dialects), "formats": formats, "cors": list(self.cors)}
         return asdict(self) | lists
 
     @classmethod

@@ -127,16 +127,16 @@ class LoadedModel:
 
     def _counted(self, method: str, batch: Any, answer: Any) -> Any:
         """The answer, with a row for each that was given, where its sample had so."""
-        signature, given = self.manifest.methods[method], table.rows(batch)
-        if given == 1:
+        signature, wanted = self.manifest.methods[method], table.rows(batch)
+        if wanted == 1:
             answer = batch_axis.restored(answer, signature.outputs)
         if signature.batchable:
             return answer  # where requests share a call, their rows are counted anyway
         got = table.rows(answer)
-        if got == given or not self._answers_each(method):
+        if got == wanted or not self._answers_each(method):
             return answer
         raise PredictionFailed(
-            f"The model was given {given} rows and answered {got}: it is unknown which row an "
+            f"The model was given {wanted} rows and answered {got}: it is unknown which row an "
             "answer is for."
         )
 

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Hashable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ..batching.request import FutureRequest
 from ..data import formats, media
@@ -14,6 +14,8 @@ from ..errors import DeadlineExceeded
 from ..telemetry.trace_context import TraceContext
 from .presence import Presence
 from .runner import Queue, Runner
+
+Done = TypeVar("Done")
 
 _MEDIUM = 1 << 13  # bytes; of such bodies one is read in a turn of the loop
 
@@ -59,6 +61,19 @@ class Stream:
 
     parts: AsyncGenerator[bytes, None]
     content_type: str
+
+
+async def in_time(work: Awaitable[Done], deadline: float, meanwhile: str) -> Done:
+    """What `work` gives; `deadline` is on the monotonic clock.
+
+    Raises:
+        DeadlineExceeded: when it takes longer; `meanwhile` says in the message at what.
+    """
+    try:
+        async with asyncio.timeout(deadline - time.monotonic()):
+            return await work
+    except TimeoutError:
+        raise DeadlineExceeded(f"The deadline passed {meanwhile}.") from None
 
 
 class Operation(Protocol):
@@ -115,11 +130,8 @@ class ModelOperation:
             RequestError: see `Codec.decode`; DeadlineExceeded where others' bodies took too long.
         """
         if self._reader is not None and self._reader.takes(len(body), content_type):
-            try:
-                async with asyncio.timeout(deadline - time.monotonic()):
-                    return await self._reader.decode(self._route, body, content_type)
-            except TimeoutError:
-                raise DeadlineExceeded("The deadline passed while the body was read.") from None
+            reading = self._reader.decode(self._route, body, content_type)
+            return await in_time(reading, deadline, "while the body was read")
         if len(body) < _MEDIUM:
             return self.codec.decode(body, content_type)
         async with self._turn:
@@ -134,11 +146,8 @@ class ModelOperation:
         """
         if self._reader is None or not bulk.is_large(output):
             return self.codec.encode(output, accept)
-        try:
-            async with asyncio.timeout(deadline - time.monotonic()):
-                return await self._reader.encode(self._route, output, accept)
-        except TimeoutError:
-            raise DeadlineExceeded("The deadline passed while the answer was written.") from None
+        writing = self._reader.encode(self._route, output, accept)
+        return await in_time(writing, deadline, "while the answer was written")
 
     async def _prepare(self, call: Call) -> None:
         """Import the codecs of the body and the answer, which takes a while at first."""

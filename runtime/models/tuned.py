@@ -64,10 +64,10 @@ class Tuned:
                 ) from error
             log.info("Compiled `%s` in %.1f s.", name, time.monotonic() - began)
 
-    def _sizes(self, method: str, given: int) -> tuple[int, ...]:
+    def _sizes(self, method: str, rows: int) -> tuple[int, ...]:
         if not self._methods[method].batchable:
-            return (given,)
-        return self._buckets.sizes if self._buckets else (1, max(given, _MANY))
+            return (rows,)
+        return self._buckets.sizes if self._buckets else (1, max(rows, _MANY))
 
 
 def as_signed(side: Side, answer: Any) -> Any:

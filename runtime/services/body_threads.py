@@ -2,15 +2,15 @@
 
 import asyncio
 import os
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
-from ..errors import DeadlineExceeded
-from ..models.operation import Call
+from ..models.operation import Call, in_time
 from .contract.body_reader import BodyReader
+
+Done = TypeVar("Done")
 
 _MOST = 4  # bodies that are read at a time: each image may take a gigabyte meanwhile
 
@@ -23,27 +23,21 @@ async def read(bodies: BodyReader, call: Call) -> dict[str, Any]:
         RequestError: as the reader does.
     """
     work = partial(bodies.read, call.body, call.content_type)
-    arguments: dict[str, Any] = await _in_time(work, call.deadline, "body was read")
-    return arguments
+    return await in_time(_begun(work), call.deadline, "before the body was read")
 
 
-async def write(work: Callable[[], Any], deadline: float) -> Any:
+async def write(work: Callable[[], Done], deadline: float) -> Done:
     """What `work` makes of an answer; `deadline` is on the monotonic clock.
 
     Raises:
         DeadlineExceeded: when that takes too long; the thread still ends its work.
         PredictionFailed: as the work does.
     """
-    return await _in_time(work, deadline, "answer was written")
+    return await in_time(_begun(work), deadline, "before the answer was written")
 
 
-async def _in_time(work: Callable[[], Any], deadline: float, what: str) -> Any:
-    done = asyncio.get_running_loop().run_in_executor(_threads(), work)
-    try:
-        async with asyncio.timeout(deadline - time.monotonic()):
-            return await done
-    except TimeoutError:
-        raise DeadlineExceeded(f"The deadline passed before the {what}.") from None
+def _begun(work: Callable[[], Done]) -> "asyncio.Future[Done]":
+    return asyncio.get_running_loop().run_in_executor(_threads(), work)
 
 
 @cache

@@ -132,15 +132,15 @@ class BatchCall:
         return _rows(answer)
 
 
-def blamed(error: Exception, given: Mapping[str, Any]) -> InvalidInput | None:
+def blamed(error: Exception, places: Mapping[str, Any]) -> InvalidInput | None:
     """The client's error, if a model rejects rows that came from the client; else None.
 
     An annotation such as `DataFrame` admits any columns; that some are missing only the model
-    knows. `given` are the values of the request by their places in the body.
+    knows. `places` are the values of the request by their places in the body.
     """
     if not isinstance(error, InvalidRows):
         return None
-    place = next((name for name, value in given.items() if value is error.batch), None)
+    place = next((name for name, value in places.items() if value is error.batch), None)
     if place is None:
         return None
     rest = error.detail.removeprefix("instances")

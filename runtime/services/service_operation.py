@@ -98,8 +98,7 @@ class _ApiOperation:
             return work()
         self._running += 1
         try:
-            written: Payload = await body_threads.write(work, deadline)
-            return written
+            return await body_threads.write(work, deadline)
         finally:
             self._running -= 1
 
@@ -217,8 +216,7 @@ def _as_told(error: "HTTPException") -> RequestError:
 async def _part(writer: StreamWriter, item: Any, deadline: float) -> bytes:
     if not has_images(item):
         return writer.part(item)
-    part: bytes = await body_threads.write(partial(writer.part, item), deadline)
-    return part
+    return await body_threads.write(partial(writer.part, item), deadline)
 
 
 async def _after(begun: list[bytes], parts: Parts) -> Parts:

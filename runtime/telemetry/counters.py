@@ -51,7 +51,7 @@ class Counters:
     A worker that starts calls `take` with its index; its gauges begin at zero, its counters go on.
     """
 
-    def __init__(self, families: Sequence[Family], workers: int = 1) -> None:
+    def __init__(self, families: Sequence[Family], workers: int) -> None:
         self.families = tuple(families)
         self._slots = max(1, sum(family.slots for family in families))
         self._workers = workers

@@ -64,86 +64,86 @@ def _of_requests(always: Names, rules: Names) -> Iterator[Family]:
     rare = frozenset(rules) - frozenset(always)
     statuses = _by(paths, (*STATUSES, OTHER))
     labels = ("route", "status")
-    name, what = "bundle_requests_total", "Requests answered."
-    yield Family(name, what, "counter", labels, statuses, rare=rare)
-    what = "From the request's headers to the last byte of its answer."
+    name, text = "bundle_requests_total", "Requests answered."
+    yield Family(name, text, "counter", labels, statuses, rare=rare)
+    text = "From the request's headers to the last byte of its answer."
     name = "bundle_request_duration_seconds"
-    yield Family(name, what, "histogram", ("route",), paths, SECONDS, rare=rare)
+    yield Family(name, text, "histogram", ("route",), paths, SECONDS, rare=rare)
     yield Family("bundle_in_flight_requests", "Requests being answered.", "gauge", (), ONE)
-    name, what = "bundle_refused_total", "Requests refused at the door."
-    yield Family(name, what, "counter", ("reason",), _each(REFUSALS))
-    name, what = "bundle_worker_requests_total", "Requests answered, by the process that did it."
-    yield Family(name, what, "counter", (), ONE, is_by_worker=True)
+    name, text = "bundle_refused_total", "Requests refused at the door."
+    yield Family(name, text, "counter", ("reason",), _each(REFUSALS))
+    name, text = "bundle_worker_requests_total", "Requests answered, by the process that did it."
+    yield Family(name, text, "counter", (), ONE, is_by_worker=True)
 
 
 def _of_processes(models: Names) -> Iterator[Family]:
     yield Family("bundle_ready_workers", "Processes that take requests.", "gauge", (), ONE)
-    name, what = "bundle_worker_restarts_total", "Processes started again after a crash."
-    yield Family(name, what, "counter", (), ONE)
+    name, text = "bundle_worker_restarts_total", "Processes started again after a crash."
+    yield Family(name, text, "counter", (), ONE)
     name = "bundle_model_restarts_total"
-    what = "Model processes started again, by what the one before died of."
-    yield Family(name, what, "counter", ("model", "cause"), _by(models, CAUSES))
+    text = "Model processes started again, by what the one before died of."
+    yield Family(name, text, "counter", ("model", "cause"), _by(models, CAUSES))
     name = "bundle_service_restarts_total"
-    what = "Service processes started again after a crash or a hang."
-    yield Family(name, what, "counter", (), ONE)
-    what = "Position of the arrangement; see bundle_topology_info."
-    yield Family("bundle_topology", what, "gauge", (), ONE, is_shown=False)
+    text = "Service processes started again after a crash or a hang."
+    yield Family(name, text, "counter", (), ONE)
+    text = "Position of the arrangement; see bundle_topology_info."
+    yield Family("bundle_topology", text, "gauge", (), ONE, is_shown=False)
     yield Family("bundle_fronts", "Processes with connections.", "gauge", (), ONE)
     yield Family("bundle_model_processes", "Processes of each model.", "gauge", (), ONE)
     name = "bundle_model_load_seconds"
-    what = "Time to load a model, summed over the processes that hold it."
-    yield Family(name, what, "gauge", ("model",), models)
+    text = "Time to load a model, summed over the processes that hold it."
+    yield Family(name, text, "gauge", ("model",), models)
     name = "bundle_event_loop_lag_seconds"
-    what = "How late a timer of the event loop is, ten times a second."
-    yield Family(name, what, "histogram", (), ONE, LAGS, is_by_worker=True)
+    text = "How late a timer of the event loop is, ten times a second."
+    yield Family(name, text, "histogram", (), ONE, LAGS, is_by_worker=True)
 
 
 def _of_feedback(models: Names) -> Family:
-    name, what = "bundle_feedback_reward", "Rewards that clients gave answers later."
-    return Family(name, what, "histogram", ("model",), models, REWARDS, rare=frozenset(models))
+    name, text = "bundle_feedback_reward", "Rewards that clients gave answers later."
+    return Family(name, text, "histogram", ("model",), models, REWARDS, rare=frozenset(models))
 
 
 def _of_queues(queues: Names) -> Iterator[Family]:
     label = ("queue",)
-    name, what = "bundle_pending_rows", "Rows accepted and not yet answered."
-    yield Family(name, what, "gauge", label, queues)
+    name, text = "bundle_pending_rows", "Rows accepted and not yet answered."
+    yield Family(name, text, "gauge", label, queues)
     yield Family("bundle_queue_rows", "Rows that wait for a batch.", "gauge", label, queues)
     name = "bundle_queue_wait_seconds"
-    what = "Time that the oldest request of a batch waited for it."
-    yield Family(name, what, "histogram", label, queues, WAITS)
-    name, what = "bundle_queue_refused_total", "Requests that the model will not answer, by why."
-    yield Family(name, what, "counter", ("queue", "reason"), _by(queues, get_args(Refusal)))
+    text = "Time that the oldest request of a batch waited for it."
+    yield Family(name, text, "histogram", label, queues, WAITS)
+    name, text = "bundle_queue_refused_total", "Requests that the model will not answer, by why."
+    yield Family(name, text, "counter", ("queue", "reason"), _by(queues, get_args(Refusal)))
 
 
 def _of_batches(queues: Names) -> Iterator[Family]:
     label = ("queue",)
     yield Family("bundle_batch_rows", "Rows in a batch.", "histogram", label, queues, ROWS)
-    name, what = "bundle_batch_requests_total", "Requests that batches were made of."
-    yield Family(name, what, "counter", label, queues)
-    name, what = "bundle_batch_seconds", "Time that a batch ran."
-    yield Family(name, what, "histogram", label, queues, WAITS)
-    name, what = "bundle_batch_last_timestamp_seconds", "When a batch came back last, since 1970."
-    yield Family(name, what, "gauge", label, queues, is_by_worker=True)
+    name, text = "bundle_batch_requests_total", "Requests that batches were made of."
+    yield Family(name, text, "counter", label, queues)
+    name, text = "bundle_batch_seconds", "Time that a batch ran."
+    yield Family(name, text, "histogram", label, queues, WAITS)
+    name, text = "bundle_batch_last_timestamp_seconds", "When a batch came back last, since 1970."
+    yield Family(name, text, "gauge", label, queues, is_by_worker=True)
     name = "bundle_batch_prediction_ratio"
-    what = "Time that a batch ran, as a multiple of what was predicted for it."
-    yield Family(name, what, "histogram", label, queues, ACCURACY)
-    name, what = "bundle_batches_total", "Batches, by why they were released."
-    yield Family(name, what, "counter", ("queue", "reason"), _by(queues, get_args(Release)))
+    text = "Time that a batch ran, as a multiple of what was predicted for it."
+    yield Family(name, text, "histogram", label, queues, ACCURACY)
+    name, text = "bundle_batches_total", "Batches, by why they were released."
+    yield Family(name, text, "counter", ("queue", "reason"), _by(queues, get_args(Release)))
     name = "bundle_batch_deaths_total"
-    what = "Batches lost together with what ran them, by why."
-    yield Family(name, what, "counter", ("queue", "cause"), _by(queues, get_args(Death)))
+    text = "Batches lost together with what ran them, by why."
+    yield Family(name, text, "counter", ("queue", "cause"), _by(queues, get_args(Death)))
 
 
 def _of_costs(queues: Names, replicas: int) -> Iterator[Family]:
     label = ("queue",)
     name = "bundle_replica_busy_seconds_total"
-    what = "Time that batches ran, by which of a worker's executors ran them."
+    text = "Time that batches ran, by which of a worker's executors ran them."
     busy = _by(queues, map(str, range(replicas)))
-    yield Family(name, what, "counter", ("queue", "replica"), busy, is_by_worker=True)
-    name, what = "bundle_batch_alpha_seconds", "Fitted time of a batch, whatever its rows."
-    yield Family(name, what, "gauge", label, queues, is_by_worker=True)
-    name, what = "bundle_batch_beta_seconds", "Fitted time of one more row in a batch."
-    yield Family(name, what, "gauge", label, queues, is_by_worker=True)
+    yield Family(name, text, "counter", ("queue", "replica"), busy, is_by_worker=True)
+    name, text = "bundle_batch_alpha_seconds", "Fitted time of a batch, whatever its rows."
+    yield Family(name, text, "gauge", label, queues, is_by_worker=True)
+    name, text = "bundle_batch_beta_seconds", "Fitted time of one more row in a batch."
+    yield Family(name, text, "gauge", label, queues, is_by_worker=True)
     name = "bundle_predicted_wait_seconds"
-    what = "Time until all that waits now will have been answered, as predicted."
-    yield Family(name, what, "gauge", label, queues, is_by_worker=True)
+    text = "Time until all that waits now will have been answered, as predicted."
+    yield Family(name, text, "gauge", label, queues, is_by_worker=True)

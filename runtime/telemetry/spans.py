@@ -191,19 +191,19 @@ def _exporter(name: str) -> SpanExporter:
     return OTLPSpanExporter()
 
 
-def _parent(given: TraceContext | None) -> contexts.Context:
+def _parent(parent: TraceContext | None) -> contexts.Context:
     """The context of `traceparent`; an empty one begins a trace."""
-    if given is None:
+    if parent is None:
         return contexts.Context()
-    return _PARENTS.extract(given.headers(), contexts.Context())
+    return _PARENTS.extract(parent.headers(), contexts.Context())
 
 
-def _context(span: trace.Span, given: TraceContext | None) -> TraceContext:
+def _context(span: trace.Span, parent: TraceContext | None) -> TraceContext:
     """The trace headers of a request that is sent on behalf of `span`."""
     own = span.get_span_context()
     trace_id, span_id = trace.format_trace_id(own.trace_id), trace.format_span_id(own.span_id)
     flags = b"%02x" % int(own.trace_flags)
-    state = given.state if given is not None else b""
+    state = parent.state if parent is not None else b""
     return TraceContext(trace_id.encode(), span_id.encode(), flags, state)
 
 

@@ -27,7 +27,7 @@ _SUFFIXES = {
     ".png": media.PNG,
     ".jpg": media.JPEG,
     ".jpeg": media.JPEG,
-    ".txt": "text/plain",
+    ".txt": media.TEXT,
 }
 
 
@@ -109,7 +109,7 @@ def _part(body: bytes, start: int, stop: int) -> Part:
         raise BadPayload("A part of the body does not say its name.")
     filename = parameters.get("filename")
     kind = headers.get("content-type", "")
-    if media.essence(kind) in {"", "application/octet-stream"} and filename:
+    if media.essence(kind) in {"", media.OCTETS} and filename:
         kind = type_of(filename) or kind
     return Part(parameters["name"], body[end + _LINES : stop], filename, kind)
 

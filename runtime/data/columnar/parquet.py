@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import BadPayload, PayloadTooLarge
+from ..rows import extent
 from . import arrow_table
 from .parquet_pages import Footer
 
@@ -27,10 +28,7 @@ def loads(body: bytes, most_rows: int, most_bytes: int) -> dict[str, np.ndarray]
 
     try:
         footer = Footer.read(body)
-        if footer.rows > most_rows:
-            raise PayloadTooLarge(
-                f"The request has {footer.rows} rows; this server takes up to {most_rows} at once."
-            )
+        extent.check_rows(footer.rows, most_rows)
         if footer.size > most_bytes:
             raise PayloadTooLarge(f"The body becomes more than {most_bytes} bytes.")
         # Texts stay what they are in the file: each once, however many rows have it.

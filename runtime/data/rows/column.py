@@ -1,7 +1,6 @@
 """Column: converts JSON values to one array of the dtype and shape of a field."""
 
 import base64
-import binascii
 import math
 import re
 from collections.abc import Callable, Iterable
@@ -286,7 +285,7 @@ def _bytes(value: str | dict[str, str] | bytes) -> bytes:
     try:
         text = value["b64"] if isinstance(value, dict) else value
         return base64.b64decode(text, validate=True)
-    except (KeyError, TypeError, binascii.Error) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(str(error)) from error
 
 

@@ -20,6 +20,14 @@ def check_rows(rows: int, most: int) -> None:
         )
 
 
+def lines(body: bytes, most: int) -> list[bytes]:
+    """The lines of a body that are not blank; raises PayloadTooLarge for more than `most`."""
+    found = [line for line in body.split(b"\n", most + 1) if line.strip()]
+    if len(found) > most:
+        raise PayloadTooLarge(f"The body has more than {most} lines, which this server takes.")
+    return found
+
+
 def check(side: Side, most_rows: int, body: bytes) -> None:
     """Refuse a large body with more lists and objects than rows of this shape can have.
 

@@ -177,10 +177,10 @@ def _scalar(value: Any, *, null: bool) -> Any:
         return _whole(int(value))
     if isinstance(value, bytes):
         return {"b64": base64.b64encode(value).decode()}
-    return _plain(_told(value), nan_as_null=null)
+    return _plain(_as_json_types(value), nan_as_null=null)
 
 
-def _told(value: Any) -> Any:
+def _as_json_types(value: Any) -> Any:
     """A record, a set, another library's array, or what is told as text: as an author's service."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}

@@ -28,9 +28,9 @@ class FastPath:
         self,
         shared: SharedState,
         access: Access,
-        tracing: Tracing | None = None,
-        router: DialectRouter | None = None,
-        own: Container[str] = (),
+        tracing: Tracing | None,
+        router: DialectRouter | None,
+        own: Container[str],
     ) -> None:
         self.shared = shared
         self.readiness = shared.readiness

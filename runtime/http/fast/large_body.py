@@ -131,7 +131,7 @@ class LargeBody(_ConnectionProxy):
         """Store the part that has arrived, and receive the rest instead of the connection."""
         self._room[: len(first)] = first
         self._connection.listen(self)
-        self._count(len(first))
+        self.buffer_updated(len(first))
 
     def get_buffer(self, _: int) -> memoryview:
         """Where the next bytes go; unwanted ones overwrite each other."""
@@ -140,11 +140,8 @@ class LargeBody(_ConnectionProxy):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Count the received bytes."""
-        self._count(nbytes)
-
-    def _count(self, size: int) -> None:
-        self._received += size
-        is_kept = self._connection.take_part(size)
+        self._received += nbytes
+        is_kept = self._connection.take_part(nbytes)
         if self._is_kept and not is_kept:
             # The budget does not count the body any more: free its memory at once.
             self._is_kept = False

@@ -13,8 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-JSON = "application/json"
-PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+from ...data import media
 
 
 class Shown(Protocol):
@@ -44,7 +43,7 @@ def pages(shown: Shown) -> list[Route]:
         return _json({"status": "not ready", "reason": reason}, 503)
 
     async def metrics(_: Request) -> Response:
-        return Response(await shown.metrics_text(), media_type=PROMETHEUS)
+        return Response(await shown.metrics_text(), media_type=media.PROMETHEUS)
 
     async def openapi(_: Request) -> Response:
         return _json(shown.document())
@@ -111,7 +110,7 @@ def _embedded(value: Any) -> str:
 
 
 def _json(value: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(value), status, media_type=JSON)
+    return Response(orjson.dumps(value), status, media_type=media.JSON)
 
 
 _SAFE = {

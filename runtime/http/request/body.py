@@ -57,21 +57,21 @@ class Body:
             raise ClientGone("The client has gone.")
         first: bytes = message.get("body", b"")
         if not message.get("more_body", False):
-            self._claim(len(first))
+            self.hold(len(first))
             return first
         return await self._rest(receive, first)
 
     async def _rest(self, receive: Receive, first: bytes) -> bytes:
         parts, size, more = [first], len(first), True
         while more:
-            self._claim(size)
+            self.hold(size)
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone("The client has gone.")
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             more = message.get("more_body", False)
-        self._claim(size)
+        self.hold(size)
         return b"".join(parts)
 
     def hold(self, total: int) -> None:
@@ -81,20 +81,17 @@ class Body:
             PayloadTooLarge: when that is over the limit.
             Overloaded: when too many others are being received.
         """
-        self._claim(total)
-
-    def release(self) -> None:
-        """Release the reserved bytes of the budget."""
-        self._budget.give(self.claimed)
-        self.claimed = 0
-
-    def _claim(self, total: int) -> None:
         # Only received bytes are counted, so that no client can block others by announcing a large
         # body that it never sends.
         self._check(total)
         if total > self.claimed:
             self._budget.take(total - self.claimed)
             self.claimed = total
+
+    def release(self) -> None:
+        """Release the reserved bytes of the budget."""
+        self._budget.give(self.claimed)
+        self.claimed = 0
 
     def _check(self, total: int) -> None:
         if total > self.limit:

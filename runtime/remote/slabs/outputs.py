@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import astuple
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 
+from ...data.codecs import npy
 from ...data.codecs.instances import written
 from ...data.rows.fragments import Fragments
 from ...data.rows.predictions import columns, to_instances, values, without_rows
@@ -72,18 +72,11 @@ def _outline_array(array: np.ndarray, rows: int, writer: SlabWriter) -> Layout:
         writer.array([plain], len(plain))
         return ("raw", plain.dtype.str, plain.shape[1:], _unless(rows, len(plain)))
     if array.dtype.names and not array.dtype.hasobject:
-        return _outline_records(array, writer)
+        writer.text(npy.dumps(array))
+        return ("npy",)
     if not array.ndim:
         return ("unfit", "The model answered with one value, not with rows.")
     return _outline_rows(array.tolist(), rows, writer)
-
-
-def _outline_records(array: np.ndarray, writer: SlabWriter) -> Layout:
-    file = BytesIO()
-    np.lib.format.write_array(file, array, allow_pickle=False)
-    data = file.getvalue()
-    writer.text(data)
-    return ("npy",)
 
 
 def _outline_listed(output: list[Any] | Fragments, rows: int, writer: SlabWriter) -> Layout:

@@ -16,19 +16,18 @@ from typing import Any
 import numpy as np
 import orjson
 
+from ...data import media
 from ...data.codecs.instances import written
-from ...data.media import ranked
 from ...data.payload import Codec, Payload
 from ...data.rows import table
 from ...data.rows.foreign_array import as_numpy, native
 from ...data.rows.predictions import LEAST, MOST
 from ...manifests.signature import OBJECTS
-from . import wire
 from .types import iso_duration
 from .types.binary import encoded
 
 _TEXTS = (uuid.UUID, PurePath, decimal.Decimal, IPv4Address, IPv6Address)
-_TEXT = wire.TEXT + "; charset=utf-8"
+_TEXT = media.TEXT + "; charset=utf-8"
 _MUCH = 1 << 17  # bytes of an answer that a thread writes
 _ITEM = 8  # bytes of a number
 _DEPTH = 4  # of an answer, as far as it is looked at
@@ -127,14 +126,14 @@ def _weight(value: Any, depth: int) -> int:  # noqa: PLR0911  # one line a kind
 def _raw(value: Any, accept: str) -> Payload | None:
     """Text, bytes and images as a raw body, if the client accepts that."""
     if isinstance(value, str):
-        return Payload(value.encode(), _TEXT) if first(accept, wire.TEXT, wire.JSON) else None
-    if first(accept, wire.JSON, wire.BYTES, "image/png", "image/jpeg"):
+        return Payload(value.encode(), _TEXT) if first(accept, media.TEXT, media.JSON) else None
+    if first(accept, media.JSON, media.OCTETS, media.PNG, media.JPEG):
         return None
     if isinstance(value, bytes | bytearray | memoryview):
-        return Payload(bytes(value), wire.BYTES)
+        return Payload(bytes(value), media.OCTETS)
     if not _is_image(value):
         return None
-    is_jpeg = first(accept, "image/jpeg", "image/png")
+    is_jpeg = first(accept, media.JPEG, media.PNG)
     kind = "jpeg" if is_jpeg else "png"
     return Payload(encoded(value, kind), f"image/{kind}")
 
@@ -143,7 +142,7 @@ def first(accept: str, wanted: str, *others: str) -> bool:
     """Whether `wanted` is named in an Accept header, before any of `others`."""
     if not accept or accept == "*/*":
         return False
-    named = [kind for kind in ranked(accept, (wanted, *others)) if kind in accept.lower()]
+    named = [kind for kind in media.ranked(accept, (wanted, *others)) if kind in accept.lower()]
     return bool(named) and named[0] == wanted
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from ...data import formats, media, untyped_body
 from ...data.codecs import form_rows, instances
 from ...data.depth import check_depth
-from ...data.payload import MAX_BYTES, of_formats
+from ...data.payload import of_formats
 from ...data.rows import extent, table
 from ...errors import BadPayload, InvalidInput, UnsupportedMediaType
 from ..array import Array
@@ -32,9 +32,9 @@ class BodyReader:
     def __init__(
         self,
         contract: Contract,
-        max_rows: int = 4096,
-        wanted: frozenset[str] | None = None,
-        max_bytes: int = MAX_BYTES,
+        max_rows: int,
+        wanted: frozenset[str] | None,
+        max_bytes: int,
     ) -> None:
         self._parameters = contract.parameters
         self._form = wire.form(contract.specs, batchable=contract.batchable)
@@ -57,14 +57,14 @@ class BodyReader:
 
     def _read(self, body: bytes, content_type: str) -> dict[str, Any]:
         kind = media.essence(content_type)
-        if kind == wire.JSON or (not kind and not self._is_file()):
+        if kind == media.JSON or (not kind and not self._is_file()):
             return self._json(body)
         if kind == media.MULTIPART:
             return self._multipart(body, content_type)
         if self._form == "instances" and self._kind in _TABLES:
-            if kind == wire.CSV:
+            if kind == media.CSV:
                 return self._csv(body, content_type)
-            if kind in untyped_body.KINDS and (kind, self._kind) != (wire.NPY, "dataframe"):
+            if kind in untyped_body.KINDS and (kind, self._kind) != (media.NPY, "dataframe"):
                 formats.check(kind, self._wanted)
                 return self._untyped(untyped_body.read(body, kind, self._body_limits))
         if any(kind.startswith(each) for each in _RAW.get(self._kind, ())):

@@ -9,11 +9,11 @@ from typing import Any
 
 import orjson
 
-from . import wire
+from ...data import media
 from .answer import AnswerWriter, arrayed, first
 from .types.spec import Kind
 
-_FRAMED = frozenset({wire.LINES, wire.EVENTS})
+_FRAMED = frozenset({media.LINES, media.EVENTS})
 
 
 class StreamWriter:
@@ -21,19 +21,19 @@ class StreamWriter:
 
     def __init__(self, kind: Kind, accept: str, answers: AnswerWriter) -> None:
         self._answers = answers
-        self.content_type = wire.LINES
+        self.content_type = media.LINES
         if kind == "bytes":
-            self.content_type = wire.BYTES
-        elif first(accept, wire.EVENTS, wire.LINES, wire.TEXT):
-            self.content_type = wire.EVENTS
-        elif kind == "str" and first(accept, wire.TEXT, wire.LINES, wire.EVENTS):
-            self.content_type = wire.TEXT + "; charset=utf-8"
+            self.content_type = media.OCTETS
+        elif first(accept, media.EVENTS, media.LINES, media.TEXT):
+            self.content_type = media.EVENTS
+        elif kind == "str" and first(accept, media.TEXT, media.LINES, media.EVENTS):
+            self.content_type = media.TEXT + "; charset=utf-8"
 
     def part(self, item: Any) -> bytes:
         """One item; raises PredictionFailed if it has no JSON form."""
-        if self.content_type == wire.BYTES and isinstance(item, bytes | bytearray | memoryview):
+        if self.content_type == media.OCTETS and isinstance(item, bytes | bytearray | memoryview):
             return bytes(item)
-        if self.content_type.startswith(wire.TEXT) and isinstance(item, str):
+        if self.content_type.startswith(media.TEXT) and isinstance(item, str):
             return item.encode()
         return self._framed(self._answers.json(arrayed(item)))
 
@@ -56,9 +56,9 @@ def ending(content_type: str, detail: str) -> bytes | None:
 
 
 def _error(content_type: str, detail: str) -> bytes:
-    name = b"event: error\n" if content_type == wire.EVENTS else b""
+    name = b"event: error\n" if content_type == media.EVENTS else b""
     return name + _framed(content_type, orjson.dumps({"error": detail}))
 
 
 def _framed(content_type: str, data: bytes) -> bytes:
-    return b"data: " + data + b"\n\n" if content_type == wire.EVENTS else data + b"\n"
+    return b"data: " + data + b"\n\n" if content_type == media.EVENTS else data + b"\n"

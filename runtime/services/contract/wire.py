@@ -10,32 +10,23 @@ An answer made of rows is {"predictions": [...]}; any other is the JSON of the r
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from ...data.media import CSV, EVENTS, JSON, LINES, MULTIPART, NPY, NPZ, OCTETS, PNG, TEXT
 from .types.spec import FieldSpec, Kind, Spec
 
 Form = Literal["instances", "record", "parameters"]
-
-JSON = "application/json"
-NPY = "application/x-npy"
-NPZ = "application/x-npz"
-CSV = "text/csv"
-MULTIPART = "multipart/form-data"
-TEXT = "text/plain"
-BYTES = "application/octet-stream"
-LINES = "application/x-ndjson"
-EVENTS = "text/event-stream"
 
 _TAKEN: dict[Kind, tuple[str, ...]] = {
     "array": (JSON, NPY, NPZ, CSV, MULTIPART),
     "dataframe": (JSON, NPZ, CSV, MULTIPART),
     "str": (JSON, TEXT, MULTIPART),
-    "bytes": (JSON, BYTES, MULTIPART),
+    "bytes": (JSON, OCTETS, MULTIPART),
     "image": (JSON, "image/*", MULTIPART),
 }
 _GIVEN: dict[Kind, tuple[str, ...]] = {
     "array": (JSON, NPY),
     "str": (JSON, TEXT),
-    "bytes": (BYTES, JSON),
-    "image": ("image/png", JSON),
+    "bytes": (OCTETS, JSON),
+    "image": (PNG, JSON),
 }
 _ROWS = ("array", "dataframe")
 _RECORDS = ("pydantic", "dataclass")
@@ -135,7 +126,7 @@ def request(
 def response(result: Spec, *, batchable: bool, streaming: bool) -> dict[str, Any]:
     """`Route.output`: kind, JSON Schema of the answer (of one item of a stream), content types."""
     if streaming:
-        media = [BYTES] if result.kind == "bytes" else [LINES, EVENTS]
+        media = [OCTETS] if result.kind == "bytes" else [LINES, EVENTS]
         media += [TEXT] if result.kind == "str" else []
         return {"kind": result.kind, "schema": dict(result.schema), "media": media}
     if batchable or result.kind in _ROWS:

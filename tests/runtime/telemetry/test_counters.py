@@ -47,7 +47,7 @@ def test_what_a_dead_worker_was_doing_counts_no_more():
 
 
 def test_a_histogram_has_a_bucket_for_everything():
-    counters = Counters([SEEN, TIME])
+    counters = Counters([SEEN, TIME], workers=1)
     slot = counters.slot(TIME, "a")
     for value in (0.5, 1.0, 1.5, 99.0):
         counters.observe(slot, TIME.bounds, value)

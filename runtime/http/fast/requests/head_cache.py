@@ -105,7 +105,7 @@ def _is_read_alike(raw: bytes, target: bytes, headers: Headers) -> bool:
     if raw.count(b"\r") != len(lines) or len(lines) != len(headers):
         return False
     for line, (name, value) in zip(lines, headers, strict=True):
-        said, colon, rest = line.partition(b":")
-        if not colon or said.lower() != name or rest.strip(b" \t") != value.strip(b" \t"):
+        key, colon, rest = line.partition(b":")
+        if not colon or key.lower() != name or rest.strip(b" \t") != value.strip(b" \t"):
             return False
     return True

@@ -103,11 +103,11 @@ def _meaning(annotation: Any) -> Any:
     value, parameters = alias.__value__, alias.__type_params__
     if any(not isinstance(each, typing.TypeVar) for each in parameters):
         return Any  # *Ts and **P
-    given = {each: _default(each) for each in parameters}
-    given |= zip(parameters, arguments, strict=False)
+    chosen = {each: _default(each) for each in parameters}
+    chosen |= zip(parameters, arguments, strict=False)
     if used := getattr(value, "__parameters__", ()):
-        return value[tuple(given.get(each, Any) for each in used)]
-    return given.get(value, Any) if isinstance(value, typing.TypeVar) else value
+        return value[tuple(chosen.get(each, Any) for each in used)]
+    return chosen.get(value, Any) if isinstance(value, typing.TypeVar) else value
 
 
 def _default(parameter: Any) -> Any:

@@ -192,17 +192,17 @@ def arguments(value: Any, fields: Sequence[RecordField], where: str = "") -> dic
         if field.name in value:
             read[field.name] = field.decoder.read(value[field.name], place + field.name)
         elif field.required:
-            what = f"{where}: field " if where else ""
-            raise InvalidInput(f"{what}`{field.name}` is missing.")
+            start = f"{where}: field " if where else ""
+            raise InvalidInput(f"{start}`{field.name}` is missing.")
     return read
 
 
-def _unknown(key: str, known: set[str], given: Mapping[str, Any], where: str) -> InvalidInput:
-    near = nearest(key, known - given.keys() or known)
+def _unknown(key: str, known: set[str], sent: Mapping[str, Any], where: str) -> InvalidInput:
+    near = nearest(key, known - sent.keys() or known)
     listed = ", ".join(f"`{name}`" for name in sorted(known)) or "none"
     hint = f"did you mean `{near}`?" if near else f"expected {listed}."
-    what = f"{where}: unknown field" if where else "Unknown field"
-    return InvalidInput(f"{what} `{key[:64]}`; {hint}")
+    problem = f"{where}: unknown field" if where else "Unknown field"
+    return InvalidInput(f"{problem} `{key[:64]}`; {hint}")
 
 
 def _validated(cls: Any) -> Callable[[Any, str], Any]:
@@ -241,12 +241,12 @@ def _is_of_schema(fault: Mapping[str, Any]) -> bool:
     JSON Schema takes `1.0` for an integer. A text for a time is one, though it has only the day,
     and a duration may be a number of seconds.
     """
-    given = fault["input"]
+    value = fault["input"]
     if fault["type"] == "int_type":
-        return type(given) is float and given.is_integer()
+        return type(value) is float and value.is_integer()
     if fault["type"] == "time_delta_type":
-        return type(given) in {int, float}
-    return type(given) is str and fault["type"].startswith(("date", "time"))
+        return type(value) in {int, float}
+    return type(value) is str and fault["type"].startswith(("date", "time"))
 
 
 def validated(cls: type) -> ValueDecoder:

@@ -59,7 +59,7 @@ def test_fields_of_a_record_are_read_as_parameters_are():
             ("code", "", "007"), ("picture", '; filename="a.png"', "\x89PNG"), ("count", "", "2"),
         )
     )  # fmt: skip
-    reader = BodyReader(Contract.of(ship))
+    reader = BodyReader(Contract.of(ship), 16, None, 1 << 20)
     body = (parts + "--x--\r\n").encode("latin-1")
     read = reader.read(body, "multipart/form-data; boundary=x")
     assert read == {"parcel": Parcel("007", b"\x89PNG", 2)}
