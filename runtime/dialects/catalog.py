@@ -10,6 +10,7 @@ from ..errors import UnknownModel
 from ..first_few import first_few
 from ..manifests.model_entry import ModelEntry
 from ..manifests.route import Route
+from ..manifests.signature import Signature
 from ..models.operation import Operation
 from ..models.runner import Runner
 from ..nearest import nearest
@@ -115,6 +116,15 @@ class Catalog:
             others = [methods for methods in reversed(versions) if methods is not default]
             found += [methods[0] for methods in (default, *others)]
         return found
+
+    def versions(self, served: Served) -> list[Served]:
+        """All versions of a model, each with its default method, the default version first."""
+        return [each for each in self.served() if each.name == served.name]
+
+    def signatures(self, served: Served) -> dict[str, Signature | None]:
+        """The signature of each method of a version; None for an author's class."""
+        found = (self.find(served.name, served.version, method=name) for name in served.methods)
+        return {each.method: each.signature for each in found}
 
     def all(self) -> Iterable[Served]:
         """Every method of every version."""

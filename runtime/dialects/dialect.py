@@ -65,7 +65,9 @@ class _Entry:
 _ENTRIES = {
     "v2": _Entry("v2.dialect", "V2", "Open Inference Protocol: /v2/models/{model}/infer, ..."),
     "v1": _Entry("v1.dialect", "V1", "TensorFlow Serving: /v1/models/{model}:predict, ..."),
-    "torchserve": _Entry("torchserve", "Torchserve", "TorchServe: /predictions/{model}, ..."),
+    "torchserve": _Entry(
+        "torchserve.dialect", "Torchserve", "TorchServe: /predictions/{model}, ..."
+    ),
     "seldon": _Entry("seldon.dialect", "Seldon", "Seldon Core: /api/v1.0/predictions, ..."),
     "sagemaker": _Entry(
         "sagemaker.dialect", "Sagemaker", "SageMaker: /ping, /invocations, /models"

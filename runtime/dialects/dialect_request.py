@@ -24,4 +24,9 @@ class DialectRequest(Call):
     parts: Mapping[str, str]
     query: Mapping[str, str]
     headers: Mapping[bytes, bytes]
-    route: str = ""
+    route: str
+
+    @property
+    def declared_type(self) -> str:
+        """The Content-Type header; `content_type` is "" for the default of `curl -d`, a form."""
+        return self.headers.get(b"content-type", b"").decode("latin-1")

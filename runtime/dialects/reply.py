@@ -7,6 +7,7 @@ from typing import Any, Self
 import orjson
 
 from ..author_headers import allowed
+from ..data import media
 from ..data.codecs import instances
 from ..errors import RequestError
 from ..printable import printable
@@ -20,7 +21,7 @@ class Reply:
 
     body: bytes | AsyncGenerator[bytes, None]
     status: int = 200
-    content_type: str = "application/json"
+    content_type: str = media.JSON
     headers: Headers = ()
 
     @classmethod

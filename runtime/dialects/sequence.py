@@ -1,6 +1,7 @@
 """Sequence: stateful requests of other servers' clients, which are refused.
 
-Whoever announces one is refused: answers that forget what came before look like any others.
+No model here keeps a state between requests. An answer that ignores the earlier ones would look
+like any other, so a client that announces a sequence is refused.
 Sources: Triton, docs/protocol/extension_sequence.md; TorchServe, "Stateful Inference"; AWS,
 "Stateful sessions with Amazon SageMaker models".
 """

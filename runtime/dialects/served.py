@@ -45,10 +45,10 @@ class Condition(Protocol):
 
     @property
     def is_draining(self) -> bool:
-        """Whether it ends, and answers only who has not heard of that."""
+        """Whether it is shutting down, and answers only clients that do not know it yet."""
 
     def absence(self, name: str) -> str | None:
-        """Why the model or service called `name` is gone for the moment, or None."""
+        """Why the model or service called `name` is missing at the moment, or None."""
 
 
 @dataclass(slots=True, eq=False)
@@ -88,7 +88,7 @@ class Served:
     _runner: Runner | None = field(default=None, repr=False)
     _operation: Operation | None = field(default=None, repr=False)
 
-    # --- how it is ---
+    # --- state ---
 
     @property
     def phase(self) -> Phase:
@@ -102,27 +102,27 @@ class Served:
 
     @property
     def loads_at_start(self) -> bool:
-        """Whether it is loaded with the server, and not when somebody asks."""
+        """Whether it is loaded when the server starts, and not on request."""
         if self.is_added:
             return False
         return self._runner is None or self._runner.presence.want is None
 
     @property
     def is_ready(self) -> bool:
-        """Whether it would answer, be it that it is loaded for that."""
+        """Whether it would answer a request, for which it may be loaded first."""
         return self.why is None
 
     @property
     def is_within_reach(self) -> bool:
-        """Whether it is loaded, or would be for a request, whatever becomes of the server."""
+        """Whether it is loaded, or would be for a request, whatever the state of the server."""
         return self._runner is not None and self._runner.presence.is_within_reach
 
     @property
     def why(self) -> str | None:
-        """Why it is not ready, fit for strangers, or None.
+        """Why it is not ready, in words that clients may see; None if it is.
 
-        While the server drains it is not, as with Triton, though it answers: a balancer that asks
-        for a model would go on sending, and be cut off in the end.
+        A draining server is not ready, as with Triton, although it answers: a load balancer that
+        checks a model would go on sending requests, and the last ones would be cut off.
         """
         condition = self.condition
         presence = None if self._runner is None else self._runner.presence
@@ -136,7 +136,7 @@ class Served:
 
     @property
     def identity(self) -> tuple[str, str, str]:
-        """By which it is found in another catalog of the same models: name, version, method."""
+        """Name, version and method, by which another catalog of the same models finds it."""
         return self.name, self.version, self.method
 
     @property
@@ -146,11 +146,11 @@ class Served:
 
     @property
     def queue(self) -> Queue | None:
-        """Where its requests wait: its batcher, what batches cost, and what was counted."""
+        """Where its requests wait: its batcher and its metrics; None if it has no runner."""
         return None if self._runner is None else self._runner.queue(self.method)
 
     def loaded(self, runner: Runner | None, operation: Operation | None) -> None:
-        """It can be asked: a model through `runner`, anything by its own bytes."""
+        """Set what answers: `runner` batches of a model, `operation` bodies of the native form."""
         if operation is None and runner is not None:
             operation = ModelOperation(self.codec, runner, self.method)
         self._runner, self._operation = runner, operation
@@ -167,10 +167,10 @@ class Served:
             settings.max_body * INFLATION,
         )
 
-    # --- what it is asked ---
+    # --- requests ---
 
     async def answer(self, request: DialectRequest, batch: Any) -> Any:
-        """What the model says to a batch that was fitted to the signature, by way of its batcher.
+        """The model's answer to a batch that was fitted to the signature; its batcher runs it.
 
         Raises:
             NotSupported: for an author's class.
@@ -185,7 +185,7 @@ class Served:
         return await runner.answer(request.queue(batch, rows), self.method)
 
     def check(self, rows: int) -> None:
-        """Refuse a batch of so many rows, where it is not to be asked of the model.
+        """Refuse a number of rows that the model does not take.
 
         Raises:
             NotSupported: for an author's class.
@@ -198,12 +198,12 @@ class Served:
         extent.check_rows(rows, self.settings.max_rows)
 
     def check_room(self) -> None:
-        """Refuse what no queue of the model has room for, before it costs more than this.
+        """Refuse a request before it is decoded, if all queues of the model are full.
 
-        Which of its methods a request asks for only its body may say, so all of them count.
+        Only the body may say which method is meant, so the queues of all methods count.
 
         Raises:
-            Overloaded: when they are full.
+            Overloaded: when they are.
         """
         runner = self._runner
         if runner is None or not runner.presence.is_here:
@@ -217,10 +217,10 @@ class Served:
 
     @property
     def open_queue(self) -> Queue | None:
-        """Where a request can be queued without being awaited, to share a call with others.
+        """The queue of requests that share calls.
 
-        None while it has to wait before, and where each is a call of its own, whose answer may
-        have any number of rows.
+        None while the model is not loaded, and for a method that is called for each request alone,
+        whose answer may have any number of rows.
         """
         runner = self._runner
         if runner is None or not runner.presence.is_here or not self.condition.takes_requests:
@@ -229,7 +229,7 @@ class Served:
         return queue if queue.batcher.limits.mergeable else None
 
     async def decode(self, body: bytes, content_type: str, deadline: float) -> Any:
-        """The batch in a body of the native form, read where such bodies are read.
+        """The batch in a body of the native form; another process reads a large one.
 
         Raises:
             RequestError: as the native route does; NotSupported for an author's class.

@@ -10,11 +10,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import cached_property
 
+from ..data import media
 from ..data.codecs.instances import parse
 from .catalog import Catalog
 from .dialect_request import DialectRequest
 from .reply import Reply
 from .served import Served
+from .tensors import tensor
 from .work import LARGE_BODY
 
 _TYPE = re.compile(
@@ -23,10 +25,9 @@ _TYPE = re.compile(
 )
 _SIZE = b"inference-header-content-length"
 _BINARY = "application/vnd.{}-triton.binary+json"
-_UNSAID = frozenset({"", "application/octet-stream"})
+_UNTYPED = frozenset({"", media.OCTETS})
 _WHOLE = frozenset({"bytes", "str", "object"})
 _BEGINNING = re.compile(rb'"inputs"\s*:\s*\[\s*\{\s*"(?:name|shape|datatype|data|parameters)"\s*:')
-_TENSOR = {"name", "shape", "datatype"}
 
 
 class TritonForm:
@@ -38,11 +39,11 @@ class TritonForm:
 
     def is_meant(self, request: DialectRequest, served: Served) -> bool:
         """Whether a request is of this form."""
-        content_type = _said(request)
+        content_type = _lower_type(request)
         if _TYPE.fullmatch(content_type) is not None:
             return True
         kind = content_type.partition(";")[0].strip()
-        may_be = kind == "application/json" or (kind in _UNSAID and not _takes_anything(served))
+        may_be = kind == media.JSON or (kind in _UNTYPED and not _takes_anything(served))
         return may_be and served.signature is not None and _has_tensors(request.body)
 
     async def answer(self, served: Served, request: DialectRequest) -> Reply:
@@ -51,7 +52,7 @@ class TritonForm:
         Raises:
             RequestError: as V2 does.
         """
-        match = _TYPE.fullmatch(_said(request))
+        match = _TYPE.fullmatch(_lower_type(request))
         headers = dict(request.headers)
         if match is not None:
             headers[_SIZE] = match[2].encode()
@@ -74,8 +75,8 @@ class TritonForm:
         return next(r.handler for r in V2(self._catalog).rules() if r.name.endswith("/infer"))
 
 
-def _said(request: DialectRequest) -> str:
-    return request.headers.get(b"content-type", b"").decode("latin-1").strip().lower()
+def _lower_type(request: DialectRequest) -> str:
+    return request.declared_type.strip().lower()
 
 
 def _takes_anything(served: Served) -> bool:
@@ -90,8 +91,4 @@ def _has_tensors(body: bytes) -> bool:
         return _BEGINNING.search(body[:LARGE_BODY]) is not None
     if b'"inputs"' not in body or b'"datatype"' not in body:
         return False
-    document = parse(body)
-    inputs = document.get("inputs") if type(document) is dict else None
-    if type(inputs) is not list or not inputs:
-        return False
-    return all(type(each) is dict and each.keys() >= _TENSOR for each in inputs)
+    return tensor.are_in(parse(body))

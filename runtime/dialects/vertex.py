@@ -13,17 +13,18 @@ from urllib.parse import unquote
 
 import orjson
 
+from ..data import media
 from ..errors import InvalidInput, NotSupported, RequestError
 from .bodies.raw import Raw
 from .bodies.schemas import streamed
 from .catalog import Catalog
 from .dialect import GET, POST, Rule
 from .dialect_request import DialectRequest
-from .paths import JSON, operation
+from .openapi import operation
 from .reply import Reply
 from .served import Served
 from .triton_form import TritonForm
-from .v1.openapi import asked
+from .v1.openapi import request_body
 from .v1.prediction import Prediction, RequestBody
 
 _HEALTH = "AIP_HEALTH_ROUTE"
@@ -65,7 +66,7 @@ class Vertex:
         """Its OpenAPI document, with the default routes: a bundle does not know its environment."""
         health, predict = routes({})
         first = next(iter(self._catalog.served()), None)
-        body = {} if first is None else asked(self._catalog, first, _NO_PARAMETERS)
+        body = {} if first is None else request_body(self._catalog, first, _NO_PARAMETERS)
         answer = {"type": "object", "properties": {"predictions": {}}}
         summary, parts = "Predictions of the first model.", {} if first is None else streamed(first)
         posted = operation("vertex_predict", summary, answer, body, answers=parts)
@@ -90,7 +91,11 @@ class Vertex:
 
     def _named(self, reply: Reply) -> Reply:
         """Add the id of the deployed model, if Vertex AI has set it, to an answer that is JSON."""
-        if not self._deployed or not isinstance(reply.body, bytes) or reply.content_type != JSON:
+        if (
+            not self._deployed
+            or not isinstance(reply.body, bytes)
+            or reply.content_type != media.JSON
+        ):
             return reply
         end = b',"deployedModelId":' + orjson.dumps(self._deployed) + b"}"
         return replace(reply, body=reply.body.rstrip()[:-1] + end)

@@ -1,10 +1,10 @@
 """Web page: whether a request was sent by a browser from a page of another site.
 
-A browser sends simple requests from any page to any server that its machine reaches, on its own
-loopback as well, and only keeps the answer from the page. For a prediction nothing is lost; what
-changes the server is not for pages of strangers to ask. To a browser a page is this server's own
-if it calls it by the same name, and whoever has a name may give it the address of this machine
-after a minute ("DNS rebinding"): only an address, or `localhost`, is nobody else's.
+A browser sends simple requests from any page to any server that it reaches, on its own machine as
+well, and only hides the answer from the page. Predictions do no harm, but such a page must not load
+or unload models. A browser takes a page and a server of the same name for one site, and the owner
+of a name can point it to this machine later ("DNS rebinding"): only an address and `localhost`
+belong to nobody else.
 Source: W3C Fetch Metadata Request Headers; RFC 6454, "Origin".
 """
 
@@ -34,11 +34,11 @@ def check(headers: Mapping[bytes, bytes]) -> None:
     if origin is not None:
         is_foreign = is_foreign or origin.lower().partition(b"://")[2] != host
     is_page = site is not None or origin is not None
-    if is_foreign or (is_page and not _is_nobody_elses(host)):
+    if is_foreign or (is_page and not _has_no_owner(host)):
         raise StrangersPage("Pages of other servers load, unload and register nothing here.")
 
 
-def _is_nobody_elses(host: bytes) -> bool:
+def _has_no_owner(host: bytes) -> bool:
     """Whether a Host is an address, or the name that every machine has for itself."""
     text = host.decode("latin-1")
     name = text[1:].partition("]")[0] if text.startswith("[") else text.partition(":")[0]

@@ -1,19 +1,18 @@
 """Work: decodes large bodies and encodes large answers of dialects in another process.
 
-Whatever thread parses or writes JSON holds the interpreter, and all clients wait for it. A module
-that is named here has a function `read_elsewhere`, from a body to what it asks and the batch, or
-`write_elsewhere`, from what a model said to a reply; both are given the process' own catalog, in
-which nothing is loaded, and JSON with whatever else they need.
+JSON is parsed and written under the GIL, so that a thread would keep all clients waiting. Each
+module that is named here has a function `read_elsewhere`, which decodes a body to a note and a
+batch, or `write_elsewhere`, which encodes a model's output as a reply. Both get the catalog of the
+other process, in which nothing is loaded, and a `context`: JSON with all else that they need.
 """
 
 import asyncio
-import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..data.rows import bulk
-from ..errors import DeadlineExceeded
 from ..manifests.signature import Side
+from ..models.operation import in_time
 from .reply import Reply
 
 if TYPE_CHECKING:
@@ -91,8 +90,7 @@ async def read(
         return None
     note = context | {_OF: served.identity}
     reading = process.read(work, note, body, is_foreign=is_foreign)
-    found: tuple[Any, Any] | None = await _in_time(deadline, reading)
-    return found
+    return await in_time(reading, deadline, "while the body was read")
 
 
 def read_here(
@@ -128,16 +126,9 @@ async def write(
     if process is None or not bulk.is_large(output):
         return None
     note = context | {_OF: served.identity}
-    done = await _in_time(deadline, process.write(work, note, output), "answer was written")
+    writing = process.write(work, note, output)
+    done = await in_time(writing, deadline, "while the answer was written")
     return None if done is None else _heard(*done)
-
-
-async def _in_time(deadline: float, work: Any, done: str = "body was read") -> Any:
-    try:
-        async with asyncio.timeout(deadline - time.monotonic()):
-            return await work
-    except TimeoutError:
-        raise DeadlineExceeded(f"The deadline passed while the {done}.") from None
 
 
 def of(catalog: "Catalog", context: Json) -> "Served":

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 
 import grpc
@@ -43,6 +43,9 @@ Say = Callable[[Any], Awaitable[None]]
 StreamAnswer = Callable[[Any, DialectRequest, Say], Awaitable[Any]]
 
 
+Reader = Callable[[Parse], Parse]
+"""Makes of what parses a message what reads it in another way."""
+
 Write = Callable[[bytes], Awaitable[None]]
 
 
@@ -63,8 +66,8 @@ class Dispatcher:
         self,
         shared: SharedState,
         access: Log,
-        tracing: Tracing | None = None,
-        probes: frozenset[str] = frozenset(),
+        tracing: Tracing | None,
+        probes: frozenset[str],
     ) -> None:
         self.shared = self._shared = shared
         self._access = access
@@ -92,7 +95,7 @@ class Dispatcher:
     # --- one message, one answer ---
 
     def unary(
-        self, path: str, answer: Answer, reader: Callable[[Parse], Parse] = lambda parse: parse
+        self, path: str, answer: Answer, reader: Reader = lambda parse: parse
     ) -> grpc.RpcMethodHandler:
         """The handler of a call with one message each way; `reader` may read it in another way."""
         request, route = reader(_parser(path)), route_name(path)
@@ -111,6 +114,15 @@ class Dispatcher:
 
         return grpc.unary_unary_rpc_method_handler(handle)
 
+    def service(
+        self, path: str, answers: Mapping[str, Answer], reader: Reader = lambda parse: parse
+    ) -> dict[str, grpc.RpcMethodHandler]:
+        """As `unary`, for the calls of the service at `path`, by their names."""
+        return {
+            f"{path}/{name}": self.unary(f"{path}/{name}", answer, reader)
+            for name, answer in answers.items()
+        }
+
     async def _abort(self, context: Any, call: GrpcCall, error: RequestError) -> NoReturn:
         refusal = Refusal.of(error)
         metadata = (*refusal.metadata, *self._metadata(call))
@@ -126,16 +138,18 @@ class Dispatcher:
         self._shared.metrics.began()
         try:
             if self._tracing is None or call.path in self._probes:
-                return await self._said(call, data, parse, answer)
+                return await self._within_budget(call, data, parse, answer)
             with self._tracing.around(call) as ending:
                 try:
-                    return await self._said(call, data, parse, answer)
+                    return await self._within_budget(call, data, parse, answer)
                 finally:
                     ending.route, ending.queued = call.route, call.queued
         finally:
             self._end(call)
 
-    async def _said(self, call: GrpcCall, data: bytes, parse: Parse, answer: Answer) -> bytes:
+    async def _within_budget(
+        self, call: GrpcCall, data: bytes, parse: Parse, answer: Answer
+    ) -> bytes:
         call.received = size = len(data)
         claimed = 0
         try:
@@ -183,7 +197,7 @@ class Dispatcher:
         path: str,
         answer: StreamAnswer,
         failed: Callable[[Any, Refusal], Any] | None,
-        reader: Callable[[Parse], Parse] = lambda parse: parse,
+        reader: Reader = lambda parse: parse,
     ) -> grpc.RpcMethodHandler:
         """The handler of a stream whose messages are answered in order, several at a time.
 

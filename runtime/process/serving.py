@@ -341,7 +341,7 @@ def _grpc_management(application: "Application", port: ManagementPort) -> "GrpcM
     """The calls that need the token, where the bundle has them over gRPC as well."""
     if not application.fast_path.shared.settings.management.grpc:
         return None
-    from ..dialects.management.dialect import Management
+    from ..dialects.torchserve.management import Management
     from ..grpc.services.management import Management as Calls
     from ..http.bearer import Bearer
 

@@ -22,7 +22,7 @@ from ...models.operation import Stream
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
 from ..dialect_request import DialectRequest
-from ..paths import operation
+from ..openapi import operation
 from ..reply import Reply
 from ..served import Served
 from .schema import called, described, is_rows, lists_of_files, only
@@ -31,7 +31,7 @@ _HOME = "/bentoml"
 _LARGE = 1 << 16  # bytes; such a form is read in a thread
 _THEIR_OWN = "application/vnd.bentoml+"  # pickles, among others: nothing here unpickles
 _ENVELOPE = b'{"predictions":'
-_ACCEPTED = {"str": "text/plain", "bytes": "", "image": ""}
+_ACCEPTED = {"str": media.TEXT, "bytes": "", "image": ""}
 
 
 class Bentoml:
@@ -96,15 +96,14 @@ class Bentoml:
 
 async def _body(request: DialectRequest, lists: Collection[str]) -> bytes:
     """The parameters as JSON, from JSON or a form; `lists` are always lists."""
-    said = request.headers.get(b"content-type", b"").decode("latin-1")
-    kind = media.essence(said)
+    kind = media.essence(request.declared_type)
     if kind.startswith(_THEIR_OWN):
         raise UnsupportedMediaType(f"No decoder for `{kind[:64]}`; send JSON or a form.")
     if kind != media.MULTIPART:
         return request.body or b"{}"
     if len(request.body) < _LARGE:
-        return _of_form(request.body, said, lists)
-    return await asyncio.to_thread(_of_form, request.body, said, lists)
+        return _of_form(request.body, request.declared_type, lists)
+    return await asyncio.to_thread(_of_form, request.body, request.declared_type, lists)
 
 
 def _of_form(body: bytes, content_type: str, lists: Collection[str]) -> bytes:

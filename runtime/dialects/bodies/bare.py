@@ -103,7 +103,7 @@ async def answer_batch(
     output = await served.answer(request, batch)
     context = {"form": form, "accept": accept}
     reply = await work.write(served, request.deadline, "bare", context, output)
-    return as_reply(_said(served.codec, output, form, accept)) if reply is None else reply
+    return as_reply(_encoded(served.codec, output, form, accept)) if reply is None else reply
 
 
 def read_elsewhere(catalog: Catalog, context: work.Json, body: bytes) -> work.Reading:
@@ -116,7 +116,7 @@ def read_elsewhere(catalog: Catalog, context: work.Json, body: bytes) -> work.Re
 def write_elsewhere(catalog: Catalog, context: work.Json, output: Any) -> Reply:
     """Encode a large answer as `answer` does."""
     codec = work.of(catalog, context).codec
-    return as_reply(_said(codec, output, context["form"], context["accept"]))
+    return as_reply(_encoded(codec, output, context["form"], context["accept"]))
 
 
 async def _called(served: Served, request: DialectRequest, body: bytes, accept: str) -> Reply:
@@ -231,7 +231,7 @@ def _read(codec: Codec, body: bytes) -> tuple[Any, Form]:
     return pictures.fitted(codec, rows.rows), rows.form
 
 
-def _said(codec: Codec, output: Any, form: Form, accept: str) -> Payload:
+def _encoded(codec: Codec, output: Any, form: Form, accept: str) -> Payload:
     if form == "single":
         first = table.to_instances(output, nan_as_null=codec.nan_as_null)[0]
         return Payload(instances.written(first))

@@ -8,8 +8,8 @@ from typing import Any
 from ...data import media
 from ...data.codecs import instances
 from ...data.payload import Codec
-from ...data.rows import table
-from ...errors import BadPayload, PayloadTooLarge
+from ...data.rows import extent, table
+from ...errors import BadPayload
 from .. import work
 from ..catalog import Catalog
 from ..dialect_request import DialectRequest
@@ -19,7 +19,7 @@ from . import pictures
 from .bare import ask_rows
 
 TYPE = "application/jsonlines"
-_NAMES = frozenset({TYPE, "application/x-jsonlines", "application/jsonl", "application/x-ndjson"})
+_NAMES = frozenset({TYPE, "application/x-jsonlines", "application/jsonl", media.LINES})
 _ENVELOPES = ("features", "data", "instances")
 """Keys whose value AWS' containers use as the row, if it is the only key of a line."""
 
@@ -38,13 +38,13 @@ async def answer(served: Served, request: DialectRequest, accept: str) -> Reply:
     if served.signature is None:
         rows = await work.here(request.body, _rows, served.codec, request.body)
         predictions = await ask_rows(served, request, rows)
-        return await work.here(request.body, _told, predictions, accept)
+        return await work.here(request.body, _as_lines, predictions, accept)
     body, is_foreign = request.body, pictures.may_be_in(served, request.body)
     read = await work.read(served, request.deadline, "lines", {}, body, is_foreign=is_foreign)
     batch = await work.here(body, _batch, served.codec, body) if read is None else read[1]
     output = await served.answer(request, batch)
     reply = await work.write(served, request.deadline, "lines", {"accept": accept}, output)
-    return _said(served.codec, output, accept) if reply is None else reply
+    return _encoded(served.codec, output, accept) if reply is None else reply
 
 
 def read_elsewhere(catalog: Catalog, context: work.Json, body: bytes) -> work.Reading:
@@ -55,7 +55,7 @@ def read_elsewhere(catalog: Catalog, context: work.Json, body: bytes) -> work.Re
 
 def write_elsewhere(catalog: Catalog, context: work.Json, output: Any) -> Reply:
     """Encode a large answer as `answer` does."""
-    return _said(work.of(catalog, context).codec, output, context["accept"])
+    return _encoded(work.of(catalog, context).codec, output, context["accept"])
 
 
 def _rows(codec: Codec, body: bytes) -> list[Any]:
@@ -67,14 +67,14 @@ def _batch(codec: Codec, body: bytes) -> Any:
     return pictures.fitted(codec, _rows(codec, body))
 
 
-def _said(codec: Codec, output: Any, accept: str) -> Reply:
+def _encoded(codec: Codec, output: Any, accept: str) -> Reply:
     payload = codec.encode(output, accept)
     if payload.content_type != media.JSON:
         return Reply(payload.body, content_type=payload.content_type)
-    return _told(table.to_instances(output, nan_as_null=codec.nan_as_null), accept)
+    return _as_lines(table.to_instances(output, nan_as_null=codec.nan_as_null), accept)
 
 
-def _told(predictions: list[Any], accept: str) -> Reply:
+def _as_lines(predictions: list[Any], accept: str) -> Reply:
     if not media.ranked(accept, [TYPE]):
         return Reply(instances.written(predictions))
     lines = (instances.written(each) + b"\n" for each in predictions)
@@ -82,9 +82,7 @@ def _told(predictions: list[Any], accept: str) -> Reply:
 
 
 def _lines(body: bytes, most: int) -> list[bytes]:
-    lines = [line for line in body.split(b"\n", most + 1) if line.strip()]
-    if len(lines) > most:
-        raise PayloadTooLarge(f"The body has more than {most} lines, which this server takes.")
+    lines = extent.lines(body, most)
     if not lines:
         raise BadPayload("The body is empty; JSON lines were expected.")
     return lines

@@ -1,15 +1,14 @@
 """Pictures: PNG and JPEG files inside JSON, in base64, for a model that takes their pixels.
 
 Clients of TensorFlow Serving write `{"b64": "..."}`, those of KServe's TorchServe
-`{"data": "..."}`, those of a handler of TorchServe the text alone. What is such a file is told by
-how it begins. A C library decodes them, which damaged ones may crash: whatever may have some in it
-is read in another process.
+`{"data": "..."}`, those of a handler of TorchServe the text alone. A file is recognized by its
+first bytes. A C library decodes it, and a damaged file may crash that library: a body that may have
+such files in it is read in another process.
 """
 
 import asyncio
 import base64
-import binascii
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -42,6 +41,11 @@ def are_taken(served: Served) -> bool:
 def may_be_in(served: Served, body: bytes) -> bool:
     """Whether the rows of a JSON body may be pictures, for a model that takes some."""
     return are_taken(served) and any(mark in body for mark in _MARKS)
+
+
+def are_tensors(served: Served, tensors: Sequence[Any]) -> bool:
+    """Whether the only one of some tensors may be files, for a model that takes their pixels."""
+    return len(tensors) == 1 and tensors[0].datatype == "BYTES" and are_taken(served)
 
 
 def fitted(codec: Codec, rows: list[Any]) -> Any:
@@ -123,5 +127,5 @@ def _file(index: int, content: bytes | str) -> bytes:
         return content
     try:
         return base64.b64decode(content, validate=True)
-    except (ValueError, binascii.Error):
+    except ValueError:
         raise InvalidInput(f"instances[{index}]: expected a picture in base64.") from None

@@ -23,12 +23,9 @@ from ..served import Served
 from . import pictures
 from .bare import Bare, answer, answer_bytes, answer_rows, as_reply, listed, only
 
-OCTETS = "application/octet-stream"
-TEXT = "text/plain"
-_PLAIN = f"{TEXT}; charset=utf-8"
+_PLAIN = f"{media.TEXT}; charset=utf-8"
 _TEXTS = frozenset({"str", "object"})
-_FORM = "application/x-www-form-urlencoded"
-_UNSAID = frozenset({"", OCTETS, TEXT})
+_UNTYPED = frozenset({"", media.OCTETS, media.TEXT})
 _OF_ROWS = frozenset({*untyped_body.KINDS, media.CSV, media.MULTIPART})
 _WHOLE = frozenset({"data", "body"})
 """Names of a part that is all of the input."""
@@ -41,15 +38,15 @@ _OF_ONE = 2  # axes of a field that may have one value in each row
 
 def as_text(served: Served, accept: str) -> str:
     """The accepted type of a client that names none: text for a stream of texts."""
-    is_text = served.route.streaming and TEXT in served.route.output.get("media", ())
-    return TEXT if is_text and accept.strip() in {"", "*/*"} else accept
+    is_text = served.route.streaming and media.TEXT in served.route.output.get("media", ())
+    return media.TEXT if is_text and accept.strip() in {"", "*/*"} else accept
 
 
 def unquoted(reply: Reply, accept: str) -> Reply:
     """A single text without JSON quotes, as TorchServe answers it, unless JSON is accepted."""
     if not isinstance(reply.body, bytes) or reply.content_type != media.JSON:
         return reply
-    if reply.body[:1] != b'"' or media.ranked(accept, (TEXT, media.JSON))[:1] != [TEXT]:
+    if reply.body[:1] != b'"' or media.ranked(accept, (media.TEXT, media.JSON))[:1] != [media.TEXT]:
         return reply
     return replace(reply, body=orjson.loads(reply.body).encode(), content_type=_PLAIN)
 
@@ -76,8 +73,7 @@ class Raw:
         Raises:
             RequestError: as the native route does.
         """
-        said = self._request.headers.get(b"content-type", b"").decode("latin-1")
-        return await self._answer(self._request.body, said)
+        return await self._answer(self._request.body, self._request.declared_type)
 
     async def answer_fields(self, fields: Mapping[str, bytes]) -> Reply:
         """Answer named values: the only input of the model, or a record.
@@ -90,7 +86,7 @@ class Raw:
         if len(fields) == 1:
             ((name, body),) = fields.items()
             if name in _WHOLE or self._only is not None:
-                return await self._unsaid(body, "")
+                return await self._untyped(body, "")
         record = {name: _value(_text(body)) for name, body in fields.items()}
         if self._served.signature is None:
             return await self._record(record)
@@ -98,16 +94,16 @@ class Raw:
 
     async def _answer(self, body: bytes, content_type: str) -> Reply:
         kind = media.essence(content_type)
-        if kind == _FORM and body.lstrip()[:1] not in _JSON_STARTS:
+        if kind == media.FORM and body.lstrip()[:1] not in _JSON_STARTS:
             return await self._form(body)
         if kind == media.MULTIPART:
             return await self._form_data(body, content_type)
-        if kind in _UNSAID:
-            return await self._unsaid(body, kind)
-        if kind in {media.JSON, _FORM}:
+        if kind in _UNTYPED:
+            return await self._untyped(body, kind)
+        if kind in {media.JSON, media.FORM}:
             return await answer(self._served, self._request, body, self._accept)
         if self._is_whole(body, kind):
-            return await self._unsaid(body, "")
+            return await self._untyped(body, "")
         return await self._called(body, content_type)
 
     def _is_whole(self, body: bytes, kind: str) -> bool:
@@ -122,7 +118,7 @@ class Raw:
         served, request = self._served, self._request
         return as_reply(await served.call(request, body, content_type, self._accept))
 
-    async def _unsaid(self, body: bytes, kind: str) -> Reply:
+    async def _untyped(self, body: bytes, kind: str) -> Reply:
         """A body without a content type, interpreted for the model."""
         field = self._only
         if self._takes_bytes:
@@ -130,7 +126,7 @@ class Raw:
         if field is not None and field.dtype == "str" and len(field.shape) <= _OF_ONE:
             return await self._rows([self._alone(field, _text(body))])
         if self._is_text and body and body.lstrip()[:1] not in _JSON_STARTS:
-            return await self._called(body, TEXT)
+            return await self._called(body, media.TEXT)
         guessed = pictures.kind_of(body)
         if guessed or (self._served.signature is None and kind):
             reply = await self._called(body, guessed or kind)
@@ -145,7 +141,7 @@ class Raw:
         if not pairs:
             raise BadPayload("The body is an empty form.")
         if len(pairs) == 1 and pairs[0][0] in _WHOLE:
-            return await self._unsaid(pairs[0][1].encode(), "")
+            return await self._untyped(pairs[0][1].encode(), "")
         record = {name: _value(text) for name, text in pairs}
         if len(record) < len(pairs):
             raise InvalidInput("A field of the form appears more than once.")
@@ -178,7 +174,9 @@ class Raw:
         """Files: one that is everything, several that are a row each, or by the native route."""
         if len(parts) == 1 and (parts[0].name in _WHOLE or self._only is not None):
             is_picture = media.essence(parts[0].content_type).startswith("image/")
-            return await self._part(parts[0], OCTETS if is_picture and self._takes_bytes else None)
+            return await self._part(
+                parts[0], media.OCTETS if is_picture and self._takes_bytes else None
+            )
         if self._takes_bytes and len({part.name for part in parts} - _WHOLE) <= 1:
             files = [part.body for part in parts]
             return await answer_bytes(self._served, self._request, files, "listed")

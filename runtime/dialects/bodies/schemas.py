@@ -9,10 +9,9 @@ from ...data import media
 from ...data.codecs.csv_schema import csv_schema, is_of_cells
 from ...data.rows.schema import of_some_rows, record, row
 from ...manifests.signature import Side
-from ..paths import BINARY
+from ..openapi import BINARY
 from ..served import Served
 from .bare import takes_rows
-from .raw import OCTETS, TEXT
 
 Json = dict[str, Any]
 
@@ -60,8 +59,8 @@ def whole(served: Served) -> dict[str, Json]:
     if len(fields) != 1 or len(fields[0].shape) != 1:
         return {}
     if fields[0].dtype == "bytes":
-        return {OCTETS: BINARY}
-    return {TEXT: {"type": "string"}} if fields[0].dtype == "str" else {}
+        return {media.OCTETS: BINARY}
+    return {media.TEXT: {"type": "string"}} if fields[0].dtype == "str" else {}
 
 
 def streamed(served: Served) -> dict[str, Json]:

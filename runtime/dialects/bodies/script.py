@@ -15,7 +15,6 @@ from ..dialect_request import DialectRequest
 from ..reply import Reply
 from ..served import Served
 from .bare import as_reply
-from .raw import OCTETS
 
 _TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*")
 _PARAMETERS = {"body", "content_type", "accept"}
@@ -33,15 +32,14 @@ async def answer(served: Served, request: DialectRequest, accept: str) -> Reply:
     Raises:
         RequestError: as the native route does.
     """
-    said = request.headers.get(b"content-type", b"").decode("latin-1")
     wanted = next(iter(media.ranked(accept, _named(accept))), media.JSON)
     call = {
         "body": base64.b64encode(request.body).decode(),
-        "content_type": media.essence(said) or media.JSON,
+        "content_type": media.essence(request.declared_type) or media.JSON,
         "accept": wanted,
     }
-    reply = as_reply(await served.call(request, orjson.dumps(call), media.JSON, OCTETS))
-    return replace(reply, content_type=wanted) if reply.content_type == OCTETS else reply
+    reply = as_reply(await served.call(request, orjson.dumps(call), media.JSON, media.OCTETS))
+    return replace(reply, content_type=wanted) if reply.content_type == media.OCTETS else reply
 
 
 def _named(accept: str) -> list[str]:

@@ -20,7 +20,7 @@ from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
 from ..dialect_request import DialectRequest
 from ..lifecycle import Fixed, Lifecycle
-from ..paths import BINARY, operation
+from ..openapi import BINARY, operation
 from ..reply import Reply
 from ..served import Served
 from ..triton_form import TritonForm

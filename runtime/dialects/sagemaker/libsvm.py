@@ -8,7 +8,8 @@ import numpy as np
 
 from ...data import media
 from ...data.payload import Codec
-from ...errors import BadPayload, InvalidInput, PayloadTooLarge
+from ...data.rows import extent
+from ...errors import BadPayload, InvalidInput
 from . import features
 
 _TYPES = frozenset({"text/libsvm", "text/x-libsvm"})
@@ -25,10 +26,7 @@ def read(codec: Codec, body: bytes) -> np.ndarray:
     Raises:
         InvalidInput, BadPayload, PayloadTooLarge: when the model cannot take them.
     """
-    most = codec.max_rows
-    lines = [line for line in body.split(b"\n", most + 1) if line.strip()]
-    if len(lines) > most:
-        raise PayloadTooLarge(f"The body has more than {most} lines, which this server takes.")
+    lines = extent.lines(body, codec.max_rows)
     array = features.blank(codec, len(lines), len(body), features.absent(codec.inputs))
     width = array.shape[1]
     for number, line in enumerate(lines):

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import orjson
 
+from ...data import media
 from ...errors import RequestError
 from ...printable import printable
 from ..dialect import POST, Rule
@@ -103,7 +104,7 @@ def _event(kind: str, payload: bytes, *, is_error: bool = False) -> bytes:
     headers = {
         ":message-type": "exception" if is_error else "event",
         ":exception-type" if is_error else ":event-type": kind,
-        ":content-type": "application/json" if is_error else "application/octet-stream",
+        ":content-type": media.JSON if is_error else media.OCTETS,
     }
     return frame(headers, payload)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from ...data import media
 from ...data.codecs import instances
 from ...data.depth import check_depth
 from ...data.payload import JSON
@@ -21,13 +22,13 @@ from .message import Message, parts
 
 _ECHOED = ("tags", "routing")
 _ALONE: Mapping[str, tuple[str, frozenset[str]]] = {
-    "strData": ("text/plain", frozenset({"str"})),
-    "binData": ("application/octet-stream", frozenset({"bytes", "image"})),
+    "strData": (media.TEXT, frozenset({"str"})),
+    "binData": (media.OCTETS, frozenset({"bytes", "image"})),
 }
 """The content types of one text and of one file, and the kinds of inputs that are such."""
 
 
-def told(served: Served, message: Message, output: Any) -> dict[str, Any]:
+def answered(served: Served, message: Message, output: Any) -> dict[str, Any]:
     """The answer with the output of a model."""
     codec, signature = served.codec, served.signature
     fields = () if signature is None else signature.outputs.fields

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from ...data import media
 from ...data.payload import Codec
 from ...data.rows import extent
 from ...errors import InvalidInput, RequestError
@@ -19,10 +20,11 @@ from ..bodies import pictures
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
 from ..dialect_request import DialectRequest
+from ..openapi import document
 from ..reply import Reply, error_headers
 from ..served import Served
 from . import component
-from .answer import called, described, graph, told
+from .answer import answered, called, described, graph
 from .feedback import Feedback
 from .form import body_of, value_in, value_of
 from .message import Message
@@ -30,7 +32,7 @@ from .openapi import paths
 
 _JSON_STARTS = frozenset({b"{", b" ", b"\n", b"\r", b"\t"})
 _API = r"(?:/seldon/(?P<namespace>[^/]+)/(?P<model>[^/]+))?/api/v(?:0\.1|1\.0)"
-_ONE = rf"{_API}/metadata/(?P<asked>[^/]+)"
+_ONE = rf"{_API}/metadata/(?P<component>[^/]+)"
 _NAME = "/api/v1.0"
 _STATUS = f"{_NAME}/health/status"
 _SERVER_ERROR = 500
@@ -60,9 +62,7 @@ class Seldon:
             Rule(GET, f"{_API}/health/ping|/health/ping", self._ping, "/health/ping"),
             Rule(GET, f"{_API}/metadata", self._graph, f"{_NAME}/metadata"),
             Rule(GET, "/metadata", self._component, f"{_NAME}/metadata"),
-            Rule(
-                GET, f"{_API}/metadata/(?P<asked>[^/]+)", self._one, f"{_NAME}/metadata/{{model}}"
-            ),
+            Rule(GET, _ONE, self._one, f"{_NAME}/metadata/{{model}}"),
             Rule(GET, f"{_API}/doc\\.json|/seldon\\.json", self._describe, f"{_NAME}/doc.json"),
         ]
 
@@ -92,7 +92,7 @@ class Seldon:
         output = await served.answer(request, batch)
         context = {"message": message.to_json()}
         reply = await work.write(served, request.deadline, "seldon", context, output)
-        return _told(served, message, output) if reply is None else reply
+        return _encoded(served, message, output) if reply is None else reply
 
     async def _read(self, served: Served, request: DialectRequest) -> tuple[Message, Any]:
         body, kind = body_of(request)
@@ -141,7 +141,7 @@ class Seldon:
         return Reply.json({"status": {"status": 1, "info": f"Not ready: {reason}."}}, 503)
 
     async def _ping(self, _: DialectRequest) -> Reply:
-        return Reply(b"pong", content_type="text/plain")
+        return Reply(b"pong", content_type=media.TEXT)
 
     async def _graph(self, _: DialectRequest) -> Reply:
         return Reply.json(graph(self._catalog))
@@ -151,11 +151,10 @@ class Seldon:
         return Reply.json(described(self._catalog.first()))
 
     async def _one(self, request: DialectRequest) -> Reply:
-        return Reply.json(described(self._catalog.find(request.parts["asked"])))
+        return Reply.json(described(self._catalog.find(request.parts["component"])))
 
     async def _describe(self, _: DialectRequest) -> Reply:
-        info = {"title": self._catalog.server_name, "version": self._catalog.server_version or "0"}
-        return Reply.json({"openapi": "3.1.0", "info": info, "paths": self.document()})
+        return Reply.json(document(self._catalog, self.document()))
 
     def _found(self, request: DialectRequest) -> Served:
         """The model that the path names, or the first; the server's own name is the first, too."""
@@ -175,8 +174,8 @@ def _read(codec: Codec, body: bytes, content_type: str) -> tuple[Message, Any]:
     return message, message.batch(codec)
 
 
-def _told(served: Served, message: Message, output: Any) -> Reply:
-    return Reply.json(told(served, message, output))
+def _encoded(served: Served, message: Message, output: Any) -> Reply:
+    return Reply.json(answered(served, message, output))
 
 
 def read_elsewhere(catalog: Catalog, context: work.Json, body: bytes) -> work.Reading:
@@ -188,4 +187,4 @@ def read_elsewhere(catalog: Catalog, context: work.Json, body: bytes) -> work.Re
 
 def write_elsewhere(catalog: Catalog, context: work.Json, output: Any) -> Reply:
     """As `Seldon` says a large answer."""
-    return _told(work.of(catalog, context), Message.from_json(context["message"]), output)
+    return _encoded(work.of(catalog, context), Message.from_json(context["message"]), output)

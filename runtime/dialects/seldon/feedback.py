@@ -43,12 +43,12 @@ class Feedback:
         check_depth(value, "feedback")
         free_values.check_one(value, "feedback")
         reward = value.get("reward", 0.0)
-        if type(reward) not in {int, float} or not math.isfinite(_plain(reward)):
+        if type(reward) not in {int, float} or not math.isfinite(float(reward)):
             raise InvalidInput("reward: expected a number.")
         truth = value.get("truth")
         if len(orjson.dumps(truth)) > _MOST:
             truth = None
-        return cls(_plain(reward), _puid(value)[:_SHOWN], truth)
+        return cls(float(reward), _puid(value)[:_SHOWN], truth)
 
     def note(self, catalog: Catalog, served: Served) -> None:
         """Count it, and write it down."""
@@ -61,10 +61,6 @@ class Feedback:
             "truth": self.truth,
         }
         log.info("Feedback on `%s`.", served.name, extra={"feedback": record})
-
-
-def _plain(reward: float) -> float:
-    return float(reward)  # whole numbers of JSON have 64 bits at most
 
 
 def _puid(value: dict[str, Any]) -> str:

@@ -26,7 +26,7 @@ def body_of(request: DialectRequest) -> tuple[bytes, str]:
     """What says the message, the body or `json` in the query, and its content type."""
     if not request.body and "json" in request.query:
         return request.query["json"].encode("utf-8", "replace"), media.JSON
-    return request.body, request.headers.get(b"content-type", b"").decode("latin-1")
+    return request.body, request.declared_type
 
 
 def value_in(body: bytes, content_type: str) -> Any:

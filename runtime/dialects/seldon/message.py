@@ -5,7 +5,6 @@ text.
 """
 
 import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
@@ -196,7 +195,7 @@ def _bytes(text: Any) -> bytes:
         return text
     try:
         return base64.b64decode(text, validate=True)
-    except (TypeError, ValueError, binascii.Error) as error:
+    except (TypeError, ValueError) as error:
         raise BadPayload("binData: expected base64.") from error
 
 

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from ...data import media
 from ...data.rows.schema import BASE64, of_some_rows
 from ...manifests.signature import Side
 from ..bodies.bare import takes_rows
 from ..bodies.schemas import bare, rows, streamed
 from ..catalog import Catalog
-from ..paths import operation
+from ..openapi import operation
 from ..served import Served
 
 Json = dict[str, Any]
@@ -35,12 +36,12 @@ _ANSWER: Json = {
         "jsonData": {},
     },
 }
-_TOLD: Json = {"description": "A message. Of its meta the `puid` is read."}
+_MESSAGE: Json = {"description": "A message. Of its meta the `puid` is read."}
 _FEEDBACK: Json = {
     "type": "object",
     "properties": {
-        "request": _TOLD,
-        "response": _TOLD,
+        "request": _MESSAGE,
+        "response": _MESSAGE,
         "truth": {"description": "What would have been right, in any form."},
         "reward": {"type": "number"},
     },
@@ -67,7 +68,7 @@ def _predict(served: Served) -> Json:
         "seldon_predictions", summary, _ANSWER, _message(served), answers=streamed(served)
     )
     if served.samples is not None:
-        content = described["requestBody"]["content"]["application/json"]
+        content = described["requestBody"]["content"][media.JSON]
         content["example"] = {"data": {"ndarray": list(served.samples.inputs)}}
     return described
 

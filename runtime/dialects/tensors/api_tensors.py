@@ -9,14 +9,14 @@ import numpy as np
 
 from ...data.codecs import instances, npy
 from ...data.payload import JSON, NPY, Payload
-from ...errors import InvalidInput, NotSupported
+from ...errors import NotSupported
 from ...manifests.route import Route
 from ...manifests.signature import Signature
 from ...models.operation import Stream
 from .. import work
 from ..dialect_request import DialectRequest
 from ..served import Served
-from .batch import objects
+from .batch import check_known, objects
 from .output import Spec, from_output
 from .tensor import Tensor
 
@@ -92,10 +92,7 @@ def body_of(route: Route, tensors: Sequence[Tensor]) -> Payload:
     if len(tensors) == len(properties) == 1:
         name, schema = next(iter(properties.items()))
         return Payload(instances.written({name: _value(tensors[0], schema)}), JSON)
-    for each in tensors:
-        if each.name not in properties:
-            listed = ", ".join(f"`{name}`" for name in list(properties)[:8])
-            raise InvalidInput(f"inputs: unexpected tensor `{each.shown}`; expected {listed}.")
+    check_known(tensors, properties)
     arguments = {each.name: _value(each, properties[each.name]) for each in tensors}
     return Payload(instances.written(arguments), JSON)
 

@@ -1,7 +1,7 @@
 """Tensor batch: converts the tensors of a request to the batch that a model takes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,12 +55,20 @@ def _check_names(tensors: Sequence[Tensor]) -> None:
         raise InvalidInput("inputs: two tensors have the same name.")
 
 
+def check_known(tensors: Sequence[Tensor], names: Collection[str]) -> None:
+    """Refuse a tensor of another name; raises InvalidInput."""
+    for each in tensors:
+        if each.name not in names:
+            listed = ", ".join(f"`{name}`" for name in list(names)[:_SHOWN])
+            raise InvalidInput(f"inputs: unexpected tensor `{each.shown}`; expected {listed}.")
+
+
 def _array(side: Side, tensors: Sequence[Tensor]) -> Any:
     field = side.fields[0]
     if len(tensors) == 1:
         return _field(field, tensors[0])
     if field.shape[1:] != (len(tensors),):
-        names = ", ".join(f"`{each.shown}`" for each in tensors[:8])
+        names = ", ".join(f"`{each.shown}`" for each in tensors[:_SHOWN])
         raise InvalidInput(f"inputs: expected one tensor, `{field.name}`, got {names}.")
     columns = [_column(each, field.dtype) for each in tensors]
     if len({column.shape[:1] for column in columns}) > 1:
@@ -88,10 +96,7 @@ def _named(side: Side, tensors: Sequence[Tensor], model: str) -> dict[str, Any]:
     fields = {field.name: field for field in side.fields}
     if len(tensors) == len(fields) == 1:
         fields = {tensors[0].name: side.fields[0]}
-    for each in tensors:
-        if each.name not in fields:
-            listed = ", ".join(f"`{name}`" for name in list(fields)[:8])
-            raise InvalidInput(f"inputs: unexpected tensor `{each.shown}`; expected {listed}.")
+    check_known(tensors, fields)
     wanted = [name for name, field in fields.items() if not side.is_optional(field)]
     if len(tensors) < len(fields) and not {each.name for each in tensors}.issuperset(wanted):
         raise _missing(wanted, tensors, model)

@@ -33,6 +33,7 @@ DTYPES: Mapping[str, np.dtype[Any]] = {
 """Datatypes whose raw form is what numpy has in memory; BF16 and BYTES are the others."""
 
 BF16_SIZE = 2
+_DESCRIBED = frozenset({"name", "shape", "datatype"})  # of each tensor in JSON
 LONGEST = 64  # characters of a name that an error repeats
 _MOST_AXES = 32
 _MOST = 2**63 - 1  # elements, and bytes, that a shape may speak of
@@ -58,6 +59,14 @@ class Tensor:
     def shown(self) -> str:
         """Its name, fit for an error."""
         return printable(self.name[:LONGEST])
+
+
+def are_in(document: Any) -> bool:
+    """Whether a JSON value has tensors under `inputs`: at least one, and nothing else."""
+    inputs = document.get("inputs") if type(document) is dict else None
+    if type(inputs) is not list or not inputs:
+        return False
+    return all(type(each) is dict and each.keys() >= _DESCRIBED for each in inputs)
 
 
 # --- what it is in bytes ---

@@ -5,7 +5,6 @@ Source: CloudEvents 1.0 (`cloudevents/spec.md`, `bindings/http-protocol-binding.
 """
 
 import base64
-import binascii
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from urllib.parse import quote, unquote
 
 import orjson
 
+from ...data import media
 from ...data.codecs import instances
 from ...data.depth import check_depth
 from ...errors import BadPayload
@@ -61,7 +61,7 @@ class CloudEvent:
             raise BadPayload("A cloud event is a JSON object.")
         check_depth(event, "event")
         _check(event)
-        data, content_type = _data(event), event.get("datacontenttype", "application/json")
+        data, content_type = _data(event), event.get("datacontenttype", media.JSON)
         if type(content_type) is not str:
             raise BadPayload("The cloud event's `datacontenttype` is not a string.")
         return cls(data, content_type, is_structured=True)
@@ -79,7 +79,7 @@ class CloudEvent:
             headers = tuple((f"ce-{k}".encode(), v.encode()) for k, v in attributes.items())
             return Reply(reply.body, reply.status, reply.content_type, (*reply.headers, *headers))
         document: dict[str, Any] = attributes | {"datacontenttype": reply.content_type}
-        if reply.content_type == "application/json":
+        if reply.content_type == media.JSON:
             document["data"] = orjson.Fragment(reply.body)
         else:
             document["data_base64"] = base64.b64encode(reply.body).decode()
@@ -104,7 +104,7 @@ def _data(event: Mapping[str, Any]) -> bytes:
         return base64.b64decode(event["data_base64"], validate=True)
     except KeyError:
         raise BadPayload("The cloud event has no `data`.") from None
-    except (TypeError, ValueError, binascii.Error):
+    except (TypeError, ValueError):
         raise BadPayload("The cloud event's `data_base64` is not base64.") from None
 
 

@@ -7,6 +7,7 @@ Protocol".
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from ...data import media
 from ...errors import BadPayload, InvalidInput, RequestError, UnknownModel
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
@@ -29,7 +30,6 @@ _MODEL = (
 _NAME = "/v1/models/{model}"
 _METRICS = "/monitoring/prometheus/metrics"
 _DEFAULT = "0"  # what clients of OpenVINO's model server send for no version
-_PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 Answer = Callable[[Prediction, RequestBody], Awaitable[Reply]]
 
@@ -81,15 +81,12 @@ class V1:
 
     async def _explain(self, request: DialectRequest) -> Reply:
         served = explainer(self._catalog, self._found(request))
-        asked = RequestBody(request.body, request.content_type)
-        return await Prediction(self._catalog, served, request).explained(asked)
+        sent = RequestBody(request.body, request.content_type)
+        return await Prediction(self._catalog, served, request).explained(sent)
 
     async def _metadata(self, request: DialectRequest) -> Reply:
         served = self._found(request)
-        methods = {
-            method: self._catalog.find(served.name, served.version, method=method).signature
-            for method in served.methods
-        }
+        methods = self._catalog.signatures(served)
         version = str(self._catalog.number(served))
         return Reply.json(signature_def.metadata(served.name, version, methods))
 
@@ -105,7 +102,7 @@ class V1:
         return status.listed(self._catalog.served())
 
     async def _metrics(self, _: DialectRequest) -> Reply:
-        return Reply(await self._catalog.numbers(), content_type=_PROMETHEUS)
+        return Reply(await self._catalog.numbers(), content_type=media.PROMETHEUS)
 
     def _found(self, request: DialectRequest) -> Served:
         return self._found_at(request.parts)

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
+from ...data import media
 from ...data.rows.schema import of_some_rows, record, row
 from ...manifests.signature import Side, Signature
 from ..bodies.schemas import streamed
 from ..catalog import Catalog
-from ..paths import operation
+from ..openapi import operation
 from ..served import Served
 from .rows import B64, WHOLE, is_other_name
 from .signature_def import DEFAULT
@@ -60,24 +61,24 @@ def _model(catalog: Catalog, served: Served) -> Json:
 
 def _methods(catalog: Catalog, served: Served) -> dict[str, Signature]:
     """The signatures of a model's methods."""
-    each = (catalog.find(served.name, served.version, method=name) for name in served.methods)
-    return {found.method: found.signature for found in each if found.signature is not None}
+    found = catalog.signatures(served).items()
+    return {method: signature for method, signature in found if signature is not None}
 
 
 def _predict(catalog: Catalog, served: Served) -> Json:
     """Rows in, predictions out; columns in, outputs out."""
     summary, name = f"Predictions of {served.name}.", f"v1_{served.name}_predict"
     if served.signature is None:
-        return operation(name, summary, {}, asked(catalog, served), answers=streamed(served))
+        return operation(name, summary, {}, request_body(catalog, served), answers=streamed(served))
     answer = {"anyOf": [_object(_LISTS, "predictions"), _object({"outputs": {}}, "outputs")]}
-    posted = operation(name, summary, answer, asked(catalog, served))
+    posted = operation(name, summary, answer, request_body(catalog, served))
     if served.samples is not None:
-        content = posted["requestBody"]["content"]["application/json"]
+        content = posted["requestBody"]["content"][media.JSON]
         content["example"] = {"instances": list(served.samples.shown.inputs)}
     return posted
 
 
-def asked(catalog: Catalog, served: Served, shared: Json | None = None) -> Json:
+def request_body(catalog: Catalog, served: Served, shared: Json | None = None) -> Json:
     """The body of a `:predict`; `shared` are properties that it may have besides."""
     if served.signature is None:
         return of_some_rows(served.route.input.get("schema", {}))

@@ -25,9 +25,7 @@ from ..served import Served
 from . import examples, nan_json, rows
 from .signature_def import DEFAULT
 
-_JSON_ALL_THE_SAME = frozenset(
-    {"application/x-www-form-urlencoded", "application/octet-stream", "text/plain"}
-)
+_JSON_ALL_THE_SAME = frozenset({media.FORM, media.OCTETS, media.TEXT})
 """Content types that curl and the clients of TensorFlow Serving send with JSON by default."""
 
 _CONVENTIONAL = tuple(f"tensorflow/serving/{verb}" for verb in ("predict", "classify", "regress"))
@@ -199,11 +197,11 @@ class Prediction:
 
         refused   a key whose value only a service class may use: a model refuses it
         """
-        return await self._said(sent, "predictions", refused)
+        return await self._rows_answered(sent, "predictions", refused)
 
     async def explained(self, sent: RequestBody) -> Reply:
         """`:explain`: as `:predict`, with another key."""
-        return await self._said(sent, "explanations")
+        return await self._rows_answered(sent, "explanations")
 
     async def classified(self, sent: RequestBody) -> Reply:
         """`:classify`: the scores of each class."""
@@ -213,7 +211,7 @@ class Prediction:
         """`:regress`: a number for each example."""
         return await self._answered(sent, BodyForm("examples", "regress"))
 
-    async def _said(self, sent: RequestBody, key: str, refused: str = "") -> Reply:
+    async def _rows_answered(self, sent: RequestBody, key: str, refused: str = "") -> Reply:
         if self.served.signature is None or not sent.is_json:
             return await self._called(sent, key)
         return await self._answered(sent, BodyForm("instances", key, refused=refused))

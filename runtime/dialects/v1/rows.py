@@ -4,7 +4,6 @@ Source: TensorFlow Serving, `g3doc/api_rest.md`, "Predict API".
 """
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -125,7 +124,7 @@ def _text(value: Any) -> Any:
         return value
     try:
         return base64.b64decode(value[B64], validate=True).decode()
-    except (TypeError, ValueError, binascii.Error) as error:
+    except (TypeError, ValueError) as error:
         raise InvalidInput('Expected UTF-8 text as {"b64": "..."}.') from error
 
 

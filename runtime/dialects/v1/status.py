@@ -38,7 +38,7 @@ def reply(served: Served, versions: Mapping[int, Served]) -> Reply:
 
 def versions(catalog: Catalog, served: Served, *, is_one: bool) -> list[Served]:
     """The versions in a status: the requested one, or all of the name."""
-    return [served] if is_one else [each for each in catalog.served() if each.name == served.name]
+    return [served] if is_one else catalog.versions(served)
 
 
 def listed(models: Sequence[Served]) -> Reply:

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
+from ...data import media
 from ...manifests.signature import Signature
 from ...models.operation import Stream
 from ..dialect_request import DialectRequest
@@ -11,7 +12,7 @@ from ..served import Served
 from ..tensors.api_tensors import body_of
 from ..tensors.output import from_output
 from ..tensors.tensor import Tensor
-from .generate import EVENTS, items_in
+from .generate import items_in
 
 TEXT = "text_output"
 _FREE = Signature()
@@ -26,7 +27,7 @@ async def ask(
         RequestError: as `Served.call`; also when the stream ends with an error.
     """
     body = body_of(served.route, tensors)
-    answer = await served.call(request, body.body, body.content_type, EVENTS)
+    answer = await served.call(request, body.body, body.content_type, media.EVENTS)
     assert isinstance(answer, Stream)
     async with aclosing(items_in(answer.parts)) as items:
         async for item in items:

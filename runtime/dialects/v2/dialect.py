@@ -12,13 +12,14 @@ from ...errors import RequestError
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
 from ..dialect_request import DialectRequest
+from ..openapi import document
 from ..reply import Reply
 from ..served import Served
 from . import metadata
 from .generate import Generate
 from .infer_stream import InferStream
 from .inference.infer import Infer
-from .openapi import document
+from .openapi import paths
 from .repository import Repository
 from .shared_memory import SharedMemory
 from .statistics import statistics
@@ -89,19 +90,18 @@ class V2:
 
     def document(self) -> dict[str, Any]:
         """Its `paths` for openapi.json."""
-        return document(self._catalog)
+        return paths(self._catalog)
 
     async def _described(self, request: DialectRequest) -> Reply:
         """An OpenAPI document of this API, or of one model's part of it, where MLServer has it."""
-        catalog, paths = self._catalog, self.document()
+        shown = self.document()
         if "model" in request.parts:
             home = f"/v2/models/{quote(self._find(request).name, safe='')}"
-            paths = {
-                path: each for path, each in paths.items() if f"{path}/".startswith(f"{home}/")
+            shown = {
+                path: each for path, each in shown.items() if f"{path}/".startswith(f"{home}/")
             }
-        info = {"title": catalog.server_name, "version": catalog.server_version or "0"}
-        made = {"openapi": "3.1.0", "info": info, "paths": paths}
-        return Reply.json(made | {"components": {"schemas": {"Error": _ERROR}}})
+        errors = {"components": {"schemas": {"Error": _ERROR}}}
+        return Reply.json(document(self._catalog, shown) | errors)
 
     # --- how it is ---
 
@@ -140,7 +140,7 @@ class V2:
 
     async def _metadata(self, request: DialectRequest) -> Reply:
         served = self._find(request)
-        versions = [each.version for each in self._catalog.served() if each.name == served.name]
+        versions = [each.version for each in self._catalog.versions(served)]
         return Reply.json(metadata.metadata(served, request.parts["model"], versions))
 
     async def _config(self, request: DialectRequest) -> Reply:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from ...data import media
 from ...data.codecs import instances
 from ...data.depth import check_depth
 from ...errors import InvalidInput, NotSupported, RequestError
@@ -27,9 +28,7 @@ from .inference import json_data
 from .inference.infer_request import INPUT
 from .metadata import OUTPUT
 
-EVENTS = "text/event-stream"
-_STREAM = "text/event-stream; charset=utf-8"
-_JSON = "application/json"
+_STREAM = f"{media.EVENTS}; charset=utf-8"
 _IN, _OUT = "text_input", "text_output"
 _MOST = 1 << 24  # bytes of an event
 _OWN = frozenset({"id", "parameters", "stream"})
@@ -44,12 +43,12 @@ class Generate:
 
     async def whole(self, request: DialectRequest) -> Reply:
         """All of the answer as one JSON object."""
-        served, document = self._asked(request)
+        served, document = self._parsed(request)
         head = _head(request, served, document)
         if served.signature is not None:
             return Reply.json(head | await _predicted(served, served.signature, request, document))
-        accept = EVENTS if served.route.streaming else _JSON
-        answer = await served.call(request, _body(served, document), _JSON, accept)
+        accept = media.EVENTS if served.route.streaming else media.JSON
+        answer = await served.call(request, _body(served, document), media.JSON, accept)
         if not isinstance(answer, Stream):
             return Reply.json(head | _named(_read(answer.body, answer.content_type)))
         items = [item async for item in items_in(answer.parts)]
@@ -60,19 +59,19 @@ class Generate:
 
     async def streamed(self, request: DialectRequest) -> Reply:
         """The answer as events, each a JSON object."""
-        served, document = self._asked(request)
+        served, document = self._parsed(request)
         head = _head(request, served, document)
         if served.signature is not None:
-            event = head | await _predicted(served, served.signature, request, document)
-            return Reply(_event(event), 200, _STREAM)
-        accept = EVENTS if served.route.streaming else _JSON
-        answer = await served.call(request, _body(served, document), _JSON, accept)
+            answered = head | await _predicted(served, served.signature, request, document)
+            return Reply(_event(answered), 200, _STREAM)
+        accept = media.EVENTS if served.route.streaming else media.JSON
+        answer = await served.call(request, _body(served, document), media.JSON, accept)
         if isinstance(answer, Stream):
             return Reply(_events(head, answer.parts), 200, _STREAM)
-        event = head | _named(_read(answer.body, answer.content_type))
-        return Reply(_event(event), 200, _STREAM)
+        answered = head | _named(_read(answer.body, answer.content_type))
+        return Reply(_event(answered), 200, _STREAM)
 
-    def _asked(self, request: DialectRequest) -> tuple[Served, Mapping[str, Any]]:
+    def _parsed(self, request: DialectRequest) -> tuple[Served, Mapping[str, Any]]:
         served = self._catalog.find(request.parts["model"], request.parts.get("version"))
         document = instances.parse(request.body)
         if type(document) is not dict:
@@ -189,7 +188,7 @@ def _alone(value: Any, schema: Mapping[str, Any]) -> Any:
 
 
 def _read(body: bytes, content_type: str) -> Any:
-    if content_type.partition(";")[0] == _JSON:
+    if content_type.partition(";")[0] == media.JSON:
         return instances.exact(body)
     return body.decode("utf-8", "replace")
 
@@ -247,4 +246,9 @@ def _item(event: bytes) -> Any:
 
 
 def _event(value: Mapping[str, Any]) -> bytes:
-    return b"data: " + instances.written(value) + b"\n\n"
+    return event(instances.written(value))
+
+
+def event(data: bytes) -> bytes:
+    """An event of a stream, without a name."""
+    return b"data: " + data + b"\n\n"

@@ -7,24 +7,24 @@ answers of `infer`. Source: MLServer, "Streaming" in its user guide.
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any
 
+from ...data import media
 from ...data.codecs import instances
 from ...errors import BadPayload, RequestError
 from ...printable import printable
 from ..catalog import Catalog
 from ..dialect_request import DialectRequest
 from ..reply import Reply
+from ..tensors import tensor
 from ..tensors.tensor import Tensor
 from . import api_stream
-from .generate import EVENTS, Generate
+from .generate import Generate, event
 from .inference import infer_request
 from .inference.infer import Infer
 from .inference.infer_answer import InferAnswer
 from .inference.infer_request import InferRequest
 
 _INPUTS = b'"inputs"'
-_TENSOR = frozenset({"name", "shape", "datatype"})
 
 
 class InferStream:
@@ -57,14 +57,14 @@ class InferStream:
         if not served.route.streaming:
             reply = await self._infer.answer(request)
             assert isinstance(reply.body, bytes)
-            return Reply(_event(reply.body), 200, EVENTS)
+            return Reply(event(reply.body), 200, media.EVENTS)
         decoded = infer_request.read(request, served)
         as_text = replace(decoded, outputs=(), is_binary=False)  # events are text
         parts = api_stream.ask(served, request, decoded.tensors)
         first = await anext(parts, None)
         is_null = served.settings.nan == "null"
         head = InferAnswer(request.parts["model"], served.version, (), is_null)
-        return Reply(_events(head, as_text, first, parts), 200, EVENTS)
+        return Reply(_events(head, as_text, first, parts), 200, media.EVENTS)
 
 
 async def _events(
@@ -77,21 +77,17 @@ async def _events(
     async with aclosing(parts):
         try:
             if first is not None:
-                yield _told(head, request, first)
+                yield _answer_event(head, request, first)
             async for part in parts:
-                yield _told(head, request, part)
+                yield _answer_event(head, request, part)
         except RequestError as error:
-            yield _event(instances.written({"error": printable(error.detail)}))
+            yield event(instances.written({"error": printable(error.detail)}))
 
 
-def _told(head: InferAnswer, request: InferRequest, tensors: list[Tensor]) -> bytes:
+def _answer_event(head: InferAnswer, request: InferRequest, tensors: list[Tensor]) -> bytes:
     body = replace(head, tensors=tensors).reply(request).body
     assert isinstance(body, bytes)
-    return _event(body)
-
-
-def _event(data: bytes) -> bytes:
-    return b"data: " + data + b"\n\n"
+    return event(body)
 
 
 def _has_tensors(body: bytes) -> bool:
@@ -99,12 +95,6 @@ def _has_tensors(body: bytes) -> bool:
     if _INPUTS not in bytes(body):
         return False
     try:
-        document: Any = instances.parse(body)
+        return tensor.are_in(instances.parse(body))
     except BadPayload:
         return False
-    inputs = document.get("inputs") if type(document) is dict else None
-    return (
-        type(inputs) is list
-        and bool(inputs)
-        and all(type(each) is dict and each.keys() >= _TENSOR for each in inputs)
-    )

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from ...data import media
 from ...data.rows import table
 from ...data.rows.schema import scalar
 from ...data.samples import MOST_SHOWN
@@ -42,13 +43,13 @@ _VALUES: Mapping[str, Json] = {
 _MOST_EXAMPLE = 64  # values of an example
 
 
-def document(catalog: Catalog) -> Json:
-    """The `paths`, with each model's own name, tensors and samples."""
-    paths = dict(_server())
+def paths(catalog: Catalog) -> Json:
+    """What V2 adds to openapi.json, with each model's own name, tensors and samples."""
+    found = dict(_server())
     for served in catalog.served():
-        if f"/v2/models/{quote(served.name)}" not in paths:  # only the default version
-            paths |= dict(_model(served))
-    return paths
+        if f"/v2/models/{quote(served.name)}" not in found:  # only the default version
+            found |= dict(_model(served))
+    return found
 
 
 def _server() -> Iterator[tuple[str, Json]]:
@@ -107,7 +108,7 @@ def _infer(served: Served, name: str) -> Json:
     posted = _post(f"v2_infer_{name}", f"Ask {served.name} for predictions.", request, answer)
     example = _example(served, inputs)
     if example is not None:
-        posted["post"]["requestBody"]["content"]["application/json"]["example"] = example
+        posted["post"]["requestBody"]["content"][media.JSON]["example"] = example
     return posted
 
 
@@ -122,7 +123,7 @@ def _answered(served: Served, specs: list[Spec]) -> Json:
     return _tensor(specs if served.signature is not None else [])
 
 
-def _asked_freely(specs: list[Spec]) -> Json:
+def _any_input(specs: list[Spec]) -> Json:
     """A tensor of a request of which nothing is known for sure; one text may stand alone."""
     tensor = _tensor(specs)
     data = {"anyOf": [tensor["properties"]["data"], {"type": "string"}]}
@@ -145,10 +146,10 @@ def _inputs(served: Served, specs: list[Spec]) -> Json:
     """The input tensors; a matrix with column names may also be one tensor per column."""
     side = served.signature.inputs if served.signature is not None else OBJECTS
     if side.layout == "objects" or not side.fields:
-        return {"type": "array", "items": _asked_freely(specs), "minItems": 1}
+        return {"type": "array", "items": _any_input(specs), "minItems": 1}
     is_only = len(specs) == 1
     tensors = [
-        _asked(spec, field, is_only=is_only) for spec, field in zip(specs, side.fields, strict=True)
+        _input(spec, field, is_only=is_only) for spec, field in zip(specs, side.fields, strict=True)
     ]
     kinds = tensors if is_only else _alike(tensors)
     items = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
@@ -170,7 +171,7 @@ def _alike(tensors: list[Json]) -> list[Json]:
     ]
 
 
-def _asked(spec: Spec, field: Field, *, is_only: bool) -> Json:
+def _input(spec: Spec, field: Field, *, is_only: bool) -> Json:
     """One tensor: of its shape everything but the free sizes, of its data the values."""
     sizes: list[Json] = [
         {"type": "integer", "minimum": 1} if size < 0 else {"const": size} for size in spec.shape
@@ -262,7 +263,7 @@ def _get(name: str, summary: str, schema: Json, *more: str) -> Json:
 
 def _post(name: str, summary: str, body: Json, schema: Json) -> Json:
     operation = _operation(name, summary, schema, tuple(_ERRORS))
-    content = {"application/json": {"schema": body}}
+    content = {media.JSON: {"schema": body}}
     return {
         "post": operation | {"requestBody": {"required": "required" in body, "content": content}}
     }
@@ -272,11 +273,11 @@ def _operation(name: str, summary: str, schema: Json, errors: tuple[str, ...]) -
     failures = {
         status: {
             "description": _ERRORS[status],
-            "content": {"application/json": {"schema": _ERROR}},
+            "content": {media.JSON: {"schema": _ERROR}},
         }
         for status in errors
     }
-    answer = {"description": summary, "content": {"application/json": {"schema": schema}}}
+    answer = {"description": summary, "content": {media.JSON: {"schema": schema}}}
     return {
         "operationId": name,
         "summary": summary,

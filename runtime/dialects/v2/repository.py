@@ -16,7 +16,7 @@ from ..reply import Reply
 from ..served import Served
 from ..tensors.tensor import LONGEST
 
-STATES = {  # of a model, as Triton calls them
+_STATES = {  # of a model, as Triton calls them
     "loading": "LOADING",
     "loaded": "READY",
     "unloading": "UNLOADING",
@@ -37,7 +37,7 @@ class Repository:
         only_ready = _document(request).get("ready", False)
         if type(only_ready) is not bool:
             raise InvalidInput("ready: expected true or false.")
-        listed = [_entry(served) for served in self._catalog.served()]
+        listed = [entry(served) for served in self._catalog.served()]
         return Reply.json([each for each in listed if not only_ready or each["state"] == "READY"])
 
     async def load(self, request: DialectRequest) -> Reply:
@@ -91,8 +91,9 @@ def _document(request: DialectRequest) -> dict[str, Any]:
     return document
 
 
-def _entry(served: Served) -> dict[str, str]:
-    state = STATES[served.phase]
+def entry(served: Served) -> dict[str, str]:
+    """One version in the index."""
+    state = _STATES[served.phase]
     if state == "READY" and not served.is_ready:
         state = "UNAVAILABLE"
     return {

@@ -39,7 +39,7 @@ class FastInferAnswers:
     def answer(self, requests: list[FastInferRequest], output: Any, bounds: list[int]) -> None:
         """Encode rows `bounds[i]:bounds[i + 1]` of `output` as the answer to request i."""
         try:
-            replies = self._told(requests, output, bounds)
+            replies = self._replies(requests, output, bounds)
         except Exception:  # each is tried by itself, and then it is in the log
             log.debug("Answers of %s are written one by one.", PATH, exc_info=True)
             replies = None
@@ -91,7 +91,7 @@ class FastInferAnswers:
             response.raw_output_contents.append(to_raw(each))
         return bytes(response.SerializeToString())
 
-    def _told(
+    def _replies(
         self, requests: list[FastInferRequest], output: Any, bounds: list[int]
     ) -> list[bytes] | None:
         signature = self._served.signature

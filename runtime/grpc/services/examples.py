@@ -38,12 +38,11 @@ class Examples:
     def handlers(self, dispatcher: Dispatcher) -> dict[str, grpc.RpcMethodHandler]:
         """By path."""
         answers = {
-            f"{_SERVICE}/Classify": self._classify,
-            f"{_SERVICE}/Regress": self._regress,
-            f"{_SERVICE}/MultiInference": self._infer,
+            "Classify": self._classify,
+            "Regress": self._regress,
+            "MultiInference": self._infer,
         }
-        reader = slow_fields.reader(example_inputs.SLOW)
-        return {path: dispatcher.unary(path, answer, reader) for path, answer in answers.items()}
+        return dispatcher.service(_SERVICE, answers, slow_fields.reader(example_inputs.SLOW))
 
     async def _classify(self, request: Any, dialect_request: DialectRequest) -> Any:
         response = self._messages["tensorflow.serving.ClassificationResponse"]()

@@ -62,9 +62,7 @@ class Inference:
             "ModelConfig": self._config,
             "ModelStatistics": self._statistics,
         }
-        made = {
-            f"{_SERVICE}/{n}": dispatcher.unary(f"{_SERVICE}/{n}", a) for n, a in answers.items()
-        }
+        made = dispatcher.service(_SERVICE, answers)
         infer = f"{_SERVICE}/ModelInfer"
         made[infer] = dispatcher.unary(infer, self._infer, large_request.reader)
         stream = f"{_SERVICE}/ModelStreamInfer"
@@ -95,18 +93,18 @@ class Inference:
 
     async def _model_metadata(self, request: Any, _: DialectRequest) -> Any:
         served = self._catalog.find(request.name, request.version)
-        versions = [each.version for each in self._catalog.served() if each.name == served.name]
-        return self._told("ModelMetadataResponse", metadata(served, request.name, versions))
+        versions = [each.version for each in self._catalog.versions(served)]
+        return self._message("ModelMetadataResponse", metadata(served, request.name, versions))
 
     async def _config(self, request: Any, _: DialectRequest) -> Any:
         served = self._catalog.find(request.name, request.version)
-        return self._told("ModelConfigResponse", {"config": config(served, request.name)})
+        return self._message("ModelConfigResponse", {"config": config(served, request.name)})
 
     async def _statistics(self, request: Any, _: DialectRequest) -> Any:
-        listed = [statistics(s, self._catalog.number(s)) for s in self._asked(request)]
-        return self._told("ModelStatisticsResponse", {"model_stats": listed})
+        listed = [statistics(s, self._catalog.number(s)) for s in self._requested(request)]
+        return self._message("ModelStatisticsResponse", {"model_stats": listed})
 
-    def _asked(self, request: Any) -> Iterator[Served]:
+    def _requested(self, request: Any) -> Iterator[Served]:
         """The versions of a model, or one of them, or all models."""
         if request.name and request.version:
             yield self._catalog.find(request.name, request.version)
@@ -116,7 +114,7 @@ class Inference:
             if not name or served.name == name:
                 yield served
 
-    def _told(self, name: str, fields: Mapping[str, Any]) -> Any:
+    def _message(self, name: str, fields: Mapping[str, Any]) -> Any:
         """What REST says as JSON, as a message."""
         message = self._messages[f"inference.{name}"]()
         return json_format.Parse(orjson.dumps(fields), message, ignore_unknown_fields=True)
@@ -132,7 +130,7 @@ class Inference:
         response, is_raw = self._begun(request, served), _is_raw(request, served)
         names = [each.name for each in wanted]
         if served.signature is None or method_outputs.are_named(served, names):
-            outputs = await self._told_by(request, served, dialect_request, names)
+            outputs = await self._tensors_of(request, served, dialect_request, names)
         else:
             batch = await self._batch(request, served, dialect_request)
             output = await served.answer(dialect_request, batch)
@@ -149,15 +147,15 @@ class Inference:
         await self._background.run(work, is_long=is_long)
         return response
 
-    async def _told_by(
+    async def _tensors_of(
         self, request: Any, served: Served, dialect_request: DialectRequest, names: list[str]
     ) -> list[Tensor]:
         """What an author's class says to a request, or the methods of these names."""
         if served.signature is None:
             work = partial(infer_inputs.tensors, request, served)
             is_long = _is_long(request, dialect_request)
-            given = await self._background.run(work, is_long=is_long)
-            return await ask(served, dialect_request, given)
+            inputs = await self._background.run(work, is_long=is_long)
+            return await ask(served, dialect_request, inputs)
         batch = await self._batch(request, served, dialect_request)
         version = request.model_version
         return await method_outputs.ask(
@@ -167,10 +165,10 @@ class Inference:
     async def _batch(self, request: Any, served: Served, dialect_request: DialectRequest) -> Any:
         """The tensors of a request as a model takes them."""
         is_long, deadline = _is_long(request, dialect_request), dialect_request.deadline
-        if _may_be_pictures(request, served):
+        if pictures.are_tensors(served, request.inputs):
             work = partial(infer_inputs.tensors, request, served)
-            (given,) = await self._background.run(work, is_long=is_long)
-            batch = await pictures.read(served, deadline, given.data)
+            (files,) = await self._background.run(work, is_long=is_long)
+            batch = await pictures.read(served, deadline, files.data)
             if batch is not None:
                 return batch
         if is_long:
@@ -213,8 +211,8 @@ class Inference:
             return self._part(response, is_last=True)
         reading = partial(infer_inputs.tensors, request, served)
         is_long = _is_long(request, dialect_request)
-        given = await self._background.run(reading, is_long=is_long)
-        async with aclosing(api_stream.ask(served, dialect_request, given)) as parts:
+        inputs = await self._background.run(reading, is_long=is_long)
+        async with aclosing(api_stream.ask(served, dialect_request, inputs)) as parts:
             async for part in parts:
                 response = self._written(request, served, part)
                 await say(self._part(response, is_last=False))
@@ -246,12 +244,6 @@ def _is_long(request: Any, dialect_request: DialectRequest) -> bool:
 def _is_raw(request: Any, served: Served) -> bool:
     """Whether the values of the answer are raw."""
     return served.settings.grpc.raw_output or tensors.is_raw(request)
-
-
-def _may_be_pictures(request: Any, served: Served) -> bool:
-    """Whether the one tensor of a request has files in it, for a model of pixels."""
-    is_of_files = len(request.inputs) == 1 and request.inputs[0].datatype == "BYTES"
-    return is_of_files and pictures.are_taken(served)
 
 
 def _places(wanted: Any, served: Served) -> dict[str, Place]:

@@ -15,7 +15,7 @@ import grpc
 import orjson
 
 from ...dialects.dialect_request import DialectRequest
-from ...dialects.management.dialect import Management as Dialect
+from ...dialects.torchserve.management import Management as Dialect
 from ...errors import BadPayload, NothingHere
 from ...http.bearer import Bearer
 from ..dispatcher import Dispatcher
@@ -46,12 +46,8 @@ class Management:
             "SetDefault": ("PUT", _default),
             "UnregisterModel": ("DELETE", _model),
         }
-        return {
-            f"{_SERVICE}/{name}": dispatcher.unary(
-                f"{_SERVICE}/{name}", partial(self._answer, verb, place)
-            )
-            for name, (verb, place) in calls.items()
-        }
+        answers = {name: partial(self._answer, *call) for name, call in calls.items()}
+        return dispatcher.service(_SERVICE, answers)
 
     async def _answer(
         self, verb: str, place: Place, request: Any, dialect_request: DialectRequest
@@ -66,7 +62,7 @@ class Management:
                 http_request = replace(
                     dialect_request, method=verb, path=path, parts=parts, query=query, body=b""
                 )
-                return self._response(msg=_said((await rule.handler(http_request)).body))
+                return self._response(msg=_sentence((await rule.handler(http_request)).body))
         raise NothingHere(f"There is nothing at `{path[:64]}`.")
 
 
@@ -96,7 +92,7 @@ def _query(request: Any) -> dict[str, str]:
     }
 
 
-def _said(body: Any) -> str:
+def _sentence(body: Any) -> str:
     """The one sentence of an answer, or else its JSON."""
     value = orjson.loads(body)
     is_sentence = type(value) is dict and value.keys() == {"status"}

@@ -38,14 +38,12 @@ class Prediction:
 
     def handlers(self, dispatcher: Dispatcher) -> dict[str, grpc.RpcMethodHandler]:
         """By path."""
-        answers = {
-            f"{_PREDICTION}/GetModelMetadata": self._metadata,
-            f"{_MODEL}/GetModelStatus": self._status,
-        }
-        made = {path: dispatcher.unary(path, answer) for path, answer in answers.items()}
-        predict = f"{_PREDICTION}/Predict"
         reader = slow_fields.reader(predict_inputs.SLOW)
-        return made | {predict: dispatcher.unary(predict, self._predict, reader)}
+        return (
+            dispatcher.service(_PREDICTION, {"GetModelMetadata": self._metadata})
+            | dispatcher.service(_PREDICTION, {"Predict": self._predict}, reader)
+            | dispatcher.service(_MODEL, {"GetModelStatus": self._status})
+        )
 
     async def _predict(self, request: Any, dialect_request: DialectRequest) -> Any:
         spec = request.model_spec
@@ -75,13 +73,10 @@ class Prediction:
         if list(request.metadata_field) != [_SIGNATURE_DEF]:
             raise InvalidInput(f"metadata_field: there is `{_SIGNATURE_DEF}`, and nothing else.")
         served = self._specs.model(request.model_spec)
-        methods = {
-            method: self._catalog.find(served.name, served.version, method=method).signature
-            for method in served.methods
-        }
-        told = signature_def.metadata(served.name, served.version, methods)
+        methods = self._catalog.signatures(served)
+        metadata = signature_def.metadata(served.name, served.version, methods)
         signatures = json_format.Parse(
-            orjson.dumps(told["metadata"][_SIGNATURE_DEF]),
+            orjson.dumps(metadata["metadata"][_SIGNATURE_DEF]),
             self._messages["tensorflow.serving.SignatureDefMap"](),
         )
         response = self._messages["tensorflow.serving.GetModelMetadataResponse"]()

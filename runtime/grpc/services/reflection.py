@@ -18,13 +18,17 @@ def handlers() -> dict[str, grpc.RpcMethodHandler]:
     """By path, for both versions of the protocol."""
     return {
         f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo": (
-            grpc.stream_stream_rpc_method_handler(partial(_told, f"grpc.reflection.{version}"))
+            grpc.stream_stream_rpc_method_handler(
+                partial(_answer_stream, f"grpc.reflection.{version}")
+            )
         )
         for version in _VERSIONS
     }
 
 
-async def _told(package: str, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+async def _answer_stream(
+    package: str, requests: AsyncIterator[bytes], context: Any
+) -> AsyncIterator[bytes]:
     """Answer each request of a stream."""
     messages = pool()
     ask = messages[f"{package}.ServerReflectionRequest"]

@@ -10,7 +10,7 @@ import grpc
 
 from ...dialects.catalog import Catalog
 from ...dialects.dialect_request import DialectRequest
-from ...dialects.v2.repository import STATES, load
+from ...dialects.v2.repository import entry, load
 from ...errors import NotSupported
 from ..dispatcher import Dispatcher
 from ..messages.pool import pool
@@ -44,14 +44,8 @@ class Repository:
         _check(request)
         response = pool()[f"{package}.RepositoryIndexResponse"]()
         for served in self._catalog.served():
-            if request.ready and not served.is_ready:
-                continue
-            state = STATES[served.phase]
-            if state == "READY" and not served.is_ready:
-                state = "UNAVAILABLE"
-            response.models.add(
-                name=served.name, version=served.version, state=state, reason=served.why or ""
-            )
+            if served.is_ready or not request.ready:
+                response.models.add(**entry(served))
         return response
 
     async def _load(self, package: str, request: Any, _: DialectRequest) -> Any:

@@ -14,14 +14,14 @@ from ...dialects.bodies import pictures
 from ...dialects.catalog import Catalog
 from ...dialects.dialect_request import DialectRequest
 from ...dialects.seldon import component
-from ...dialects.seldon.answer import called, described, graph, told
+from ...dialects.seldon.answer import answered, called, described, graph
 from ...dialects.seldon.feedback import Feedback
 from ...dialects.seldon.message import Message
 from ...dialects.served import Served
 from ...errors import NotSupported, UnknownModel
 from ...models.operation import Stream
 from ..background_thread import LARGE, BackgroundThread
-from ..dispatcher import Answer, Dispatcher
+from ..dispatcher import Answer, Dispatcher, Reader
 from ..messages.parsing import Parse
 from ..messages.pool import pool
 from ..tensors import extent, seldon_message, seldon_request, slow_fields, struct
@@ -103,7 +103,7 @@ class Seldon:
         )
         if reply is not None:
             return reply
-        return await do(lambda: seldon_message.of(told(served, message, output), is_tf=is_tf))
+        return await do(lambda: seldon_message.of(answered(served, message, output), is_tf=is_tf))
 
     async def _read(
         self, served: Served, request: Any, dialect_request: DialectRequest
@@ -133,10 +133,10 @@ class Seldon:
         return await self._background.run(parsing, is_long=True)
 
     async def _feedback(self, request: Any, dialect_request: DialectRequest) -> Any:
-        said = {"reward": request.reward, "truth": _truth(request)}
+        document = {"reward": request.reward, "truth": _truth(request)}
         for name in ("request", "response"):
-            said[name] = {"meta": {"puid": getattr(request, name).meta.puid}}
-        feedback = Feedback.of(said)
+            document[name] = {"meta": {"puid": getattr(request, name).meta.puid}}
+        feedback = Feedback.of(document)
         feedback.note(self._catalog, self._found(dialect_request))
         return seldon_message.of({"meta": {"puid": feedback.puid}})
 
@@ -173,7 +173,7 @@ async def _called(
     return answer
 
 
-def _bounded(fields: extent.Fields) -> Callable[[Parse], Parse]:
+def _bounded(fields: extent.Fields) -> Reader:
     """Reads messages that have no more JSON in these fields than anybody needs."""
 
     def reader(parse: Parse) -> Parse:
@@ -186,7 +186,7 @@ def _bounded(fields: extent.Fields) -> Callable[[Parse], Parse]:
     return reader
 
 
-def _left_out(bounded: Callable[[Parse], Parse]) -> Callable[[Parse], Parse]:
+def _left_out(bounded: Reader) -> Reader:
     """As `bounded`; what is slow to parse in a large message is left to another process."""
     leaves = slow_fields.reader(seldon_request.SLOW)
     return lambda parse: bounded(leaves(parse))

@@ -33,9 +33,7 @@ class SharedMemory:
             "CudaSharedMemoryRegister": self._refuse,
             "CudaSharedMemoryUnregister": self._done,
         }
-        return {
-            f"{_SERVICE}/{n}": dispatcher.unary(f"{_SERVICE}/{n}", a) for n, a in answers.items()
-        }
+        return dispatcher.service(_SERVICE, answers)
 
     async def _status(self, request: Any, _: DialectRequest) -> Any:
         response = self._messages["inference.SystemSharedMemoryStatusResponse"]()

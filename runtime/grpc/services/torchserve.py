@@ -56,7 +56,7 @@ class Torchserve:
         last = await self._tell(request, dialect_request, keep)
         if last is not None:
             parts.append(last)
-        return self._said(request, b"".join(part.prediction for part in parts))
+        return self._message(request, b"".join(part.prediction for part in parts))
 
     async def _tell(self, request: Any, dialect_request: DialectRequest, say: Say) -> Any:
         """Say each part as it comes; what is no stream is the last one."""
@@ -65,13 +65,13 @@ class Torchserve:
         answer = await Raw(served, dialect_request, accept).answer_fields(dict(request.input))
         reply = unquoted(answer, dialect_request.accept)
         if isinstance(reply.body, bytes):
-            return self._said(request, reply.body)
+            return self._message(request, reply.body)
         async with aclosing(reply.body) as parts:
             async for part in parts:
-                await say(self._said(request, part))
+                await say(self._message(request, part))
         return None
 
-    def _said(self, request: Any, prediction: bytes) -> Any:
+    def _message(self, request: Any, prediction: bytes) -> Any:
         response = self._response(prediction=prediction)
         if request.HasField("sequenceId"):
             response.sequenceId = request.sequenceId
@@ -79,6 +79,6 @@ class Torchserve:
 
     def _failed(self, request: Any, refusal: Refusal) -> Any:
         """One bad message does not end a stream of them."""
-        message = self._response() if request is None else self._said(request, b"")
+        message = self._response() if request is None else self._message(request, b"")
         message.status.code, message.status.message = refusal.code.value[0], refusal.detail
         return message

@@ -25,9 +25,7 @@ class TraceSettings:
     def handlers(self, dispatcher: Dispatcher) -> dict[str, grpc.RpcMethodHandler]:
         """By path."""
         answers: dict[str, Answer] = {"TraceSetting": self._trace, "LogSettings": self._logging}
-        return {
-            f"{_SERVICE}/{n}": dispatcher.unary(f"{_SERVICE}/{n}", a) for n, a in answers.items()
-        }
+        return dispatcher.service(_SERVICE, answers)
 
     async def _trace(self, request: Any, _: DialectRequest) -> Any:
         if request.model_name:

@@ -17,14 +17,14 @@ from .extent import Fields
 SLOW: Fields = {2: None}  # the field of the examples
 
 
-def batch(given: Any, served: Served) -> Any:
+def batch(message: Any, served: Served) -> Any:
     """The examples of an `Input` as a batch; raises InvalidInput when a model cannot take them."""
     assert served.signature is not None
     side = served.signature.inputs
-    kind = given.WhichOneof("kind")
+    kind = message.WhichOneof("kind")
     if kind is None:
         raise InvalidInput("input: expected `example_list`.")
-    listed = getattr(given, kind)
+    listed = getattr(message, kind)
     body: dict[str, Any] = {"examples": [_features(side, each) for each in listed.examples]}
     if kind == "example_list_with_context":
         body["context"] = _features(side, listed.context)

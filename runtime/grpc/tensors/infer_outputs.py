@@ -54,8 +54,8 @@ async def offloaded(
     """
     if not bulk.is_large(output) or bulk.is_of_numbers(output):
         return None
-    given = {"wanted": [(each.name, each.classes) for each in wanted], "is_raw": is_raw}
-    reply = await work.write(served, deadline, "infer", given, output)
+    context = {"wanted": [(each.name, each.classes) for each in wanted], "is_raw": is_raw}
+    reply = await work.write(served, deadline, "infer", context, output)
     if reply is None:
         return None
     assert isinstance(reply.body, bytes)

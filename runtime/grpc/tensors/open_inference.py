@@ -119,8 +119,8 @@ def _of_contents(item: Any) -> Tensor:
 
 def _strings(shown: str, item: Any, values: list[bytes]) -> list[bytes]:
     """Values of BYTES; MLServer's clients may say that they are base64."""
-    given = item.parameters
-    if "content_type" not in given or given["content_type"].string_param != "base64":
+    named = item.parameters
+    if "content_type" not in named or named["content_type"].string_param != "base64":
         return values
     try:
         return [base64.b64decode(each, validate=True) for each in values]

@@ -12,8 +12,8 @@ def values(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: getattr(value, choice) for name, (value, choice) in chosen.items() if choice}
 
 
-def write(parameters: Any, given: Mapping[str, str | int]) -> None:
+def write(parameters: Any, chosen: Mapping[str, str | int]) -> None:
     """Put texts and numbers among the parameters of a message."""
-    for name, value in given.items():
+    for name, value in chosen.items():
         field = "string_param" if isinstance(value, str) else "int64_param"
         setattr(parameters[name], field, value)

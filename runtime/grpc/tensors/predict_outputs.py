@@ -45,8 +45,8 @@ async def written(
     Raises:
         RequestError: as `write`; see `work.write`.
     """
-    given = {"asked": list(names)}
-    reply = await work.write(served, deadline, "predict", given, output)
+    context = {"names": list(names)}
+    reply = await work.write(served, deadline, "predict", context, output)
     if reply is None:
         write(response, served, names, output)
         return response
@@ -57,5 +57,5 @@ async def written(
 def write_elsewhere(catalog: Catalog, context: work.Json, output: Any) -> Reply:
     """Write the outputs of a response alone."""
     response = pool()["tensorflow.serving.PredictResponse"]()
-    write(response, work.of(catalog, context), context["asked"], output)
+    write(response, work.of(catalog, context), context["names"], output)
     return Reply(response.SerializeToString())

@@ -8,7 +8,7 @@ from ...data.codecs import instances
 from ...dialects import work
 from ...dialects.catalog import Catalog
 from ...dialects.reply import Reply
-from ...dialects.seldon.answer import told
+from ...dialects.seldon.answer import answered
 from ...dialects.seldon.message import Message
 from ...dialects.served import Served
 from ...dialects.tensors.tensor import Tensor
@@ -39,10 +39,10 @@ async def offloaded(
     `deadline` is on the monotonic clock.
 
     Raises:
-        RequestError: as `told`; see `work.write`.
+        RequestError: as `answered`; see `work.write`.
     """
-    given = {"message": request.to_json(), "is_tf": is_tf}
-    reply = await work.write(served, deadline, "seldon message", given, output)
+    context = {"message": request.to_json(), "is_tf": is_tf}
+    reply = await work.write(served, deadline, "seldon message", context, output)
     if reply is None:
         return None
     assert isinstance(reply.body, bytes)
@@ -51,7 +51,7 @@ async def offloaded(
 
 def write_elsewhere(catalog: Catalog, context: work.Json, output: Any) -> Reply:
     """Write the whole answer."""
-    answer = told(work.of(catalog, context), Message.from_json(context["message"]), output)
+    answer = answered(work.of(catalog, context), Message.from_json(context["message"]), output)
     return Reply(of(answer, is_tf=context["is_tf"]).SerializeToString())
 
 

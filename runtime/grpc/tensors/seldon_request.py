@@ -118,5 +118,5 @@ def _text(value: bytes) -> str:
 def meta(message: Any) -> dict[str, Any]:
     """The puid, tags and routing of a message, where it has them."""
     tags = {name: struct.read(each) for name, each in message.tags.items()}
-    given = {"puid": message.puid, "tags": tags, "routing": dict(message.routing)}
-    return {name: value for name, value in given.items() if value}
+    document = {"puid": message.puid, "tags": tags, "routing": dict(message.routing)}
+    return {name: value for name, value in document.items() if value}

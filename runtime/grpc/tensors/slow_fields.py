@@ -78,7 +78,7 @@ async def read(
     served: Served,
     dialect_request: DialectRequest,
     kind: str,
-    given: work.Json,
+    context: work.Json,
 ) -> tuple[Any, Any]:
     """The note and the batch that a kind of work reads in a message, in a thread if need be.
 
@@ -86,8 +86,8 @@ async def read(
         RequestError: see `work.read`.
     """
     body = dialect_request.body
-    found = await work.read(served, dialect_request.deadline, kind, given, body)
+    found = await work.read(served, dialect_request.deadline, kind, context, body)
     if found is not None:
         return found
-    reading = partial(work.read_here, catalog, served, kind, given, body)
+    reading = partial(work.read_here, catalog, served, kind, context, body)
     return await background.run(reading, is_long=True)

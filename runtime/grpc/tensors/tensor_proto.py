@@ -58,8 +58,8 @@ def read(name: str, message: Any) -> Tensor:
     values = getattr(message, field)
     missing = _missing(shown, shape, len(values))
     if datatype == "BYTES":
-        given = packed.listed(values)
-        return Tensor(name, datatype, shape, given + given[-1:] * missing)
+        strings = packed.listed(values)
+        return Tensor(name, datatype, shape, strings + strings[-1:] * missing)
     try:
         array = packed.read(message, field, np.dtype(dtype))
     except OverflowError:
@@ -71,12 +71,12 @@ def read(name: str, message: Any) -> Tensor:
     return Tensor(name, datatype, shape, array.reshape(shape))
 
 
-def _missing(shown: str, shape: list[int], given: int) -> int:
+def _missing(shown: str, shape: list[int], got: int) -> int:
     """How many values the last one stands for, besides itself."""
     wanted = size(shown, shape)
-    missing = wanted - given
-    if missing < 0 or (missing and not given):
-        raise InvalidInput(f"{shown}: expected {wanted} values for the shape {shape}, got {given}.")
+    missing = wanted - got
+    if missing < 0 or (missing and not got):
+        raise InvalidInput(f"{shown}: expected {wanted} values for the shape {shape}, got {got}.")
     if missing > _MOST:
         raise InvalidInput(f"{shown}: the shape {shape} is too large for a message.")
     return missing

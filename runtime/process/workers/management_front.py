@@ -6,7 +6,7 @@ from functools import partial
 import uvicorn
 from uvicorn.server import ServerState
 
-from ...dialects.management.dialect import Management
+from ...dialects.torchserve.management import Management
 from ...http.app import Application
 from ...http.connection.protocol import LimitedProtocol, limited
 from ...http.keyed_site import KeyedSite

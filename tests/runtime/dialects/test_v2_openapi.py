@@ -11,7 +11,7 @@ from modelbundle.runtime.manifests.signature import Field
 def test_null_stands_in_numbers_where_they_may_be_missing(is_nullable):
     """XGBoost takes it so, and the document forbade it."""
     field = Field("x", "float64", (None, 4), is_nullable=is_nullable)
-    told = openapi._asked(Spec("x", "FP64", (-1, 4)), field, is_only=True)
+    told = openapi._input(Spec("x", "FP64", (-1, 4)), field, is_only=True)
     flat, nested = told["properties"]["data"]["anyOf"]
     kinds = ["number", "null"] if is_nullable else "number"
     assert flat["items"]["type"] == nested["items"]["items"]["type"] == kinds

@@ -93,7 +93,7 @@ class Infer:
         served.check_room()
         request = infer_request.read(dialect_request, served)
         served = self._method(dialect_request, served, request)
-        if served.signature is None or _may_be_pictures(served, request):
+        if served.signature is None or pictures.are_tensors(served, request.tensors):
             return None
         if method_outputs.are_named(served, _names(request)):
             return None
@@ -115,7 +115,7 @@ class Infer:
         served.check_room()
         decoded = await self._read_elsewhere(dialect_request, served)
         if decoded is not None:
-            return await self._told(dialect_request, decoded)
+            return await self._answered(dialect_request, decoded)
         request = await self._read(dialect_request, served)
         served = self._method(dialect_request, served, request)
         if served.signature is None:
@@ -123,11 +123,11 @@ class Infer:
             is_null = served.settings.nan == "null"
             answer = InferAnswer(dialect_request.parts["model"], served.version, tensors, is_null)
             return await work.here(dialect_request.body, answer.reply, request)
-        return await self._told(
-            dialect_request, await self._asked(dialect_request, served, request)
+        return await self._answered(
+            dialect_request, await self._decoded(dialect_request, served, request)
         )
 
-    async def _told(self, dialect_request: DialectRequest, decoded: DecodedInfer) -> Reply:
+    async def _answered(self, dialect_request: DialectRequest, decoded: DecodedInfer) -> Reply:
         served = decoded.served
         if method_outputs.are_named(served, _names(decoded.request)):
             return await self._of_methods(dialect_request, decoded)
@@ -165,10 +165,10 @@ class Infer:
         served = self._method(dialect_request, served, request)
         return DecodedInfer(served, dialect_request.parts["model"], request, batch)
 
-    async def _asked(
+    async def _decoded(
         self, dialect_request: DialectRequest, served: Served, request: InferRequest
     ) -> DecodedInfer:
-        if _may_be_pictures(served, request):
+        if pictures.are_tensors(served, request.tensors):
             files, deadline = request.tensors[0].data, dialect_request.deadline
             batch = await pictures.read(served, deadline, files)
             if batch is not None:
@@ -251,7 +251,7 @@ def _of_request(served: Served, model: str, request: InferRequest) -> DecodedInf
     signature = served.signature
     assert signature is not None
     is_null, batch = served.settings.nan == "null", None
-    if _may_be_pictures(served, request):
+    if pictures.are_tensors(served, request.tensors):
         batch = pictures.batch(served.codec, request.tensors[0].data)
     if batch is None:
         batch = to_batch(signature.inputs, request.tensors, nan_as_null=is_null, model=model)
@@ -270,12 +270,6 @@ def _of_batch(served: Served, model: str, request: InferRequest, batch: Any) -> 
 def _names(request: InferRequest) -> list[str]:
     """What the requested outputs are called."""
     return [each.name for each in request.outputs]
-
-
-def _may_be_pictures(served: Served, request: InferRequest) -> bool:
-    """Whether its one tensor has files in it, for a model of pixels."""
-    is_of_files = len(request.tensors) == 1 and request.tensors[0].datatype == "BYTES"
-    return is_of_files and pictures.are_taken(served)
 
 
 def read_elsewhere(catalog: Catalog, context: work.Json, body: bytes) -> work.Reading:

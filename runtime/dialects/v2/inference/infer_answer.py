@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from ....data import media
 from ....data.regions import Place
 from ....errors import InvalidInput
 from ....printable import printable
@@ -15,7 +16,6 @@ from . import json_data
 from .classification import classified
 from .infer_request import InferRequest, Wanted
 
-BINARY = "application/octet-stream"
 _LENGTH = b"inference-header-content-length"
 
 
@@ -84,7 +84,7 @@ def with_binary(head: bytes, *blobs: bytes | memoryview) -> Reply:
     """An answer of JSON, followed by binary data if there are any."""
     if not any(map(len, blobs)):
         return Reply(head)
-    return Reply(b"".join((head, *blobs)), 200, BINARY, ((_LENGTH, b"%d" % len(head)),))
+    return Reply(b"".join((head, *blobs)), 200, media.OCTETS, ((_LENGTH, b"%d" % len(head)),))
 
 
 def check_outputs(model: str, wanted: Sequence[Wanted], known: Any) -> None:

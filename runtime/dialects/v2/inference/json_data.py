@@ -1,7 +1,6 @@
 """JSON data: decodes and encodes the `data` of a tensor in JSON, nested or flat."""
 
 import base64
-import binascii
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
@@ -169,7 +168,7 @@ def _strings(shown: str, count: int, data: Any, *, is_base64: bool) -> list[byte
         if is_base64:
             return [base64.b64decode(each, validate=True) for each in flat]
         return [each.encode() for each in flat]
-    except (binascii.Error, ValueError):
+    except ValueError:
         form = "base64" if is_base64 else "text that is UTF-8"
         raise InvalidInput(f"{shown}: expected {form}.") from None
 

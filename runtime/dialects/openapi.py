@@ -1,13 +1,21 @@
-"""Paths: the OpenAPI paths of dialects, all built in the same way."""
+"""OpenAPI: operations of dialects, all built in the same way, and a document of some paths."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from ..data import media
+from .catalog import Catalog
+
 Json = dict[str, Any]
 
-JSON = "application/json"
-_EMPTY_TOO = {"text/plain", "application/octet-stream"}  # an empty body is valid text or bytes
+_EMPTY_TOO = {media.TEXT, media.OCTETS}  # an empty body is valid text or bytes
 BINARY: Json = {"type": "string", "format": "binary"}
+
+
+def document(catalog: Catalog, paths: Json) -> Json:
+    """The OpenAPI document of one dialect's paths."""
+    info = {"title": catalog.server_name, "version": catalog.server_version or "0"}
+    return {"openapi": "3.1.0", "info": info, "paths": paths}
 
 
 def operation(
@@ -41,7 +49,7 @@ def _media(description: str, schema: Json, others: Mapping[str, Json] | None = N
 
 def _content(schema: Json, others: Mapping[str, Json] | None) -> Json:
     """Schemas by content type: of JSON, and of others."""
-    return {kind: {"schema": each} for kind, each in {JSON: schema, **(others or {})}.items()}
+    return {kind: {"schema": each} for kind, each in {media.JSON: schema, **(others or {})}.items()}
 
 
 _FAILURE = _media("Why there is none, in the words of this dialect.", {"type": "object"})

@@ -4,32 +4,24 @@ Source: TorchServe, `docs/inference_api.md` and `http/HttpRequestHandler.java`. 
 has a port of its own there, and here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from ..errors import (
-    InvalidInput,
-    ModelDied,
-    NotAllowed,
-    NothingHere,
-    NotSupported,
-    Overloaded,
-    RequestError,
-    ServiceDied,
-    UnknownModel,
-)
-from . import sequence, versioned
-from .bodies.raw import TEXT, Raw, as_text, may_be_text, unquoted
-from .bodies.schemas import json_body, streamed, whole
-from .catalog import Catalog
-from .dialect import GET, Rule
-from .dialect_request import DialectRequest
-from .explainer import explainer
-from .paths import operation
-from .reply import Reply
-from .served import Served
-from .versioned import UnknownVersion
+from ...data import media
+from ...errors import InvalidInput, ModelDied, RequestError, ServiceDied
+from .. import sequence
+from ..bodies.raw import Raw, as_text, may_be_text, unquoted
+from ..bodies.schemas import json_body, streamed, whole
+from ..catalog import Catalog
+from ..dialect import GET, Rule
+from ..dialect_request import DialectRequest
+from ..explainer import explainer
+from ..openapi import document, operation
+from ..reply import Reply
+from ..served import Served
+from . import versioned
+from .errors import TYPES, no_workflow
 
 _SENT = frozenset({"POST", "PUT"})  # `curl -T` puts
 _OPTIONS = frozenset({"OPTIONS"})
@@ -38,15 +30,6 @@ _WORKER_DIED = 507
 _FAILED = 500  # and above: not the client's fault
 _REFUSED = "BadRequestException"
 _SEQUENCES = (b"ts_request_sequence_id", b"ts_request_sequence_end")
-
-_TYPES: Mapping[type[RequestError], str] = {
-    UnknownModel: "ModelNotFoundException",
-    UnknownVersion: "ModelVersionNotFoundException",
-    NothingHere: "ResourceNotFoundException",
-    NotAllowed: "MethodNotAllowedException",
-    NotSupported: "NotImplementedException",
-    Overloaded: "ServiceUnavailableException",
-}
 
 
 class Torchserve:
@@ -65,7 +48,7 @@ class Torchserve:
             Rule(GET, "/ping", self._ping, "/ping"),
             Rule(_SENT, f"/predictions{_MODEL}", self._predict, f"/predictions/{name}"),
             Rule(_SENT, f"/explanations{_MODEL}", self._explain, f"/explanations/{name}"),
-            Rule(_SENT, "/wfpredict/[^/]+", self._no_workflow, "/wfpredict/{workflow}"),
+            Rule(_SENT, "/wfpredict/[^/]+", no_workflow, "/wfpredict/{workflow}"),
             Rule(_OPTIONS, "/", self._describe, "OPTIONS /"),
             Rule(GET, "/api-description", self._describe, "/api-description"),
             Rule(_OPTIONS, f"/predictions{_MODEL}", self._describe, f"/predictions/{name}"),
@@ -77,7 +60,7 @@ class Torchserve:
             return Reply.error(error, _WORKER_DIED, "InternalServerException")
         status = 400 if isinstance(error, InvalidInput) else None
         kind = _REFUSED if error.status < _FAILED else "InternalServerException"
-        return Reply.error(error, status, _TYPES.get(type(error), kind))
+        return Reply.error(error, status, TYPES.get(type(error), kind))
 
     def document(self) -> dict[str, Any]:
         """Its part of openapi.json."""
@@ -85,7 +68,7 @@ class Torchserve:
         for served in self._catalog.served():
             path, name = _path(served), served.name
             body, others, summary = json_body(served), whole(served), f"Predictions of {name}."
-            texts = {TEXT: {"type": "string"}} if may_be_text(served) else {}
+            texts = {media.TEXT: {"type": "string"}} if may_be_text(served) else {}
             answers = texts | streamed(served)
             operations = {
                 verb: operation(f"torchserve_{verb}_{name}", summary, {}, body, others, answers)
@@ -111,17 +94,13 @@ class Torchserve:
         reply = await Raw(served, request, as_text(served, request.accept)).answer()
         return unquoted(reply, request.accept)
 
-    async def _no_workflow(self, _: DialectRequest) -> Reply:
-        raise NotSupported("There are no workflows here: a service class calls several models.")
-
     async def _describe(self, request: DialectRequest) -> Reply:
         """The OpenAPI document of this API, or of one model."""
-        info = {"title": self._catalog.server_name, "version": self._catalog.server_version or "0"}
         paths = self.document()
         if "model" in request.parts:
             path = _path(self._found(request))
             paths = {path: paths[path]}
-        return Reply.json({"openapi": "3.1.0", "info": info, "paths": paths})
+        return Reply.json(document(self._catalog, paths))
 
     def _found(self, request: DialectRequest) -> Served:
         parts = request.parts

@@ -1,4 +1,4 @@
-"""Numbers: the metrics that TorchServe's `/metrics` has, in Prometheus' text format.
+"""Metrics: those that TorchServe's `/metrics` has, in Prometheus' text format.
 
 Source: TorchServe, docs/metrics_api.md and docs/metrics.md. Times are those of batches.
 """

@@ -14,26 +14,17 @@ from typing import Any
 
 from ...data import media
 from ...data.codecs.instances import parse
-from ...errors import (
-    BadPayload,
-    LoadFailed,
-    NotAllowed,
-    NothingHere,
-    NotSupported,
-    Overloaded,
-    RequestError,
-    UnknownModel,
-)
-from .. import versioned
+from ...errors import BadPayload, RequestError, UnknownModel
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
 from ..dialect_request import DialectRequest
 from ..lifecycle import AlreadyHere
-from ..paths import operation
+from ..openapi import document, operation
 from ..reply import Reply
 from ..served import Served
-from . import numbers
+from . import metrics, versioned
 from .description import Process, described, named, workers_of
+from .errors import TYPES, no_workflow
 
 log = logging.getLogger(__name__)
 
@@ -46,18 +37,6 @@ _LONGEST = 9  # digits of a number
 _MOST = 999_999_999
 _ARCHIVE = ".mar"
 _RUNTIMES = frozenset({"", "python", "python2", "python3"})
-_PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
-
-_TYPES: Mapping[type[RequestError], str] = {
-    UnknownModel: "ModelNotFoundException",
-    versioned.UnknownVersion: "ModelVersionNotFoundException",
-    NothingHere: "ResourceNotFoundException",
-    NotAllowed: "MethodNotAllowedException",
-    BadPayload: "BadRequestException",
-    NotSupported: "NotImplementedException",
-    LoadFailed: "InternalServerException",
-    Overloaded: "ServiceUnavailableException",
-}
 
 
 class InUse(RequestError):
@@ -95,13 +74,13 @@ class Management:
             Rule(delete, f"{_VERSION}/?", self._unregister, version),
             Rule(put, rf"{_VERSION}/set-default/?", self._prefer, f"{version}/set-default"),
             Rule(GET, "/metrics", self._metrics, "/metrics"),
-            Rule(_ANY, "/workflows(?:/[^/]+)?", self._no_workflow, "/workflows"),
+            Rule(_ANY, "/workflows(?:/[^/]+)?", no_workflow, "/workflows"),
             Rule(frozenset({"OPTIONS"}), "/", self._document, "OPTIONS /"),
         ]
 
     def failure(self, error: RequestError) -> Reply:
         """`code`, `type` and `message`, in TorchServe's words."""
-        return Reply.error(error, kind=_TYPES.get(type(error), _kind(error)))
+        return Reply.error(error, kind=TYPES.get(type(error), _kind(error)))
 
     def document(self) -> dict[str, Any]:
         """Its paths, for OPTIONS."""
@@ -138,8 +117,7 @@ class Management:
         version = request.parts.get("version")
         if version == "all":
             default = self._registered(request, None)
-            found = [each for each in self._catalog.served() if each.name == default.name]
-            found = [each for each in found if _is_registered(each)]
+            found = list(filter(_is_registered, self._catalog.versions(default)))
         else:
             found = [self._registered(request, version)]
         processes = list(self._processes())
@@ -148,22 +126,18 @@ class Management:
     async def _metrics(self, request: DialectRequest) -> Reply:
         name = request.query.get("name[]")
         wanted = {name} if name else ()
-        body = numbers.text(self._catalog.served(), wanted)
-        body += numbers.answered(await self._catalog.numbers(), wanted)
-        return Reply(body, content_type=_PROMETHEUS)
+        body = metrics.text(self._catalog.served(), wanted)
+        body += metrics.answered(await self._catalog.numbers(), wanted)
+        return Reply(body, content_type=media.PROMETHEUS)
 
     async def _document(self, _: DialectRequest) -> Reply:
-        info = {"title": self._catalog.server_name, "version": self._catalog.server_version or "0"}
-        return Reply.json({"openapi": "3.1.0", "info": info, "paths": self.document()})
-
-    async def _no_workflow(self, _: DialectRequest) -> Reply:
-        raise NotSupported("There are no workflows here: a service class calls several models.")
+        return Reply.json(document(self._catalog, self.document()))
 
     # --- what changes ---
 
     async def _register(self, request: DialectRequest) -> Reply:
         """Load a version of the bundle, or add a model of the store if that is allowed."""
-        parameters = _asked(request)
+        parameters = _parameters(request)
         _check(parameters)
         url = parameters["url"]
         served = self._named(url)
@@ -226,8 +200,8 @@ class Management:
         served = self._registered(request, version)
         others = [
             each
-            for each in self._catalog.served()
-            if each.name == served.name and each is not served and _is_registered(each)
+            for each in self._catalog.versions(served)
+            if each is not served and _is_registered(each)
         ]
         if others and self._catalog.find(served.name).alias == served.alias:
             raise InUse(f"Cannot remove default version for model {served.name}")
@@ -260,7 +234,7 @@ class Management:
             await self._catalog.control.load_version(served.alias)
 
 
-def _asked(request: DialectRequest) -> Mapping[str, str]:
+def _parameters(request: DialectRequest) -> Mapping[str, str]:
     """The parameters of a registration: from the query, overridden by a JSON object.
 
     Raises:

@@ -1,12 +1,9 @@
 """Versioned: a model by name and version, for TorchServe's clients: which of both there is not."""
 
-from ..errors import UnknownModel
-from .catalog import Catalog
-from .served import Served
-
-
-class UnknownVersion(UnknownModel):
-    """The model is there, but not in this version."""
+from ...errors import UnknownModel
+from ..catalog import Catalog
+from ..served import Served
+from .errors import UnknownVersion
 
 
 def find(catalog: Catalog, name: str, version: str | None) -> Served:

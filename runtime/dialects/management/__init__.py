@@ -1,1 +1,0 @@
-"""TorchServe's management API: loads, unloads and scales models, for operators."""
