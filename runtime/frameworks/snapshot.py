@@ -7,6 +7,19 @@ HOME = "snapshot"
 """The folder in the model that is the snapshot."""
 CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
+BESIDE = frozenset(
+    """
+    generation_config.json preprocessor_config.json processor_config.json tokenizer.json
+    tokenizer_config.json special_tokens_map.json added_tokens.json vocab.json vocab.txt merges.txt
+    """.split()  # noqa: SIM905  a table
+)
+"""The files beside config and weights that are data."""
+
+
+def is_data(name: str) -> bool:
+    """Whether it is a file that is imported: the library looks for others, such as adapters."""
+    is_weights = "/" not in name and name.endswith((".safetensors", ".safetensors.index.json"))
+    return name == CONFIG or name in BESIDE or is_weights
 
 
 def refusal(config: bytes) -> str | None:

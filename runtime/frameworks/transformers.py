@@ -11,7 +11,7 @@ from ..errors import InvalidModel, MissingFramework
 from ..manifests.signature import Field, Side, Signature
 from .from_directory import FromDirectory
 from .pytorch import device as torch_device
-from .snapshot import CONFIG, HOME, TOKENIZER, refusal
+from .snapshot import CONFIG, HOME, TOKENIZER, is_data, refusal
 
 _TEXTS = Side("array", (Field("input-0", "str", (None,)),))
 _LABELS = Side("tensors", (Field("label", "str", (None,)), Field("score", "float32", (None,))))
@@ -41,6 +41,8 @@ class Transformers(FromDirectory):
         why = refusal((home / CONFIG).read_bytes())
         if why is not None:
             raise InvalidModel(f"The model cannot be loaded: {why}.")
+        if odd := next((path.name for path in home.iterdir() if not is_data(path.name)), None):
+            raise InvalidModel(f"The model cannot be loaded: `{odd}` is no file of a snapshot.")
         torch_device.check(device)
         model = _class(options["class"]).from_pretrained(
             home, local_files_only=True, trust_remote_code=False, use_safetensors=True

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
-from ....runtime.frameworks.snapshot import CONFIG, refusal
+from ....runtime.frameworks.snapshot import BESIDE, CONFIG, refusal
 from ...errors import InvalidSource, RegistryError
 from ...progress import Progress
 from ...registry.http.answer import Answer
@@ -24,7 +24,7 @@ from ...registry.reference import is_loopback
 from ...store.blobs.ingest import check_room
 from ...untrusted.quotation import quoted
 from .folder import Folder, is_inside
-from .hugging_face import BESIDE, INDEX, SCHEME, WEIGHTS
+from .hugging_face import INDEX, SCHEME, WEIGHTS
 
 _PUBLIC = "https://huggingface.co"
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)

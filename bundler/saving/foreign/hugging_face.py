@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ....runtime.frameworks.pytorch.files import format_of
-from ....runtime.frameworks.snapshot import CONFIG, HOME, refusal
+from ....runtime.frameworks.snapshot import BESIDE, CONFIG, HOME, is_data, refusal
 from ....runtime.frameworks.transformers import Transformers
 from ...errors import InvalidSource
 from ...untrusted.quotation import plain_texts, quoted
@@ -16,12 +16,6 @@ from .folder import Folder
 SCHEME = "hf://"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-BESIDE = frozenset(
-    """
-    generation_config.json preprocessor_config.json processor_config.json tokenizer.json
-    tokenizer_config.json special_tokens_map.json added_tokens.json vocab.json vocab.txt merges.txt
-    """.split()  # noqa: SIM905  a table
-)
 _CLASS = re.compile(r"[A-Z][A-Za-z0-9]{2,100}")
 _CONVERT = (
     "Convert it where you trust it: `AutoModel.from_pretrained(...).save_pretrained(DIR)` writes "
@@ -89,7 +83,8 @@ def _weights(folder: Folder) -> list[str]:
             hint=_CONVERT,
         )
     for name in names:
-        if name != INDEX and format_of(folder.file(name)) != "safetensors":
+        is_weights = is_data(name) and format_of(folder.file(name)) == "safetensors"
+        if name != INDEX and not is_weights:
             raise InvalidSource(f"`{name}` of {folder.where} is not what safetensors look like.")
     return names
 

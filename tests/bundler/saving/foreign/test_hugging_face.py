@@ -9,7 +9,7 @@ from safetensors.numpy import save
 
 from modelbundle.bundler.errors import InvalidSource
 from modelbundle.bundler.saving.foreign import recognizing
-from modelbundle.runtime.errors import MissingFramework
+from modelbundle.runtime.errors import InvalidModel, MissingFramework
 from modelbundle.runtime.frameworks.transformers import Transformers
 from modelbundle.runtime.pickles.policy import Policy
 
@@ -105,6 +105,13 @@ def test_what_takes_more_than_data_is_refused(snapshot, config, message):
             "outside of itself",
         ),
         ({"model.safetensors": None, "model.safetensors.index.json": b"[]"}, "cannot be read"),
+        (
+            {
+                "model.safetensors": None, "w.bin": save({"w": np.zeros(2)}),
+                "model.safetensors.index.json": b'{"weight_map": {"w": "w.bin"}}',
+            },
+            "not what safetensors look like",
+        ),
         ({"config.json": b"{"}, "no model of a tool"),
         ({"config.json": b"[]"}, "no model of a tool"),
     ],
@@ -118,6 +125,15 @@ def test_a_changed_config_is_refused_where_it_is_loaded(tmp_path):
     (tmp_path / "snapshot").mkdir()
     (tmp_path / "snapshot" / "config.json").write_text(json.dumps(CONFIG | {"auto_map": {}}))
     with pytest.raises(Exception, match="trust_remote_code"):
+        Transformers().load(tmp_path, "snapshot", {"class": "BertModel"}, "cpu", Policy())
+
+
+def test_a_file_that_the_library_would_look_for_is_refused_where_it_is_loaded(tmp_path):
+    """An adapter names another model, of the hub, whose config nobody has looked through."""
+    (tmp_path / "snapshot").mkdir()
+    for name in ("config.json", "adapter_config.json"):
+        (tmp_path / "snapshot" / name).write_text(json.dumps(CONFIG))
+    with pytest.raises(InvalidModel, match=r"`adapter_config\.json` is no file of a snapshot"):
         Transformers().load(tmp_path, "snapshot", {"class": "BertModel"}, "cpu", Policy())
 
 
