@@ -137,7 +137,7 @@ class BuildRequest:
     platform: str | None
     accelerator: str | None
     policy: Path | None
-    house: "Wheelhouse | None" = None
+    house: "Wheelhouse | None"
 
     def plan(self, progress: Progress) -> Plan:
         """Read, resolve and check everything; write nothing."""

@@ -117,5 +117,5 @@ def check_trust(models: Iterable[ChosenModel], store: "Store") -> None:
             raise NotTrusted(
                 f"Loading model `{model.item.tag}` runs code from its files, and it is not "
                 "trusted on this machine.",
-                hint="Where you know its origin, add `--trust` once.",
+                hint="If you know where it comes from, add `--trust` once.",
             )

@@ -51,7 +51,7 @@ class Offering:
 
     store: "Store"
     place: Path
-    policy: Path | None = None
+    policy: Path | None
 
     def offer(self, name: str) -> dict[str, Any]:
         """The model called `name:version`, `name@alias` or `name`, with all of its files there.

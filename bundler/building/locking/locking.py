@@ -35,8 +35,8 @@ class Locked:
     hardware: Accelerator
     is_new: bool
     warnings: tuple[str, ...]
-    file: LockFile | None = None
-    why: tuple[str, ...] = ()
+    file: LockFile | None
+    why: tuple[str, ...]
 
     def narrowed(self, platform: str, inputs: "LockInputs") -> Self:
         """The same for one of its platforms."""

@@ -44,8 +44,8 @@ class RetryPolicy:
     retries   times that a request is asked again
     """
 
-    timeout: float = 30.0
-    retries: int = 3
+    timeout: float
+    retries: int
 
     def within(self, timeout: float | None) -> "RetryPolicy":
         """The same, with another timeout, where one is given."""

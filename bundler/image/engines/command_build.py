@@ -125,9 +125,9 @@ def is_installed(name: str) -> bool:
     return shutil.which(_PROGRAMS[name]) is not None
 
 
-def installed(environment: Mapping[str, str] = os.environ) -> CommandEngine | None:
+def installed() -> CommandEngine | None:
     """What is taken where no engine listens, unless a person has said where one does."""
-    if "DOCKER_HOST" in environment:
+    if "DOCKER_HOST" in os.environ:
         return None
     found = next(filter(is_installed, ("podman", "buildah")), None)
     return find(found) if found else None

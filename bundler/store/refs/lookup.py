@@ -53,7 +53,9 @@ def _is_version(item: Item, version: str) -> bool:
 
 
 def _other(refs: Refs, tag: Tag) -> Kind | None:
-    """The other kind, if it has an item of that name."""
+    """The other kind, if it alone has an item of that name."""
+    if tag.kind and refs.of_name(tag.kind, tag.name or ""):
+        return None
     others = (kind for kind in KINDS if tag.kind not in {kind, None})
     return next((kind for kind in others if refs.of_name(kind, tag.name or "")), None)
 

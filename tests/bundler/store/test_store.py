@@ -216,6 +216,14 @@ def test_one_of_the_other_kind_is_told(store, save):
     assert "`bundle init --name iris --model iris`" in caught.value.hint
 
 
+def test_a_bundle_with_the_name_of_a_model_names_its_own_versions(store, save):
+    save()
+    bundle = save(kind="bundle", version="1.0")
+    with pytest.raises(NotFound, match=r"No bundle is tagged `iris@nope`\.") as caught:
+        store.find("iris@nope", "bundle")
+    assert caught.value.hint == f"Did you mean `{bundle.tag}`?"
+
+
 def test_the_address_of_a_server_is_no_tag(store):
     with pytest.raises(NotFound) as caught:
         store.find("localhost:8080")
