@@ -140,7 +140,8 @@ class Message:
         if self.kind == "strData":
             if type(self.content) is not str:
                 raise InvalidInput("strData: expected a string.")
-            return [self.content]
+            is_bytes = side.layout == "array" and side.fields[0].dtype == "bytes"
+            return [self.body() if is_bytes else self.content]
         if self.kind == "jsonData":
             bare = Bare.of(side, self.content)
             self.form = bare.form

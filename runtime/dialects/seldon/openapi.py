@@ -92,7 +92,8 @@ def _forms(side: Side) -> Json:
     data = _one_of(listed, ("ndarray", "tensor"), {"names": _NAMES})
     taken = {"data": data, "jsonData": bare(side)}
     dtype = side.fields[0].dtype if len(side.fields) == 1 else ""
-    if dtype == "str" or side.layout == "objects":
+    is_bytes = dtype == "bytes" and side.layout == "array"
+    if dtype == "str" or is_bytes or side.layout == "objects":
         taken["strData"] = {"type": "string"}
     if dtype == "bytes":
         taken["binData"] = BASE64

@@ -73,6 +73,9 @@ def test_text_bytes_and_json(client):
     data = base64.b64encode(b"12345").decode()
     told = client.post(of("weigh"), json={"binData": data}).json()
     assert told["data"] == {"names": [], "tensor": {"shape": [1], "values": [5.0]}}
+    for text in (data, "hé"):  # as it stands, also where it could be base64
+        told = client.post(of("weigh"), json={"strData": text}).json()
+        assert told["data"]["tensor"]["values"] == [len(text.encode())]
     told = client.post(of("things"), json={"jsonData": {"a": 1}}).json()
     assert told["jsonData"] == {"got": {"a": 1}}
     told = client.post(of("sums"), json={"jsonData": {"instances": [[1, 2]]}}).json()
