@@ -236,10 +236,8 @@ class ModelDied(RequestError):
 
     status = 503
 
-    def __init__(self, why: str, *, retry_after: float = 1.0) -> None:
-        super().__init__(
-            "The model stopped while it worked on this request.", retry_after=retry_after
-        )
+    def __init__(self, why: str) -> None:
+        super().__init__("The model stopped while it worked on this request.", retry_after=1)
         self.why = why
 
 

@@ -14,10 +14,8 @@ from . import formats, media, tabular, untyped_body
 from .codecs import csv_rows, form_rows, instances, picture
 from .codecs.csv_schema import is_of_cells
 from .depth import check_depth
-from .media import CSV, JSON, MULTIPART, NPY, is_json
+from .media import CSV, JSON, MULTIPART, NPY
 from .rows import extent, free_values, number_rows, table
-
-__all__ = ["CSV", "JSON", "NPY", "Codec", "Payload", "answers", "is_json", "is_npy", "requests"]
 
 INFLATION = 8  # times `max_body` that a body may become
 MAX_BYTES = 128 << 20
@@ -191,8 +189,3 @@ def of_formats(available: Collection[str], *, is_answer: bool = False) -> tuple[
         if each.name in available
         for kind in (each.answers if is_answer else each.media)
     )
-
-
-def is_npy(content_type: str) -> bool:
-    """Whether a body of this type is read as npy."""
-    return media.essence(content_type) == NPY

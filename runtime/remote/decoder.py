@@ -20,7 +20,7 @@ import orjson
 from .. import bundle_modules
 from ..batching.execution.worker import settle
 from ..data import formats, media
-from ..data.payload import Codec, Payload, is_json, is_npy
+from ..data.payload import Codec, Payload
 from ..errors import ModelDied, Overloaded
 from ..manifests.signature import Field, Side
 from ..plan import Plan
@@ -77,9 +77,9 @@ class Decoder:
             return True
         if size < _LARGE_CSV or self._only_foreign:
             return False
-        if is_json(content_type):
+        if media.is_json(content_type):
             return size >= LARGE
-        return size >= (_LARGE_NPY if is_npy(content_type) else _LARGE_CSV)
+        return size >= (_LARGE_NPY if media.essence(content_type) == media.NPY else _LARGE_CSV)
 
     async def decode(self, route: str, body: bytes, content_type: str) -> Any:
         """The batch in `body`.

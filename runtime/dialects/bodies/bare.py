@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ...data import media
 from ...data.codecs import instances
 from ...data.depth import check_depth
-from ...data.payload import JSON, Codec, Payload
+from ...data.payload import Codec, Payload
 from ...data.rows import extent, table
 from ...errors import InvalidInput, NotSupported
 from ...manifests.signature import Side
@@ -121,9 +122,9 @@ def write_elsewhere(catalog: Catalog, context: work.Json, output: Any) -> Reply:
 
 async def _called(served: Served, request: DialectRequest, body: bytes, accept: str) -> Reply:
     if not takes_rows(served) or body.lstrip()[:1] != b"[":
-        return as_reply(await served.call(request, body, JSON, accept))
-    answer = await served.call(request, b'{"instances":' + body + b"}", JSON, accept)
-    if isinstance(answer, Stream) or answer.content_type != JSON:
+        return as_reply(await served.call(request, body, media.JSON, accept))
+    answer = await served.call(request, b'{"instances":' + body + b"}", media.JSON, accept)
+    if isinstance(answer, Stream) or answer.content_type != media.JSON:
         return as_reply(answer)
     predictions = await work.here(answer.body, _predictions, answer)
     return Reply(await work.here(answer.body, instances.written, predictions))
@@ -144,7 +145,7 @@ async def ask_rows(served: Served, request: DialectRequest, rows: list[Any]) -> 
     if not takes_rows(served):
         raise NotSupported(f"`{served.name}` takes bodies of its own form, no rows.")
     body = await work.here(request.body, _enveloping, rows)
-    answer = await served.call(request, body, JSON, JSON)
+    answer = await served.call(request, body, media.JSON, media.JSON)
     if isinstance(answer, Stream):
         raise NotSupported(f"`{served.name}` answers with a stream, not with predictions.")
     predictions: list[Any] = await work.here(answer.body, _predictions, answer)
@@ -218,7 +219,7 @@ def listed(reply: Reply) -> Reply:
 
 
 def _enveloped(reply: Reply) -> list[Any] | None:
-    if not isinstance(reply.body, bytes) or reply.content_type != JSON:
+    if not isinstance(reply.body, bytes) or reply.content_type != media.JSON:
         return None
     value = instances.exact(reply.body)
     is_one = type(value) is dict and value.keys() == {"predictions"}
@@ -236,7 +237,7 @@ def _encoded(codec: Codec, output: Any, form: Form, accept: str) -> Payload:
         first = table.to_instances(output, nan_as_null=codec.nan_as_null)[0]
         return Payload(instances.written(first))
     payload = codec.encode(output, accept)
-    if form == "enveloped" or payload.content_type != JSON:
+    if form == "enveloped" or payload.content_type != media.JSON:
         return payload
     wire = table.to_wire(output, nan_as_null=codec.nan_as_null)
     return Payload(instances.written(wire))

@@ -9,7 +9,6 @@ import orjson
 from ...data import media
 from ...data.codecs import instances
 from ...data.depth import check_depth
-from ...data.payload import JSON
 from ...errors import NotSupported
 from ...manifests.signature import OBJECTS, Field
 from ...models.operation import Stream
@@ -55,8 +54,8 @@ async def called(
     if message.kind != "jsonData":
         return await _of_one(served, request, message)
     body = await work.here(request.body, _json, message)
-    accept = "" if served.route.streaming else JSON  # what streams has a type of its own
-    answer = await served.call(request, body, JSON, accept)
+    accept = "" if served.route.streaming else media.JSON  # what streams has a type of its own
+    answer = await served.call(request, body, media.JSON, accept)
     if isinstance(answer, Stream):
         return answer
     return {"jsonData": orjson.Fragment(answer.body), "meta": meta(served, message.meta)}
@@ -74,7 +73,7 @@ async def _of_one(
     content_type, kinds = _ALONE[message.kind]
     if served.route.input.get("kind") not in kinds:
         raise NotSupported(f"`{served.name}` takes bodies of its own form: send `jsonData`.")
-    accept = "" if served.route.streaming else JSON
+    accept = "" if served.route.streaming else media.JSON
     body = await work.here(request.body, message.body)
     answer = await served.call(request, body, content_type, accept)
     if isinstance(answer, Stream):

@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
+from ...data import media
 from ...data.codecs import instances
 from ...data.depth import check_depth
-from ...data.payload import JSON
 from ...data.rows import free_values
 from ...errors import InvalidInput, NotSupported, PredictionFailed
 from ...manifests.signature import OBJECTS
@@ -85,7 +85,9 @@ async def aggregated(catalog: Catalog, request: DialectRequest, value: Any) -> d
         raise NotSupported("`aggregate` has to take one parameter: the list of what was combined.")
     contents = [_content(each) for each in messages]
     check_depth(contents, "seldonMessages")
-    answer = await served.call(request, instances.written({names[0]: contents}), JSON, JSON)
+    answer = await served.call(
+        request, instances.written({names[0]: contents}), media.JSON, media.JSON
+    )
     if isinstance(answer, Stream):
         raise _is_stream(served)
     first, output = messages[0], instances.exact(answer.body)

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ...data import media
 from ...data.codecs import instances, npy
-from ...data.payload import JSON, NPY, Payload
+from ...data.payload import Payload
 from ...errors import NotSupported
 from ...manifests.route import Route
 from ...manifests.signature import Signature
@@ -44,7 +45,7 @@ async def ask(served: Served, request: DialectRequest, tensors: Sequence[Tensor]
             "ModelStreamInfer."
         )
     body = await work.here(request.body, body_of, served.route, tensors)
-    accept = NPY if body.content_type == NPY else JSON
+    accept = media.NPY if body.content_type == media.NPY else media.JSON
     answer = await served.call(request, body.body, body.content_type, accept)
     assert not isinstance(answer, Stream)
     found: list[Tensor] = await work.here(answer.body, _tensors, answer)
@@ -86,15 +87,15 @@ def body_of(route: Route, tensors: Sequence[Tensor]) -> Payload:
     properties = _properties(route)
     if ROWS in properties:
         only = tensors[0].data if len(tensors) == 1 else None
-        if isinstance(only, np.ndarray) and NPY in route.input.get("media", ()):
-            return Payload(npy.dumps(only), NPY)
-        return Payload(instances.written({ROWS: objects(_rows(route, tensors))}), JSON)
+        if isinstance(only, np.ndarray) and media.NPY in route.input.get("media", ()):
+            return Payload(npy.dumps(only), media.NPY)
+        return Payload(instances.written({ROWS: objects(_rows(route, tensors))}), media.JSON)
     if len(tensors) == len(properties) == 1:
         name, schema = next(iter(properties.items()))
-        return Payload(instances.written({name: _value(tensors[0], schema)}), JSON)
+        return Payload(instances.written({name: _value(tensors[0], schema)}), media.JSON)
     check_known(tensors, properties)
     arguments = {each.name: _value(each, properties[each.name]) for each in tensors}
-    return Payload(instances.written(arguments), JSON)
+    return Payload(instances.written(arguments), media.JSON)
 
 
 def _rows(route: Route, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
@@ -127,9 +128,9 @@ def _in_base64(tensor: Tensor) -> Tensor:
 
 def _tensors(answer: Payload) -> list[Tensor]:
     kind = answer.content_type.partition(";")[0]
-    if kind == NPY:
+    if kind == media.NPY:
         return from_output(_FREE, npy.loads(answer.body))
-    if kind != JSON:
+    if kind != media.JSON:
         return [Tensor("output", "BYTES", [1], [answer.body])]
     value = instances.exact(answer.body)
     if type(value) is dict and list(value) == ["predictions"]:

@@ -11,7 +11,7 @@ import orjson
 from ...data import media
 from ...data.codecs import instances
 from ...data.depth import check_depth
-from ...data.payload import JSON, Payload, is_json
+from ...data.payload import Payload
 from ...data.rows import extent, number_rows, table
 from ...errors import InvalidInput
 from ...manifests.signature import OBJECTS, Side
@@ -43,7 +43,7 @@ class RequestBody:
     def is_json(self) -> bool:
         """Whether it is read as JSON."""
         kind = media.essence(self.content_type)
-        return is_json(kind) or kind in _JSON_ALL_THE_SAME
+        return media.is_json(kind) or kind in _JSON_ALL_THE_SAME
 
     @property
     def is_large(self) -> bool:
@@ -227,12 +227,12 @@ class Prediction:
 
     async def _called(self, sent: RequestBody, key: str) -> Reply:
         """Pass the body on to the native API, and put its JSON answer below `key`."""
-        kind = JSON if sent.is_json else sent.content_type
+        kind = media.JSON if sent.is_json else sent.content_type
         accept = "" if sent.is_json else self._request.accept
         answer = await self.served.call(self._request, sent.body, kind, accept)
         if isinstance(answer, Stream):
             return Reply(answer.parts, content_type=answer.content_type)
-        if answer.content_type == JSON:
+        if answer.content_type == media.JSON:
             if self.served.signature is not None:
                 return Reply(_renamed(answer.body, key))
             return Reply(await work.here(answer.body, _keyed, answer, key))
@@ -288,7 +288,7 @@ _RESULTS = {"classify": examples.classes, "regress": examples.values}
 def read_elsewhere(catalog: Catalog, context: work.Json, body: bytes) -> work.Reading:
     """Decode a large body in another process: the method and the layout, and the batch."""
     reader = PredictionReader(catalog, work.of(catalog, context))
-    decoded = reader.decode(RequestBody(body, JSON), BodyForm(*context["form"]))
+    decoded = reader.decode(RequestBody(body, media.JSON), BodyForm(*context["form"]))
     signature = decoded.served.signature
     side = OBJECTS if signature is None else signature.inputs
     return work.Reading((decoded.served.method, decoded.layout), side, decoded.batch)

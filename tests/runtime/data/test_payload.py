@@ -6,7 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from modelbundle.runtime.data.payload import CSV, JSON, NPY, Codec
+from modelbundle.runtime.data.media import CSV, JSON, NPY
+from modelbundle.runtime.data.payload import Codec
 from modelbundle.runtime.errors import (
     InvalidInput,
     PayloadTooLarge,

@@ -10,7 +10,8 @@ import numpy as np
 import orjson
 import pytest
 
-from modelbundle.runtime.data.payload import CSV, JSON, NPY, Codec
+from modelbundle.runtime.data.media import CSV, JSON, NPY
+from modelbundle.runtime.data.payload import Codec
 from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import (
     InvalidInput,

@@ -13,7 +13,8 @@ import pytest
 from modelbundle.runtime.batching.batcher import Batcher
 from modelbundle.runtime.batching.execution.executor import ThreadExecutor
 from modelbundle.runtime.batching.policy.window import Limits
-from modelbundle.runtime.data.payload import CSV, JSON, NPY, Codec
+from modelbundle.runtime.data.media import CSV, JSON, NPY
+from modelbundle.runtime.data.payload import Codec
 from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import InvalidInput, PredictionFailed, RequestError
 from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side
