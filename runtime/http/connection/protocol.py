@@ -24,6 +24,7 @@ from ...manifests.settings import LimitSettings
 from ..backlog import Backlog
 from ..guarded import ON_DISCONNECT
 from ..shared_state import SharedState
+from .closing import Closing
 from .head import Head, RefusedHead, origin_form, without_upgrade
 from .pipeline_flow import PipelineFlow, end_of_heads
 from .unchunked import Unchunked
@@ -227,6 +228,7 @@ class LimitedProtocol(HttpToolsProtocol):
         else:
             self._answering = self.cycle
         self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
+        self.cycle.send = Closing(self.cycle)  # type: ignore[method-assign]
         if self.parser.get_http_version() == "1.0":
             self.cycle.send = Unchunked(self.cycle, _KEPT)  # type: ignore[method-assign]
         if self.is_draining():
