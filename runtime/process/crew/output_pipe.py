@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 
 _PIECE = 1 << 16
+_PIECES = 16  # that a pipe holds at most, unless somebody with privileges has enlarged it
 
 
 class OutputPipe:
@@ -38,16 +39,16 @@ class OutputPipe:
         return bool(data)
 
     def finish(self) -> None:
-        """Read what a dead worker wrote, without waiting: its children may hold the pipe open."""
-        while not self.is_closed:
+        """Read what a dead worker wrote and close the pipe; its children may still write to it."""
+        for _ in range(_PIECES):
             try:
                 data = os.read(self.reader, _PIECE)
             except BlockingIOError:
-                data = b""
-            if data:
-                self._on_data(data)
-            else:
-                self.close()
+                break
+            if not data:
+                break
+            self._on_data(data)
+        self.close()
 
     def abandon(self) -> None:
         """Close both ends, of a pipe that no process got."""
