@@ -108,6 +108,14 @@ class Classifying(Protocol):
         """Of each field of a method's answer that has some, by its place; runs nothing."""
 
 
+@runtime_checkable
+class Naming(Protocol):
+    """An adapter that makes objects of classes which the options of a model name."""
+
+    def names_others(self, options: Mapping[str, Any]) -> bool:
+        """Whether one is not of the adapter's own library: making it may do anything."""
+
+
 def lineage(model: object) -> frozenset[str]:
     """The top-level packages of an object's class and its bases."""
     return frozenset(base.__module__.partition(".")[0] for base in type(model).__mro__)

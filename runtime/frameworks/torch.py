@@ -66,6 +66,10 @@ class Torch:
         """Which of torch's files it is; "safetensors" and "weights" are weights alone."""
         return torch_files.format_of(path)
 
+    def names_others(self, options: Mapping[str, Any]) -> bool:
+        """Whether the recipe has classes that are not torch's own layers."""
+        return "recipe" in options and not torch_recipe.is_of_layers(options["recipe"])
+
     def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:
         """Weights apart from the architecture; the latter as a recipe, or else as a pickle.
 
@@ -228,7 +232,7 @@ def _save_recipe(recipe: Mapping[str, Any], model: Any, directory: Path) -> Save
     return Saved(
         "safetensors",
         (torch_weights.WEIGHTS, *(f"{CODE}/{path}" for path in sorted(code.files))),
-        executes_code=bool(code.files),
+        executes_code=not torch_recipe.is_of_layers(recipe),
         options=options,
         needs=("safetensors", *sorted(code.imports)),
     )

@@ -21,7 +21,7 @@ from ..errors import (
     in_short,
 )
 from ..frameworks import keras_backend, registry
-from ..frameworks.framework import Framework, Tunable
+from ..frameworks.framework import Framework, Naming, Tunable
 from ..manifests.model_manifest import ModelManifest
 from ..manifests.tuning import Tuning
 from ..pickles.policy import Policy
@@ -179,7 +179,9 @@ def _check_loader(manifest: ModelManifest) -> None:
 
 def _check_told(manifest: ModelManifest, framework: Framework) -> None:
     """Check that a model that declares no code has none, as nobody was asked to trust it."""
-    runs = manifest.format in framework.executing or manifest.options.get("code")
+    options = manifest.options
+    runs = manifest.format in framework.executing or options.get("code")
+    runs = runs or (isinstance(framework, Naming) and framework.names_others(options))
     if runs and not manifest.executes_code:
         raise InvalidModel(_NOT_SO)
 

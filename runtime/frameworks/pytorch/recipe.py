@@ -85,6 +85,17 @@ def modules(recipe: Mapping[str, Any]) -> Iterator[str]:
         yield from modules(child)
 
 
+def is_of_layers(recipe: Mapping[str, Any]) -> bool:
+    """Whether all classes are layers of torch, which only compute.
+
+    Others may fetch and run code: those of some libraries take the name of a model on a hub.
+    """
+    try:
+        return all(f"{module}.".startswith("torch.nn.") for module in modules(recipe))
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        return False
+
+
 def renamed(recipe: Mapping[str, Any], rename: Callable[[str], str]) -> dict[str, Any]:
     """The recipe with the modules of its classes under other names."""
     module, _, name = recipe["class"].partition(":")

@@ -194,6 +194,28 @@ def test_an_init_that_does_not_make_the_class_is_said(author):
         modelbundle.save("m", net, options={"init": {"gone": 1}})
 
 
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {"class": "a_hub:Model", "init": {"name": "evil/model", "trust_remote_code": True}},
+        {"class": "torch.nn:ModuleList", "children": [["0", {"class": "a_hub:Model", "init": {}}]]},
+        {"class": "torch.nn_others:Model", "init": {}},
+        {"class": 3}, [], None,
+    ],
+)  # fmt: skip
+def test_who_makes_objects_of_other_libraries_runs_code(tmp_path, recipe):
+    """Those of some take the name of a model on a hub, and run what it brings."""
+    directory, manifest = saved(modelbundle.save("m", torch.nn.Linear(2, 1)))
+    assert not manifest.executes_code
+    shutil.copytree(directory, tmp_path / "copy")
+    data = json.loads((directory / "model.json").read_text())
+    data["io.modelbundle.model.v1"]["options"]["recipe"] = recipe
+    (tmp_path / "copy" / "model.json").unlink()
+    (tmp_path / "copy" / "model.json").write_text(json.dumps(data))
+    with pytest.raises(InvalidModel, match="which is not so"):
+        LoadedModel.load(tmp_path / "copy")
+
+
 def test_a_model_that_claims_to_run_nothing_is_held_to_it(author, tmp_path):
     net = author(tc_net=NET, tc_parts=PARTS.format(factor=2)).Net()
     for model in (net, len):
