@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from ...runtime.manifests.signature import Side
+from ...runtime.manifests.signature import Field, Side
 from ...runtime.services.array import DTYPES
 from .. import atomic_file
 from ..errors import Refused, StoreError
@@ -123,26 +123,40 @@ def _inputs(saved: "Sequence[ModelManifest | None]") -> Side | None:
 
 def _rows(inputs: Side | None) -> dict[str, str]:
     """How the service names the rows that the model takes."""
-    numpy = {"imports": "import numpy as np", "rows": "", "kind": "np.ndarray"}
-    numpy["answers"] = "np.ndarray"
-    if inputs is None or inputs.layout == "tensors":
-        return numpy
-    if inputs.layout == "columns":
-        return numpy | {
-            "imports": "import numpy as np\nimport pandas as pd",
-            "kind": "pd.DataFrame",
+    named = {"imports": "import numpy as np", "rows": "", "answers": "np.ndarray"}
+    named["kind"] = "np.ndarray"
+    if inputs is None:
+        return named
+    field = inputs.fields[0] if inputs.fields else None
+    if inputs.layout == "tensors":
+        named["imports"] = "from typing import Any\n\nimport numpy as np"
+        named["kind"] = "list[dict[str, Any]]"
+    elif inputs.layout == "columns":
+        named["imports"] += "\nimport pandas as pd"
+        named["kind"] = "pd.DataFrame"
+    elif field is None:  # any values
+        return {
+            "imports": "from typing import Any",
+            "rows": "",
+            "kind": "list[Any]",
+            "answers": "list[Any]",
         }
-    if inputs.layout == "objects":
-        imports = "from typing import Any"
-        return {"imports": imports, "rows": "", "kind": "list[Any]", "answers": "list[Any]"}
-    field = inputs.fields[0]
-    if field.dtype not in DTYPES or field.shape[0] is not None:
-        return numpy
+    elif field.dtype == "bytes" and len(field.shape) == 1:
+        named["kind"] = "list[bytes]"
+    elif field.dtype in DTYPES and field.shape[0] is None:
+        named |= _checked(field)
+    return named
+
+
+def _checked(field: Field) -> dict[str, str]:
+    """An array whose dtype and shape the server looks at."""
     array = f'mb.Array("{field.dtype}", ({", ".join(map(str, field.shape))},))'
     array = array.replace(",,", ",") if len(field.shape) == 1 else array.replace(",))", "))")
-    rows = f"\nRows = Annotated[np.ndarray, {array}]  # any other is refused (422)\n"
-    imports = "from typing import Annotated\n\nimport numpy as np"
-    return numpy | {"imports": imports, "rows": rows, "kind": "Rows"}
+    return {
+        "imports": "from typing import Annotated\n\nimport numpy as np",
+        "rows": f"\nRows = Annotated[np.ndarray, {array}]  # any other is refused (422)\n",
+        "kind": "Rows",
+    }
 
 
 def _fill(template: str, **values: str) -> str:

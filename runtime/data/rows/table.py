@@ -16,7 +16,7 @@ from ...errors import InvalidInput, PredictionFailed
 from ...first_few import first_few
 from ...manifests.signature import Field, Side
 from ...nearest import nearest
-from . import column, frame, free_values
+from . import column, frame, free_values, python_rows
 from .fragments import Fragments, Unfit
 from .predictions import to_instances, to_wire
 from .stacking import stacked
@@ -154,7 +154,8 @@ def accept(side: Side, batch: Any, *, nan_as_null: bool = False) -> Any:
 def fit(side: Side, batch: Any, *, nan_as_null: bool = False) -> Any:
     """Check a batch that came as arrays (npy, Arrow, a Python caller) and give it its dtypes.
 
-    Columns become a dict of arrays.
+    Columns become a dict of arrays. A Python caller may give several inputs as a tuple, and rows
+    as a list of records.
 
     Raises:
         InvalidInput: for another shape, another kind of dtype or values out of its range.
@@ -163,6 +164,10 @@ def fit(side: Side, batch: Any, *, nan_as_null: bool = False) -> Any:
         return batch
     if side.layout == "array":
         return _fit(side.fields[0], np.asarray(batch), "", nan_as_null)
+    if isinstance(batch, list):
+        return gather(side, python_rows.spelled(batch), nan_as_null=nan_as_null)
+    if isinstance(batch, tuple):
+        batch = python_rows.columns(side.fields, batch)
     columns = _named(side.fields, batch)
     return {
         field.name: _fit(field, columns[field.name], f".{field.name}", nan_as_null)

@@ -10,6 +10,7 @@ from modelbundle.bundler.project.project import Project
 from modelbundle.bundler.project.scaffold import scaffold
 from modelbundle.runtime.manifests.model_manifest import ModelManifest
 from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side, Signature
+from modelbundle.runtime.services.contract.types import annotation
 
 
 def manifest_of(inputs=OBJECTS, packages=()):
@@ -121,6 +122,8 @@ def test_the_service_is_one_that_the_build_can_read(tmp_path):
         (Side("array", (Field("x", "str", (None,)),)), 'mb.Array("str", (None,))'),
         (Side("columns", (Field("age", "int64", (None,)),)), "rows: pd.DataFrame"),
         (OBJECTS, "rows: list[Any]"),
+        (Side("tensors", (Field("x", "int64", (None, 4)),)), "rows: list[dict[str, Any]]"),
+        (Side("array", (Field("x", "bytes", (None,)),)), "rows: list[bytes]"),
     ],
 )
 def test_the_service_asks_for_the_rows_that_the_model_takes(tmp_path, inputs, asked):
@@ -131,15 +134,14 @@ def test_the_service_asks_for_the_rows_that_the_model_takes(tmp_path, inputs, as
     (route,) = read_service(tmp_path, Project.open(tmp_path).bundlefile.service).routes
     assert route.batchable
     items = route.input["schema"]["properties"]["instances"]["items"]
-    assert (
-        items
-        == {
-            "array": {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4},
-            "text": {"type": "string"},
-            "columns": {"type": "object"},
-            "objects": {},
-        }["text" if '"str"' in asked else inputs.layout]
-    )
+    expected = {
+        "array": {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4},
+        "columns": {"type": "object"},
+        "tensors": {"type": "object", "additionalProperties": {}},
+        "objects": {},
+    }
+    texts = {"str": {"type": "string"}, "bytes": annotation.decoder(bytes).spec.schema}
+    assert items == texts.get(inputs.fields and inputs.fields[0].dtype, expected[inputs.layout])
 
 
 def test_what_a_crash_has_left_of_the_same_files_is_no_reason_to_refuse(tmp_path):

@@ -1,3 +1,5 @@
+import datetime as dt
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -261,6 +263,33 @@ def test_frames_and_matrices_become_the_columns_of_the_signature():
     ]
     with pytest.raises(InvalidInput, match="did you mean `city`"):
         table.accept(PERSON, frame.rename(columns={"city": "citty"}))
+
+
+def test_a_python_caller_may_give_records_and_several_inputs_side_by_side():
+    """As a service has them; each was a TypeError of an unhashable dict, list or array."""
+    times = Side("columns", (*PERSON.fields, Field("at", "datetime64[ns]", (None,))))
+    record = {"age": np.int64(3), "income": math.nan, "city": "Oslo", "at": dt.date(2020, 1, 1)}
+    asked = [record, [4, None, "Rome", "2020-01-02"]]
+    assert table.accept(times, asked, nan_as_null=True).equals(
+        table.collate(
+            times,
+            [record | {"age": 3, "income": None, "at": "2020-01-01"}, asked[1]],
+            nan_as_null=True,
+        )
+    )
+    ids, scale = np.arange(6).reshape(2, 3), np.ones(2)
+    by_name = table.accept(PAIR, {"ids": ids, "scale": scale})
+    rows = [{"ids": row, "scale": 1.0} for row in ids]
+    for asked in ((ids, scale), rows, [[row.tolist(), 1] for row in ids]):
+        taken = table.accept(PAIR, asked)
+        assert all(np.array_equal(taken[name], by_name[name]) for name in by_name)
+    for wrong, message in (
+        ((ids,), "expected 2 arrays, got 1."),
+        ([{"ids": ids[0], "scale": math.inf}], "got an infinity"),
+        ([object()], "expected plain values, times and arrays"),
+    ):
+        with pytest.raises(InvalidInput, match=message):
+            table.accept(PAIR, wrong)
 
 
 BATCHES = [
