@@ -44,7 +44,7 @@ class LogOutput:
         """Write `data`, which is one line or more, now or as soon as there is room."""
         if not self._is_open():
             return
-        if self._size + len(data) > MOST:
+        if self._kept and self._size + len(data) > MOST:
             self._lost += 1
         else:
             # The disk was full in the middle of a line: the next one does not end that.

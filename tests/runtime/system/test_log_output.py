@@ -90,6 +90,19 @@ def test_what_nobody_reads_is_lost_beyond_a_megabyte_and_that_is_said(pipe):
     assert drain(reader) == LINE
 
 
+def test_a_line_of_more_than_a_megabyte_is_written_if_somebody_reads(pipe):
+    reader, _, output = pipe
+    line, found = b"x" * 2 * log_output.MOST + b"\n", []
+    thread = threading.Thread(
+        target=lambda: found.append(os.fdopen(reader, "rb", closefd=False).readline())
+    )
+    thread.start()
+    output.write(line)
+    while thread.is_alive():
+        output.end()
+    assert found == [line]
+
+
 def test_a_reader_that_has_gone_is_no_trouble(pipe):
     reader, _, out = pipe
     out.write(LINE)
