@@ -4,6 +4,7 @@ A body that an output has no place in is None, and another kind is tried: texts 
 in lists no CSV. What is alike in a model's own process and in another is alike in every body.
 """
 
+import base64
 import csv
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -26,6 +27,7 @@ Column = np.ndarray | list[Any]
 PREDICTIONS = "predictions"
 """What the one column is called of an output that has no names."""
 
+_BYTES = ["b64"]  # the one name in what stands for bytes in JSON
 _MATRIX = 2  # dimensions
 _NARROWER = {"g": np.float64, "G": np.complex128}
 """For floats that few machines have, and that bytes of somebody else's memory stand between."""
@@ -78,7 +80,8 @@ def _even(found: dict[str, Column]) -> dict[str, Column]:
 
 def _records(rows: list[Any]) -> dict[str, Column]:
     names = list(rows[0])
-    if not names or any(not isinstance(row, dict) or list(row) != names for row in rows):
+    is_even = all(isinstance(row, dict) and list(row) == names for row in rows)
+    if not names or names == _BYTES or not is_even:
         return {PREDICTIONS: rows}
     return {str(name): [row[name] for row in rows] for name in names}
 
@@ -163,10 +166,22 @@ def _of_table(output: Any, nan_as_null: bool, dumps: Callable[[Any], bytes]) -> 
     if any(isinstance(column, np.ndarray) and 0 in column.shape[1:] for column in found.values()):
         return None
     try:
-        table = arrow_table.of(found)
+        table = arrow_table.of({name: _with_bytes(column) for name, column in found.items()})
     except (ValueError, TypeError, NotImplementedError, OverflowError):  # pyarrow's own are those
         return None
     return dumps(table)
+
+
+def _with_bytes(column: Column) -> Column:
+    """A column with bytes in the place of what stands for them in JSON."""
+    return column if isinstance(column, np.ndarray) else list(map(_decoded, column))
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, list):
+        return list(map(_decoded, value))
+    is_bytes = isinstance(value, dict) and list(value) == _BYTES
+    return base64.b64decode(value["b64"], validate=True) if is_bytes else value
 
 
 def _msgpack(output: Any, nan_as_null: bool) -> bytes | None:

@@ -16,6 +16,7 @@ from ..depth import MAX_DEPTH
 from ..rows import extent
 
 _MOST_CONTAINERS = 1 << 20  # lists and maps of one body, where its rows may be anything
+_EPOCHS = range(-62_135_596_800, 253_402_300_800)  # seconds of the years from 1 to 9999
 _DESCR = re.compile(r"[<>|=]?[biuf][1-8]", re.ASCII)
 
 
@@ -34,7 +35,7 @@ def loads(body: bytes, most_containers: float = math.inf) -> tuple[Any, bool]:
     """
     import msgpack
 
-    count = _Count(min(most_containers, _MOST_CONTAINERS))
+    count = _Count(min(most_containers, _MOST_CONTAINERS), msgpack.Timestamp)
     try:
         value = msgpack.unpackb(
             body,
@@ -68,23 +69,32 @@ def dumps(predictions: Any, *, arrays: bool = False) -> bytes:
 class _Count:
     """Counts what is made, and refuses more."""
 
-    def __init__(self, most: float) -> None:
+    def __init__(self, most: float, timestamp: Any) -> None:
         self._left = most
+        self._timestamp = timestamp
         self.has_arrays = False
 
     def listed(self, items: list[Any]) -> list[Any]:
         self._one()
-        return items
+        return list(map(self._plain, items)) if self._timestamp in set(map(type, items)) else items
 
     def mapped(self, pairs: list[tuple[Any, Any]]) -> Any:
         self._one()
-        made = {_text(key): value for key, value in pairs}
+        made = {_text(key): self._plain(value) for key, value in pairs}
         if len(made) < len(pairs):
             raise InvalidInput("A key appears more than once in a map.")
         if made.get("nd") is not True:
             return made
         self.has_arrays = True
         return _array(made)
+
+    def _plain(self, value: Any) -> Any:
+        """A value, a time as text."""
+        if type(value) is not self._timestamp:
+            return value
+        if value.seconds not in _EPOCHS:
+            raise InvalidInput("A time in the body is not in the years from 1 to 9999.")
+        return f"{np.datetime64(value.seconds, 's')}.{value.nanoseconds:09d}"
 
     def _one(self) -> None:
         self._left -= 1

@@ -156,6 +156,26 @@ def test_the_same_output_is_the_same_bytes():
         assert CODEC.encode(output, kind) == CODEC.encode(output, kind)
 
 
+@pytest.mark.parametrize("kind", TABLES)
+def test_bytes_are_a_binary_column(kind):
+    """They were a column `b64` of base64, or of structs, which no request may have."""
+    raw = np.array([b"\0\xff", b""], object)
+    assert read(asked(raw, kind), kind).to_pydict() == {"predictions": [b"\0\xff", b""]}
+    found = read(asked({"raw": raw, "n": np.arange(2)}, kind), kind).to_pydict()
+    assert found == {"raw": [b"\0\xff", b""], "n": [0, 1]}
+    lists = np.array([[b"a", b"\0"]], object)
+    assert read(asked(lists, kind), kind).to_pydict() == {"predictions": [[b"a", b"\0"]]}
+    own = CODEC.encode([{"b64": "no base64"}], f"{kind}, {media.JSON};q=0.5")
+    assert own.content_type == media.JSON
+
+
+def test_bytes_have_no_csv_and_no_array():
+    for kind in (media.CSV, media.NPZ, media.MSGPACK_NUMPY):
+        payload = CODEC.encode(np.array([b"a"], object), f"{kind}, {media.JSON};q=0.5")
+        read_ = msgpack.unpackb if payload.content_type == media.MSGPACK_NUMPY else json.loads
+        assert read_(payload.body) == {"predictions": [{"b64": "YQ=="}]}
+
+
 def test_a_text_that_ends_in_a_zero_is_no_array():
     """NumPy would read it without the zero."""
     for kind in (media.NPY, media.NPZ):

@@ -104,3 +104,24 @@ def test_an_answer_is_arrays_or_lists():
     for arrays in (True, False):
         with pytest.raises(TypeError):
             message_pack.dumps([object()], arrays=arrays)
+
+
+@pytest.mark.parametrize(
+    ("time", "text"),
+    [
+        (msgpack.Timestamp(1577934245, 5), "2020-01-02T03:04:05.000000005"),
+        (msgpack.Timestamp(-1, 0), "1969-12-31T23:59:59.000000000"),
+        (msgpack.Timestamp(253_402_300_799, 0), "9999-12-31T23:59:59.000000000"),
+    ],
+)
+def test_a_timestamp_is_a_time_wherever_it_stands(time, text):
+    """The one extension type that MessagePack itself has."""
+    rows = [time, {"at": time, "all": [time]}]
+    found, _ = message_pack.loads(msgpack.packb({"instances": rows}))
+    assert found == [text, {"at": text, "all": [text]}]
+
+
+@pytest.mark.parametrize("seconds", [-(2**63), 253_402_300_800, 2**63 - 1])
+def test_a_timestamp_of_no_year_is_refused(seconds):
+    with pytest.raises(InvalidInput, match="years"):
+        message_pack.loads(msgpack.packb({"instances": [msgpack.Timestamp(seconds, 0)]}))
