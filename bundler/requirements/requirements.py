@@ -162,32 +162,27 @@ def _recorded(
 ) -> tuple[dict[str, tuple[str, str]], list[str]]:
     chosen: dict[str, tuple[str, str]] = {}
     warnings = []
+    unlike: dict[str, str] = {}
     for alias, manifest in models.items():
         for distribution, version in sorted(manifest.packages.items()):
             name = normalize(distribution)
-            before, other = chosen.get(name, (version, alias))
-            if before == version:
-                chosen[name] = (version, other)
-            elif name in named:
+            before, other = chosen.setdefault(name, (version, alias))
+            if before == version or name in named:
                 continue
-            else:
-                chosen[name] = _newer(name, (before, other), (version, alias))
-                warnings.append(
-                    f"Models `{other}` and `{alias}` were saved with {name} {before} and "
-                    f"{version}; the lock takes {chosen[name][0]}."
-                )
-    return chosen, warnings
-
-
-def _newer(name: str, one: tuple[str, str], two: tuple[str, str]) -> tuple[str, str]:
-    """The newer of two recorded versions, if they differ by a patch at most."""
-    if _parts(one[0])[:2] != _parts(two[0])[:2]:
+            text = f"Models `{other}` and `{alias}` were saved with {name} {before} and {version}"
+            if _parts(before)[:2] != _parts(version)[:2]:
+                unlike.setdefault(name, f"{text}.")
+                continue
+            chosen[name] = max(chosen[name], (version, alias), key=lambda pair: _parts(pair[0]))
+            warnings.append(f"{text}; the lock takes {chosen[name][0]}.")
+    if unlike:
+        decided = " and ".join(f"`{name}==…`" for name in unlike)
         raise ResolveError(
-            f"Models `{one[1]}` and `{two[1]}` were saved with {name} {one[0]} and {two[0]}.",
-            hint=f"Save one of them again, or decide with `{name}==…` under "
+            "\n".join(unlike.values()),
+            hint=f"Save one of them again, or decide with {decided} under "
             "`python.requirements` in the bundlefile.",
         )
-    return max(one, two, key=lambda pair: _parts(pair[0]))
+    return chosen, warnings
 
 
 def _parts(version: str) -> tuple[int, ...]:

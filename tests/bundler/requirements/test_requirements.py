@@ -97,9 +97,15 @@ def test_two_models_a_patch_apart_take_the_newer_and_say_so():
 
 
 def test_two_models_a_minor_apart_are_an_error_unless_the_author_decides():
-    models = {"a": model({"numpy": "1.26.0"}), "b": model({"numpy": "2.4.6"})}
-    with pytest.raises(ResolveError, match=r"`a` and `b` were saved with numpy 1\.26\.0 and 2\.4"):
+    models = {
+        "a": model({"numpy": "1.26.0", "scipy": "1.16"}),
+        "b": model({"numpy": "2.4.6", "scipy": "1.17"}),
+    }
+    told = r"`a` and `b` were saved with numpy 1\.26\.0 and 2\.4\.6\.\n.* scipy 1\.16 and 1\.17\.\n"
+    with pytest.raises(ResolveError, match=told) as raised:  # all of them at once
         Requirements.gather([], [], models)
+    assert "`numpy==…` and `scipy==…`" in raised.value.hint
+    models = {"a": model({"numpy": "1.26.0"}), "b": model({"numpy": "2.4.6"})}
     user = [Requirement("numpy==2.4.6", "me")]
     assert wanted(Requirements.gather(user, [], models)) == ["numpy==2.4.6"]
 
