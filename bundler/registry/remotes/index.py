@@ -69,7 +69,8 @@ class Index:
             RegistryError: when there is none; lists the names.
         """
         entries = [e for e in self.document["manifests"] if name or not _is_list(e)]
-        named = {name, f"{name}:latest"} if name and not self.digest(name) else {name}
+        latest = {f"{name}:latest", f"{name}@latest"}  # `@` in a store
+        named = {name} if name is None or self.digest(name) else latest
         found = {str(e["digest"]) for e in entries if name is None or _name_of(e) in named}
         if len(found) == 1:
             return found.pop()

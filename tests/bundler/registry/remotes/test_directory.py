@@ -110,9 +110,11 @@ def test_somebodys_store_is_not_written_into(own_store, pushed, other_store, add
         push(pushed.tag, str(own_store.root), own_store)
 
 
-def test_a_store_of_another_can_be_pulled_from(own_store, pushed, other_store):
+@pytest.mark.parametrize("name", ["models/iris:2.1", "models/iris"])
+def test_a_store_of_another_can_be_pulled_from(name, own_store, pushed, other_store):
+    """Without a version it is the latest, as from any directory."""
     own_store.settle()
-    done = pull(f"{own_store.root}:models/iris:2.1", other_store)
+    done = pull(f"{own_store.root}:{name}", other_store)
     assert (done.item.name, done.item.digest) == ("iris", pushed.digest)
 
 
