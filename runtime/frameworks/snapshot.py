@@ -48,6 +48,8 @@ def refusal(config: bytes) -> str | None:
             return "it is quantized, which takes libraries and devices beyond transformers"
         if any("attn" in key and _is_remote(value) for key, value in node.items()):
             return "its attention is code from elsewhere"
+        if _is_remote(node.get("backbone")):
+            return "its backbone is a model from elsewhere, with a config of its own"
     return None
 
 

@@ -83,6 +83,7 @@ def test_shards_are_found_by_their_index(snapshot):
         ({"_attn_implementation": "evil/kernels"}, "code from elsewhere"),
         ({"vision": {"attn_implementation": {"": "evil/kernels@main"}}}, "code from elsewhere"),
         ({"quantization_config": {"quant_method": "gptq"}}, "quantized"),
+        ({"vision": {"backbone": "evil/model"}}, "a model from elsewhere"),
         ({"architectures": []}, "names no architecture"),
         ({"architectures": ["os.system"]}, "name of no class"),
         ({"architectures": ["Bert\nModel"]}, "name of no class"),
