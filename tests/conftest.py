@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from .warm_process import close_all
+
 INDEX = os.environ.get("UV_DEFAULT_INDEX", "https://pypi.org/simple")
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = (  # by their names: a file may move
@@ -119,17 +121,19 @@ def pytest_xdist_auto_num_workers():
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the files that take longest, end with those whose clients are being installed."""
+    """Begin with the files that take longest, and end with short ones.
+
+    In between come those whose clients are being installed when the tests begin.
+    """
     items.sort(key=lambda item: _turn(item.path))
 
 
 def _turn(path):
     if path.name in LONGEST:
         return LONGEST.index(path.name) - len(LONGEST)
-    if "judges" not in path.parts and path.name not in LONGEST_JUDGES:
-        return 0
-    names = (*LONGEST_JUDGES, path.name)
-    return 1 + names.index(path.name)
+    if "judges" in path.parts or path.name in LONGEST_JUDGES:
+        return 1 + (*LONGEST_JUDGES, path.name).index(path.name)
+    return 2 + len(LONGEST_JUDGES) if "runtime" in path.relative_to(ROOT).parts else 0
 
 
 def pytest_make_parametrize_id(config, val, argname):
@@ -160,6 +164,13 @@ def home(tmp_path_factory, monkeypatch):
     monkeypatch.delenv("BUNDLE_TRUST", raising=False)
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_processes_end():
+    """End the processes that commands and servers are forked from."""
+    yield
+    close_all()
 
 
 @pytest.fixture(scope="session")

@@ -10,14 +10,14 @@ import time
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from .warm_commands import BUNDLE, WarmCommands
+from .warm_commands import BUNDLE, run_warm, start_serve, warm_commands
 
 TRAIN = """
 import numpy as np
@@ -71,8 +71,8 @@ def run(*arguments, cwd, code=0, stdin=None, fresh=False, **variables):
     It is forked from a process that has imported it, unless it is to be a `fresh` one.
     """
     line, environment = [*map(str, arguments)], os.environ | variables
-    if not fresh and (warm := warm_commands()).takes(environment):
-        found = Run(*warm.run(line, cwd=cwd, environment=environment, stdin=stdin or ""))
+    if not fresh and warm_commands().takes(environment):
+        found = Run(*run_warm(line, cwd=cwd, environment=environment, stdin=stdin or ""))
     else:
         found = _run_fresh(line, cwd, environment, stdin or "")
     assert "Traceback" not in found.err, found.err
@@ -91,20 +91,6 @@ def _run_fresh(line, cwd, environment, stdin):
         check=False,
     )
     return Run(done.returncode, done.stdout, done.stderr)
-
-
-@cache
-def warm_commands():
-    """The process that they are forked from, started when it is first needed."""
-    return WarmCommands()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def ended_with_the_tests():
-    """End that process."""
-    yield
-    if warm_commands.cache_info().currsize:
-        warm_commands().close()
 
 
 @pytest.fixture
@@ -302,15 +288,7 @@ def serving(*arguments, cwd, **variables):
 @contextmanager
 def started(*arguments, cwd, **variables):
     """A command in the background and, line by line, what it says on stderr."""
-    process = subprocess.Popen(
-        [BUNDLE, *map(str, arguments)],
-        cwd=cwd,
-        env=os.environ | variables,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = _in_background([*map(str, arguments)], cwd, os.environ | variables)
     talk = []
     reader = threading.Thread(target=lambda: talk.extend(process.stderr), daemon=True)
     reader.start()
@@ -322,6 +300,20 @@ def started(*arguments, cwd, **variables):
         reader.join(90)
         process.stdout.close()
         process.stderr.close()
+
+
+def _in_background(line, cwd, environment):
+    if line[0] == "serve" and (program := start_serve(line, cwd=cwd, environment=environment)):
+        return program
+    return subprocess.Popen(
+        [BUNDLE, *line],
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def eventually(claim, seconds=90):
