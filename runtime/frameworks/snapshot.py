@@ -38,18 +38,22 @@ def refusal(config: bytes) -> str | None:
         node = waiting.pop()
         if isinstance(node, list):
             waiting += node
-            continue
-        if not isinstance(node, dict):
-            continue
-        waiting += node.values()
-        if "auto_map" in node:
-            return "its architecture is code of its own, which asks for `trust_remote_code`"
-        if node.get("quantization_config") is not None:
-            return "it is quantized, which takes libraries and devices beyond transformers"
-        if any("attn" in key and _is_remote(value) for key, value in node.items()):
-            return "its attention is code from elsewhere"
-        if _is_remote(node.get("backbone")):
-            return "its backbone is a model from elsewhere, with a config of its own"
+        elif isinstance(node, dict):
+            waiting += node.values()
+            if why := _strange(node):
+                return why
+    return None
+
+
+def _strange(node: dict[str, Any]) -> str | None:
+    if "auto_map" in node:
+        return "its architecture is code of its own, which asks for `trust_remote_code`"
+    if node.get("quantization_config") is not None:
+        return "it is quantized, which takes libraries and devices beyond transformers"
+    if any("attn" in key and _is_remote(value) for key, value in node.items()):
+        return "its attention is code from elsewhere"
+    if _is_remote(node.get("backbone")):
+        return "its backbone is a model from elsewhere, with a config of its own"
     return None
 
 
