@@ -12,7 +12,7 @@ from ..manifests.settings import ServeSettings
 from ..models.imports import uncollected
 from ..plan import Plan
 from ..remote.model_process import load_model, serve_model  # before the fork, for both sides of it
-from ..system import crash_trace
+from ..system import crash_trace, process_group
 from ..system.log_output import STDOUT
 from ..telemetry.metrics import Metrics
 from ..trust import verify_model
@@ -138,6 +138,7 @@ class Serving:
         absent = {name: s.why for name, s in self.statuses.items() if s.state != "READY"}
         plan = replace(self._paced(), absent=absent, preferred=tuple(self.preferred))
         if self.topology.is_threaded:
+            process_group.reset_signals_in_forks()
             close_in_forks(self.sockets.ports)
             plan = _pinned(plan, self._device(slot.index))
         elif self.devices:

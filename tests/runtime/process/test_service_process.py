@@ -327,6 +327,8 @@ def test_each_of_several_fronts_has_a_service(unstable, servers):
 def test_with_threads_there_is_one_process(unstable, servers):
     server = servers.start(unstable(), "--isolation=thread")
     assert children(server.process.pid) == [ask(server, "/pid").json()]
+    for _ in range(8):  # a worker of a pool may be ended as soon as it is forked
+        assert ask(server, "/pooled", n=2).json() == [0, 1]
 
 
 @pytest.mark.parametrize(
