@@ -33,7 +33,7 @@ def blocks(checkout):
 
 
 async def answers(directory, target, *calls):
-    """The bodies that the service gives, one a call."""
+    """The bodies that the service gives, one a call: a path, a body and, where it matters, headers."""
     source = read_service(directory, target)
     settings = ServeSettings()
     host = ServiceHost(
@@ -44,8 +44,10 @@ async def answers(directory, target, *calls):
     try:
         deadline = asyncio.get_running_loop().time() + 60
         return [
-            await host.operations[path](Call(body, "application/json", "", deadline))
-            for path, body in calls
+            await host.operations[path](
+                Call(body, "application/json", "", deadline, headers=dict(*headers))
+            )
+            for path, body, *headers in calls
         ]
     finally:
         await host.stop()
@@ -85,7 +87,24 @@ def test_the_example_of_types_is_built_and_served(tmp_path, blocks):
     asyncio.run(main())
 
 
+def test_the_example_of_headers_is_built_and_served(tmp_path, blocks, monkeypatch):
+    monkeypatch.setenv("LIMITS_KEY", "secret")
+    (tmp_path / "docs_limits.py").write_text(blocks[2])
+
+    async def main():
+        return await answers(
+            tmp_path,
+            "docs_limits:Limits",
+            ("/limit", b'{"amount": 30}', {b"x-user": b"guest"}),
+            ("/limit", b'{"amount": 30}', {b"x-user": b"ann"}),
+        )
+
+    assert [found.body for found in asyncio.run(main())] == [b"10.0", b"30.0"]
+
+
 def test_the_example_of_a_test_passes(blocks):
     space = {"__name__": "docs_example"}
     exec(blocks[0], space)
-    exec(blocks[2], space)
+    (own,) = (block for block in blocks if "using(Models(" in block)
+    exec(own, space)
+    assert isinstance(space["fraud"], space["Fraud"])
