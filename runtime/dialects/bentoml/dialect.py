@@ -9,7 +9,7 @@ import base64
 import re
 from collections.abc import Collection, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import orjson
 
@@ -17,7 +17,13 @@ from ...data import media
 from ...data.codecs import multipart
 from ...data.codecs.instances import parse, written
 from ...data.depth import check_depth
-from ...errors import InvalidInput, RequestError, UnknownModel, UnsupportedMediaType
+from ...errors import (
+    BadPayload,
+    InvalidInput,
+    RequestError,
+    UnknownModel,
+    UnsupportedMediaType,
+)
 from ...models.operation import Stream
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
@@ -25,11 +31,12 @@ from ..dialect_request import DialectRequest
 from ..openapi import operation
 from ..reply import Reply
 from ..served import Served
-from .schema import called, described, is_rows, lists_of_files, only
+from .schema import answer_kind, called, described, is_rows, lists_of_files, only
 
 _HOME = "/bentoml"
 _LARGE = 1 << 16  # bytes; such a form is read in a thread
 _THEIR_OWN = "application/vnd.bentoml+"  # pickles, among others: nothing here unpickles
+_MOST_FIELDS = 1000
 _ENVELOPE = b'{"predictions":'
 _ACCEPTED = {"str": media.TEXT, "bytes": "", "image": ""}
 
@@ -73,8 +80,7 @@ class Bentoml:
         name = only(served)
         if name is not None:
             body = _enveloped(name, body) if is_rows(served) else _alone(name, body)
-        kind = "" if served.signature is not None else served.route.output.get("kind", "")
-        accept = _ACCEPTED.get(kind, "" if served.route.streaming else media.JSON)
+        accept = _ACCEPTED.get(answer_kind(served), "" if served.route.streaming else media.JSON)
         answer = await served.call(request, body, media.JSON, accept)
         if isinstance(answer, Stream):
             return Reply(answer.parts, content_type=answer.content_type)
@@ -99,6 +105,8 @@ async def _body(request: DialectRequest, lists: Collection[str]) -> bytes:
     kind = media.essence(request.declared_type)
     if kind.startswith(_THEIR_OWN):
         raise UnsupportedMediaType(f"No decoder for `{kind[:64]}`; send JSON or a form.")
+    if kind == media.FORM and not request.body.lstrip().startswith(b"{"):  # JSON of `curl -d`
+        return _of_fields(request.body)
     if kind != media.MULTIPART:
         return request.body or b"{}"
     if len(request.body) < _LARGE:
@@ -115,6 +123,15 @@ def _of_form(body: bytes, content_type: str, lists: Collection[str]) -> bytes:
         found.setdefault(part.name, []).append(value)
     alone = {name for name, values in found.items() if len(values) == 1} - set(lists)
     return written({n: values[0] if n in alone else values for n, values in found.items()})
+
+
+def _of_fields(body: bytes) -> bytes:
+    """What the client sends for an API that takes files, when it has none."""
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError as error:
+        raise BadPayload("The body is not a form that can be read.") from error
+    return written({name: _value(text.encode()) for name, text in pairs})
 
 
 def _enveloped(name: str, body: bytes) -> bytes:

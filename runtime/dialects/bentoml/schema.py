@@ -19,6 +19,7 @@ _TABLES: Mapping[str, dict[str, Any]] = {
     "array": {"type": "tensor", "format": "numpy-array"},
     "columns": {"type": "dataframe", "orient": "records"},
     "dataframe": {"type": "dataframe", "orient": "records"},
+    "rows": {"type": "array"},
 }
 _WHOLE: Mapping[str, dict[str, Any]] = {
     "str": {"type": "string"},
@@ -42,7 +43,7 @@ def described(served: Served, route: str) -> dict[str, Any]:
         "doc": served.route.doc,
         "batchable": served.route.batchable,
         "input": _taken(served),
-        "output": _given(served),
+        "output": _answer_schema(served),
         "is_task": False,
     }
 
@@ -53,6 +54,14 @@ def only(served: Served) -> str | None:
         return ROWS
     name: str | None = served.route.input.get("parameter")
     return name or (ROWS if takes_rows(served) else None)
+
+
+def answer_kind(served: Served) -> str:
+    """What an answer is; `rows` of anything but numbers, which come as JSON."""
+    if served.signature is not None:
+        return ""
+    kind: str = served.route.output.get("kind", "")
+    return "rows" if served.route.batchable and kind not in _TABLES else kind
 
 
 def lists_of_files(served: Served) -> frozenset[str]:
@@ -84,15 +93,16 @@ def _rows(served: Served) -> dict[str, Any]:
     return _TABLES.get(served.route.input.get("kind", "")) or dict(_typed(listed))
 
 
-def _given(served: Served) -> dict[str, Any]:
+def _answer_schema(served: Served) -> dict[str, Any]:
     if served.signature is not None:
         return _of_side(served.signature.outputs)
-    output = served.route.output
-    kind = output.get("kind", "")
-    said = _TABLES.get(kind) or _WHOLE.get(kind) or output.get("schema", {})
+    output, kind = served.route.output, answer_kind(served)
+    schema = _TABLES.get(kind) or _WHOLE.get(kind) or output.get("schema", {})
     if served.route.streaming:
-        return said | {"is_stream": True}
-    return said
+        return schema | {"is_stream": True}
+    # The client takes every other string as it comes, quotes included.
+    is_text = kind in _WHOLE or schema.get("type") != "string"
+    return schema if is_text else {name: each for name, each in schema.items() if name != "type"}
 
 
 def _of_side(side: Side) -> dict[str, Any]:
@@ -107,6 +117,8 @@ def _typed(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     choices = (schema, *schema.get("anyOf", ()))
     if any("contentEncoding" in each for each in choices):
         return _FILE
+    if "prefixItems" in schema:  # a tuple, for which the client has no word
+        return {}
     if schema.get("type") != "array":
         return schema
     items = schema.get("items")

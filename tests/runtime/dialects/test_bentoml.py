@@ -11,6 +11,7 @@ from modelbundle.bundler.building.service.service_source import read_service
 from ..conftest import Servers, make_sums, write_bundle
 
 SOURCE = '''
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -64,8 +65,17 @@ class Desk:
     @mb.api
     def scale(self, x: np.ndarray, by: float) -> np.ndarray:
         return x * by
+
+    @mb.api
+    def meet(self, at: tuple[int, str], note: bytes = b"") -> dt.datetime:
+        return dt.datetime(at[0], 1, 1 + len(note))
+
+    @mb.api(batchable=True)
+    def shout(self, words: list[str]) -> list[str]:
+        return [word.upper() for word in words]
 '''
 TENSOR = {"type": "tensor", "format": "numpy-array"}
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +103,7 @@ def calls(client):
 
 def test_the_schema_has_the_parameters_as_the_class_names_them(calls):
     names = ["classify", "greet", "older", "words", "size", "sizes", "shift", "longest", "scale"]
+    names += ["meet", "shout"]
     assert list(calls) == names
     taken = {name: each["input"]["properties"] for name, each in calls.items()}
     assert taken["classify"] == {"samples": TENSOR}
@@ -126,6 +137,24 @@ def test_parameters_by_name_and_answers_without_an_envelope(client, calls, name,
         assert json.loads(told.text) == json.loads(answer)
     else:
         assert told.text == answer
+
+
+def test_what_their_client_has_no_word_for_is_json(client, calls):
+    """It made texts of a tuple's numbers, and took a time for text with its quotes."""
+    assert calls["meet"]["input"]["properties"]["at"] == {}
+    assert "type" not in calls["meet"]["output"]
+    told = client.post("/bentoml/meet", data={"at": '[2026, "x"]'})  # without the file
+    assert told.json() == "2026-01-01T00:00:00"
+    for wrong in ({"at": "2026"}, {"at": "x"}, {"": ""}):
+        assert client.post("/bentoml/meet", data=wrong).status_code == 400
+    assert client.post("/bentoml/meet", content=b'{"at": [2026, "x"]}', headers=FORM).is_success
+
+
+def test_lists_of_texts_are_an_array(client, calls):
+    """Their client asked for text, as it does for one."""
+    assert calls["shout"]["output"] == {"type": "array"}
+    told = client.post("/bentoml/shout", json={"words": ["a", "b"]}, headers={"accept": "*/*"})
+    assert told.json() == ["A", "B"]
 
 
 def test_files_come_in_a_form_whose_other_fields_are_json(client, calls):
