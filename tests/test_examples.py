@@ -35,7 +35,8 @@ def story(readme):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             lines = part.splitlines()
             count = next(n for n in range(1, len(lines) + 1) if is_whole("\n".join(lines[:n])))
-            command = shlex.split("\n".join(lines[:count]), comments=True)
+            typed = "\n".join(lines[:count]).replace("\\\n", " ")
+            command = shlex.split(typed, comments=True)
             found.append((command, "\n".join(lines[count:]).strip()))
     return found
 
