@@ -48,7 +48,8 @@ class Sklearn(Framework):
         wrapped = any(
             name.startswith(("xgboost.sklearn.", "lightgbm.sklearn.")) for name in seen.globals
         )
-        if seen.format in {"zip", "torch"} or not (wrapped or "sklearn" in seen.modules):
+        is_torchs = seen.format.startswith(("zip", "torch"))
+        if is_torchs or not (wrapped or "sklearn" in seen.modules):
             return None
         return seen.format
 

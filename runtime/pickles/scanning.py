@@ -31,6 +31,7 @@ _BROKEN = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, NotImplementedError,
     RuntimeError, ValueError, struct.error,
 )  # fmt: skip
+_NOT_WITHIN = frozenset({"joblib", "torchscript"})  # an archive, for torch to unpickle
 _NESTED = 2  # archives within archives that are opened
 _MEMBERS = 100_000  # of one archive; torch writes one for each tensor
 _seen: ContextVar[dict[Path, "Scan"] | None] = ContextVar("scans", default=None)
@@ -42,8 +43,8 @@ class Scan:
 
     globals    "module.name" of everything that loading would import, sorted
     complete   whether every opcode was understood; if not, `globals` has only those before
-    format     "pickle", "joblib" (compressed, or with raw arrays in between), "zip" (torch) or
-               "torch" (its old format)
+    format     "pickle", "joblib" (compressed, or with raw arrays in between), "zip" (torch),
+               "torchscript" (a zip that torch.load takes for one) or "torch" (its old format)
     is_cut     whether it ends in the middle of a pickle, as after an incomplete copy
     uses       the uses of the globals
     order      the globals in the order in which they are looked up, with repetitions; empty for an
@@ -158,8 +159,11 @@ def _begins_pickle(file: IO[bytes]) -> bool:
 
 def _scan_archive(file: IO[bytes], nesting: int, effort: Effort) -> Scan:
     parts: list[Scan] = []
+    seen = "zip"
     try:
         with zipfile.ZipFile(file) as archive:
+            if any(map(_is_of_script, archive.namelist())):
+                seen = "torchscript"
             for member in _pickled_members(archive):
                 if not nesting or not effort.unpack(member.file_size):
                     parts.append(Scan((), complete=False, format="zip", pickles=0))
@@ -169,12 +173,17 @@ def _scan_archive(file: IO[bytes], nesting: int, effort: Effort) -> Scan:
     except _BROKEN:
         return Scan((), complete=False, format="zip", pickles=0)
     names = sorted({name for part in parts for name in part.globals})
-    known = all(part.complete and part.format != "joblib" for part in parts)
+    known = all(part.complete and part.format not in _NOT_WITHIN for part in parts)
     complete = known and is_plain(file)
     uses = frozenset(use for part in parts for use in part.uses)
     order = parts[0].order if len(parts) == 1 else ()
     pickles = sum(part.pickles for part in parts)
-    return Scan(tuple(names), complete, "zip", pickles, uses=uses, order=order)
+    return Scan(tuple(names), complete, seen, pickles, uses=uses, order=order)
+
+
+def _is_of_script(name: str) -> bool:
+    """Whether a member is what torch.load tells TorchScript by, which it compiles and runs."""
+    return name.casefold().partition("/")[2] == "constants.pkl"
 
 
 def _pickled_members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:

@@ -22,7 +22,8 @@ _LARGEST = 64 << 20  # bytes of a source, or of a pickle of objects
 _ESCAPE = r"\\(?:[\\\"'?abfnrtv]|0[0-3][0-7]|177|[23][0-7]{2})"  # none of what can be printed
 _STRING = rf'(?!""")"(?:[^"\\\n]|{_ESCAPE})*+"(?!\s*")'  # whole: it goes on in no other
 _SOURCE = re.compile(rf"""(?:{_STRING}|[^"'\\#\x00-\x09\x0b-\x1f]++)*+""")  # as torch writes it
-_TEXT = re.compile(r'"(?!\w*")(?:[^"\\]|\\.)*+"', re.ASCII)  # a word may be that of an attribute
+_TEXT = re.compile(_STRING)
+_WORD = re.compile(r'"\w*"', re.ASCII)  # may be the name of an attribute, for `getattr`
 _FORBIDDEN = re.compile(
     rf"\b(?:save|from_file|rpc_\w+)\b|\bops\b(?!\.(?:{OPERATORS_OF_TORCH}|prim)\.)", re.ASCII
 )
@@ -60,7 +61,7 @@ def _strange(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[str]
 def _in_source(text: str) -> Iterator[str]:
     if not _SOURCE.fullmatch(text):
         yield "what torch does not write"
-    code = _TEXT.sub('""', text)
+    code = _TEXT.sub(lambda part: part[0] if _WORD.fullmatch(part[0]) else '""', text)
     yield from (found.group() for found in _FORBIDDEN.finditer(code))
     yield from (name for name in _CLASS.findall(code) if _is_of_cpp(name))
 

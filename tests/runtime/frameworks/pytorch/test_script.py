@@ -11,8 +11,10 @@ from modelbundle.runtime.frameworks.torch import Torch
 from modelbundle.runtime.pickles.policy import Policy
 
 NARROW = [Policy("allow-listed", frozenset({"torch.*"})), Policy("deny")]
+LAYER = b"torch.nn.modules.linear.Linear"
 SAVES = [
     'torch.save(x, "{}")',
+    'a = "w"\n    torch.save(x, "{}")',
     't = torch\n    t.save(x, "{}")',
     'o = ops\n    o.aten.save(x, "{}")',
     'getattr(torch, "save")(x, "{}")',
@@ -26,7 +28,10 @@ SAVES = [
 ]
 
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*TorchScript archive:UserWarning"),
+]
 
 
 class Net(torch.nn.Module):
@@ -44,6 +49,17 @@ def scripted(tmp_path_factory):
     path = tmp_path_factory.mktemp("scripted") / "model.pt"
     torch.jit.script(Net()).save(path)
     return path
+
+
+def as_layer(source, path):
+    """The same under the name of one of torch's layers, whose pickles ask for nothing else."""
+    name = Net.__module__
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
+        for member in old.namelist():
+            data = old.read(member).replace(f"__torch__.{name}.Net".encode(), LAYER)
+            data = data.replace(f"__torch__.{name}\nNet".encode(), LAYER.replace(b"r.L", b"r\nL"))
+            place = member.replace("__torch__/" + name.replace(".", "/"), "torch/nn/modules/linear")
+            new.writestr(place, data.replace(b"class Net", b"class Linear"))
 
 
 def changed(source, path, before_return="", add=None):
@@ -72,6 +88,24 @@ def test_one_that_opens_a_file_is_not(scripted, tmp_path, attack):
             Torch().load(tmp_path, "torchscript", {}, "cpu", policy)
     torch.jit.load(path)(torch.ones(2))
     assert canary.exists(), "it is no attack"
+
+
+@pytest.mark.parametrize("is_within", [False, True])
+def test_a_program_in_the_place_of_a_pickle_is_not_either(scripted, tmp_path, is_within):
+    canary, path = tmp_path / "canary", tmp_path / "model.pt"
+    changed(scripted, tmp_path / "changed.pt", f'torch.save(x, "{canary}")')
+    as_layer(tmp_path / "changed.pt", path)
+    Torch().load(tmp_path, "pickle", {}, "cpu", Policy())(torch.ones(2))
+    assert canary.exists(), "it is no attack"
+    canary.unlink()
+    if is_within:
+        with zipfile.ZipFile(tmp_path / "outer.pt", "w") as outer:
+            outer.write(path, "model/data/weights.pt")
+        (tmp_path / "outer.pt").rename(path)
+    narrow = Policy("allow-listed", frozenset({"torch.*", "collections.*"}))
+    with pytest.raises(NotTrusted, match="not a pickle that can be read"):
+        Torch().load(tmp_path, "pickle", {}, "cpu", narrow)
+    assert not canary.exists()
 
 
 @pytest.mark.parametrize(
