@@ -2,6 +2,7 @@
 
 import json as jsonlib
 from collections.abc import Mapping
+from os.path import commonprefix
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 First = Annotated[str, Argument(metavar="A", help="A tag.", autocompletion=any_tags)]
 Second = Annotated[str, Argument(metavar="B", help="Another.", autocompletion=any_tags)]
 SHORT = 60  # characters of a value in a line for a person
+_LEAD = 20  # characters that two values share, shown before where they differ
 
 
 def diff(a: First, b: Second, json: Json = False, quiet: Quiet = False) -> None:
@@ -84,15 +86,27 @@ def _line(change: "Change") -> str:
         return f"+ {change.what}{_named(change.after)}"
     if change.after is None:
         return f"- {change.what}{_named(change.before)}"
-    return f"~ {change.what}: {_short(change.before)} -> {_short(change.after)}"
+    before, after = _from_difference(_text(change.before), _text(change.after))
+    return f"~ {change.what}: {_short(before)} -> {_short(after)}"
 
 
 def _named(value: object) -> str:
-    return "" if isinstance(value, Mapping) else f": {_short(value)}"  # --json has all of a route
+    # --json has all of a route
+    return "" if isinstance(value, Mapping) else f": {_short(_text(value))}"
 
 
-def _short(value: object) -> str:
+def _from_difference(before: str, after: str) -> tuple[str, str]:
+    """Both without most of what they begin with, where that hides how they differ."""
+    same = len(commonprefix([before, after])) - _LEAD  # noqa: RUF071 - of characters
+    if same <= 0 or max(len(before), len(after)) <= SHORT:
+        return before, after
+    return f"…{before[same:]}", f"…{after[same:]}"
+
+
+def _text(value: object) -> str:
     text = value if isinstance(value, str) else jsonlib.dumps(value, ensure_ascii=False)
-    if text.startswith("sha256:"):
-        return text[7:19]
+    return text[7:19] if text.startswith("sha256:") else text
+
+
+def _short(text: str) -> str:
     return text if len(text) <= SHORT else text[:SHORT] + "…"
