@@ -131,6 +131,8 @@ class Torch:
                 model = torch.load(path, map_location=device, weights_only=False, **how)
             return _checked(model).eval()
         if format == "weights":
+            if torch_files.format_of(path) != "weights":  # nobody has vouched for anything else
+                raise InvalidModel(f"`{path.name}` does not hold weights alone.")
             state = torch.load(path, map_location=device, weights_only=True, **_mapped(path))
         else:
             state = torch_weights.load(path, options.get("shared", {}), device)

@@ -33,7 +33,7 @@ def _archive_format(path: Path) -> str | None:
         return None
     if "archive_format" in names or "serialized_exported_program.json" in archive.namelist():
         return "pt2"
-    if "constants.pkl" in names and any(name.startswith("code/") for name in names):
+    if "constants.pkl" in names:  # by which torch.load tells it
         return "torchscript"
     return _pickled_format(path) if "data.pkl" in names else None
 

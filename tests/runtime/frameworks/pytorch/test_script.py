@@ -5,7 +5,7 @@ import zipfile
 import pytest
 import torch
 
-from modelbundle.runtime.errors import NotTrusted
+from modelbundle.runtime.errors import InvalidModel, NotTrusted
 from modelbundle.runtime.frameworks.pytorch import script
 from modelbundle.runtime.frameworks.torch import Torch
 from modelbundle.runtime.pickles.policy import Policy
@@ -106,6 +106,13 @@ def test_a_program_in_the_place_of_a_pickle_is_not_either(scripted, tmp_path, is
     with pytest.raises(NotTrusted, match="not a pickle that can be read"):
         Torch().load(tmp_path, "pickle", {}, "cpu", narrow)
     assert not canary.exists()
+
+
+def test_nor_in_the_place_of_weights(scripted, tmp_path):
+    """Before torch 2.6, `weights_only` let it run."""
+    changed(scripted, tmp_path / "weights.pt")
+    with pytest.raises(InvalidModel, match="does not hold weights alone"):
+        Torch().load(tmp_path, "weights", {}, "cpu", Policy())
 
 
 @pytest.mark.parametrize(
