@@ -98,3 +98,8 @@ async def served(directory, source="", *, name="Sample", models=None, seconds=10
         yield Served(host, seconds)
     finally:
         await host.stop()
+
+
+def run(coroutine):
+    """What it returns, from an event loop of its own."""
+    return asyncio.run(coroutine)
