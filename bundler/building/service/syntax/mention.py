@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ....errors import BuildError
-from .module import Function, Module, Opaque, argument_names, bindings
+from .module import Assigned, Function, Module, Opaque, argument_names, bindings
 from .tree import Alias, Defined, Meaning, SourceTree, Unknown
 
 API = frozenset(("modelbundle.api", "modelbundle.runtime.services.service.api"))
@@ -69,20 +69,31 @@ class Mentions:
         self._seen += new
         return any(self._first(node, module) for node in new)
 
-    def _meaning(self, node: ast.Name | ast.Attribute, module: Module) -> Meaning:
-        """What it names; of `Base.predict`, the method in the body of that class."""
+    def _meaning(self, node: ast.expr, module: Module) -> Meaning:
+        """What it names; of `Base.predict`, what that class or a base of it calls so."""
         try:
             found = self.tree.resolve(node, module)
-            if not isinstance(found, Unknown) or isinstance(node, ast.Name):
-                return found
-            home = self.tree.resolve(node.value, module)
+            if isinstance(found, Unknown) and isinstance(node, ast.Attribute):
+                return self._attribute(self.tree.resolve(node.value, module), node.attr)
         except BuildError:  # whoever runs the file hears of it
             return Unknown()
-        if not isinstance(home, Defined) or isinstance(home.node, Function):
-            return found
-        method = bindings(home.node.body, "").get(node.attr)
-        inner = home.module.within(home.node)
-        return Defined(inner, method) if isinstance(method, Function) else found
+        return found
+
+    def _attribute(self, owner: Meaning, name: str) -> Meaning:
+        waiting, seen = [owner], []
+        while waiting:
+            home = waiting.pop(0)
+            if not isinstance(home, Defined) or isinstance(home.node, Function) or home in seen:
+                continue
+            seen.append(home)
+            bound = bindings(home.node.body, home.module.package).get(name)
+            inner = home.module.within(home.node)
+            if isinstance(bound, Assigned):
+                return Alias(inner, bound.value, is_opaque=False)
+            if isinstance(bound, Function):
+                return Defined(inner, bound)
+            waiting += [self.tree.resolve(base, home.module) for base in home.node.bases]
+        return Unknown()
 
 
 def _inside(node: Function, module: Module) -> Module:

@@ -208,6 +208,9 @@ class Shop:
     def back(self): ...
 Base = Shop
 class Plain: ...
+class Tools:
+    make = mb.api
+class Both(Tools, Shop): ...
 """
 
 
@@ -220,6 +223,8 @@ class Plain: ...
         ("class Fraud:\n    @brief\n    def a(self): ...", 5),
         ("class Fraud(Shop):\n    @Shop.back\n    def a(self): ...", 5),
         ("class Fraud(Shop):\n    b = Shop.sell", 5),
+        ("class Fraud(Shop):\n    b = Both.sell", 5),
+        ("class Fraud(Shop):\n    @Both.make\n    def a(self): ...", 5),
         ("class Fraud:\n    @mb.api\n    def a(self): ...\n    b = a", 7),
         ("class Fraud:\n    @mb.api\n    def a(self): ...\n    a = timed(a)", 7),
         ("class Fraud:\n    if True:\n        b = exposed(lambda self: 1)", 6),
