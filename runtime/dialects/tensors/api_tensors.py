@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import orjson
 
 from ...data import media
 from ...data.codecs import instances, npy
@@ -70,7 +71,13 @@ def _spec(name: str, schema: Mapping[str, Any]) -> Spec:
     if schema.get("type") == "array":
         items = schema.get("items")
         schema, shape = items if isinstance(items, Mapping) else {}, (-1,)
-    return Spec(name, _DATATYPES.get(str(schema.get("type")), "BYTES"), shape)
+    return Spec(name, _DATATYPES.get(_kind(schema), "BYTES"), shape)
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    """The type of a value, or of all values that it may have."""
+    values = {type(each) for each in schema.get("enum", ())}
+    return str(schema.get("type")) if values != {int} else "integer"
 
 
 def _properties(route: Route) -> Mapping[str, Any]:
@@ -100,19 +107,43 @@ def body_of(route: Route, tensors: Sequence[Tensor]) -> Payload:
 
 def _rows(route: Route, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
     """Tensors of rows, files in base64: the only value of each row, or some of its fields."""
+    items = _properties(route)[ROWS].get("items")
     if len(tensors) == 1:
         is_file = route.input.get("kind") in _FILES
-        return [_in_base64(tensors[0])] if is_file else tensors
-    items = _properties(route)[ROWS].get("items")
+        return [_in_base64(tensors[0]) if is_file else _read(tensors[0], items)]
     fields = items.get("properties", {}) if isinstance(items, Mapping) else {}
-    return [_in_base64(each) if _is_base64(fields.get(each.name)) else each for each in tensors]
+    return [_read(each, fields.get(each.name)) for each in tensors]
 
 
 def _value(tensor: Tensor, schema: Mapping[str, Any]) -> Any:
     """One value where there is one, else all of them."""
-    values = objects([_in_base64(tensor) if _is_base64(schema) else tensor])
+    values = objects([_read(tensor, schema)])
     is_one = len(values) == 1 and schema.get("type") != "array"
     return values[0] if is_one else values
+
+
+def _read(tensor: Tensor, schema: Any) -> Tensor:
+    """A tensor for values of `schema`: files in base64, and texts that are not read as JSON."""
+    if _is_base64(schema):
+        return _in_base64(tensor)
+    is_text = isinstance(tensor.data, list) and isinstance(schema, Mapping) and _is_text(schema)
+    return replace(tensor, data=list(map(_quoted, tensor.data))) if is_text else tensor
+
+
+def _is_text(schema: Mapping[str, Any]) -> bool:
+    """Whether its values, or those in a list of them, are texts and nothing else."""
+    if isinstance(items := schema.get("items"), Mapping):
+        return _is_text(items)
+    kinds = {each.get("type") for each in schema.get("anyOf", (schema,))}
+    return kinds in ({"string"}, {"string", "null"})
+
+
+def _quoted(text: bytes) -> bytes:
+    """A text as JSON; what is no UTF-8 is refused later."""
+    try:
+        return orjson.dumps(text.decode())
+    except ValueError:
+        return text
 
 
 def _is_base64(schema: object) -> bool:

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from modelbundle.bundler.building.service.service_source import read_service
+from modelbundle.runtime.dialects.tensors.api_tensors import body_of, specs_of
+from modelbundle.runtime.dialects.tensors.tensor import Tensor
+from modelbundle.runtime.manifests.route import Route
 
 from ..conftest import Servers, Sums, write_bundle, write_model
 
@@ -98,8 +101,42 @@ def test_parameters_are_tensors_of_one_value(client):
     assert answer.json()["outputs"] == [
         {"name": "weight", "datatype": "FP64", "shape": [1], "data": [4.5]}
     ]
+    for text in ('"ab"', '{"a": 1}', "[1]"):  # a text, whatever it looks like
+        assert infer(client, "shout", ("text", "BYTES", [text])).json()["outputs"][0]["data"] == [
+            text.upper()
+        ]
     wrong = infer(client, "shout", ("text", "BYTES", ["ab"]), ("often", "INT64", [2]))
     assert (wrong.status_code, "unexpected tensor `often`" in wrong.json()["error"]) == (400, True)
+
+
+TEXTS = {"type": "array", "items": {"type": "string"}}
+MAYBE = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "texts", "read"),
+    [
+        ({"type": "string"}, [b'"a"'], '"a"'),
+        (MAYBE, [b"[1]"], "[1]"),
+        (TEXTS, [b'"a"', b"{}"], ['"a"', "{}"]),
+        ({"type": "object"}, [b'{"a": 1}'], {"a": 1}),
+        ({"anyOf": [{"type": "string"}, {"type": "object"}]}, [b"{}"], {}),
+    ],
+)
+def test_only_what_may_be_no_text_is_read_as_json(schema, texts, read):
+    for properties in ({"p": schema}, {"p": schema, "q": {"type": "integer"}}):
+        route = Route("/x", "x", input={"schema": {"properties": properties}})
+        body = body_of(route, [Tensor("p", "BYTES", [len(texts)], texts)])
+        assert json.loads(body.body) == {"p": read}
+    rows = Route("/x", "x", input={"schema": {"properties": {"instances": {"items": schema}}}})
+    body = body_of(rows, [Tensor("p", "BYTES", [1], texts[:1])])
+    assert json.loads(body.body)["instances"] == [read[0] if isinstance(read, list) else read]
+
+
+def test_whole_numbers_to_choose_from_are_numbers():
+    schema = {"properties": {"n": {"enum": [1, 2]}, "c": {"enum": ["a", 1]}, "b": {"enum": [True]}}}
+    inputs, _ = specs_of(Route("/x", "x", input={"schema": schema}))
+    assert [each.datatype for each in inputs] == ["INT64", "BYTES", "BYTES"]
 
 
 def test_what_streams_is_no_tensor(client):
