@@ -1,5 +1,6 @@
 """A registry on loopback that obeys until it is told to lie, and the real one where there is one."""
 
+import base64
 import hashlib
 import json
 import os
@@ -294,3 +295,38 @@ def real_registry():
 def repository(real_registry):
     """A repository of the real registry that nobody else uses."""
     return f"{real_registry}/test-{uuid.uuid4().hex[:12]}/iris"
+
+
+PASSWORD = "hunter2-hunter2"
+DATA = b"a manifest"
+
+
+@pytest.fixture
+def place(liar, connect):
+    """A repository with one manifest, tagged `latest`."""
+    liar.manifests["team/iris", "latest"] = DATA
+    return connect(f"{liar.host}/team/iris")
+
+
+def auths(host, name="me", password=PASSWORD):
+    secret = base64.b64encode(f"{name}:{password}".encode()).decode()
+    return {"auths": {host: {"auth": secret}}}
+
+
+def guarded(liar, realm=None, *, token="t0ken", **document):
+    """Let the registry ask for a token, which `/token` gives."""
+    challenge = f'Bearer realm="{liar.url + "/token" if realm is None else realm}",service="reg"'
+    tokens = token if callable(token) else lambda: token
+
+    def check(handler):
+        if handler.headers.get("Authorization") == f"Bearer {tokens()}":
+            return "go on"
+        return handler.say(401, b"{}", {"WWW_Authenticate": challenge})
+
+    def give(handler):
+        handler.say(200, json.dumps({"token": tokens()} | document).encode())
+
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH"):
+        liar.twist(method, "^/v2/", check)
+    liar.twist("GET", "^/token", give)
+    liar.twist("POST", "^/token", give)
