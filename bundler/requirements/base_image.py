@@ -19,9 +19,10 @@ def split(reference: str) -> tuple[str, str, str]:
     >>> split("python:3.11-slim")
     ('docker.io', 'library/python', '3.11-slim')
     """
-    name, _, tag = reference.partition("@")[0].rpartition(":")
+    named = reference.partition("@")[0]
+    name, _, tag = named.rpartition(":")
     if not name or "/" in tag:
-        name, tag = reference, "latest"
+        name, tag = named, "latest"
     first, slash, rest = name.partition("/")
     if slash and ("." in first or ":" in first or first == "localhost"):
         return first, rest, tag

@@ -36,13 +36,13 @@ def listings(
     packages: Sequence[Package], indexes: Iterable[Index] = (), *, offline: bool = False
 ) -> dict[str, Listing]:
     """The files of each wheel by the name of its package; without wheels that cannot be read."""
-    wheels = [(package, name) for package in packages for name in package.files]
-    wheels = [(package, name) for package, name in wheels if name.endswith(".whl")]
-    known, indexes = tuple(wheels), tuple(indexes)
+    files = [(package, name) for package in packages for name in package.files]
+    wheels = [(package, name) for package, name in files if name.endswith(".whl")]
+    indexes = tuple(indexes)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = pool.map(lambda pair: _listing(pair[0], pair[1], indexes, offline=offline), known)
+        found = pool.map(lambda wheel: _listing(*wheel, indexes, offline=offline), wheels)
     listed: dict[str, Listing] = {}
-    for (package, _), listing in zip(known, found, strict=True):
+    for (package, _), listing in zip(wheels, found, strict=True):
         if listing is not None:
             listed[package.name] = {**listed.get(package.name, {}), **listing}
     return listed

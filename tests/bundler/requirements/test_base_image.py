@@ -16,6 +16,8 @@ DIGEST = "sha256:" + "ab" * 32
         ("localhost:5000/a/b:c", ("localhost:5000", "a/b", "c")),
         ("ghcr.io/x/y", ("ghcr.io", "x/y", "latest")),
         ("python:3@sha256:00", ("docker.io", "library/python", "3")),
+        ("python@sha256:00", ("docker.io", "library/python", "latest")),
+        ("localhost:5000/a/b@sha256:00", ("localhost:5000", "a/b", "latest")),
     ],
 )
 def test_references_are_read_as_docker_reads_them(reference, parts):
