@@ -40,7 +40,7 @@ def listings(
     wheels = [(package, name) for package, name in files if name.endswith(".whl")]
     indexes = tuple(indexes)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = pool.map(lambda wheel: _listing(*wheel, indexes, offline=offline), wheels)
+        found = pool.map(lambda one: _listing(one[0], one[1], indexes, offline=offline), wheels)
     listed: dict[str, Listing] = {}
     for (package, _), listing in zip(wheels, found, strict=True):
         if listing is not None:
