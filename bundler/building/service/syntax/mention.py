@@ -45,7 +45,11 @@ class Mentions:
         waiting = [top]
         while waiting:
             node = waiting.pop(0)
-            if isinstance(node, ast.Name | ast.Attribute) and self._is_api(node, module):
+            if (
+                isinstance(node, ast.Name | ast.Attribute)
+                and isinstance(node.ctx, ast.Load)
+                and self._is_api(node, module)
+            ):
                 return node
             waiting += _inner(node)
         return None
@@ -103,6 +107,13 @@ def _inside(node: Function, module: Module) -> Module:
 
 
 def _inner(node: ast.AST) -> Iterator[ast.AST]:
+    """The parts of `node` that could make an API, or be one by another name."""
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        yield from [node.value] if node.value else []  # `predict.__doc__ = ...` makes none
+        return
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        yield node.value.func  # `register(predict)` makes none
+        return
     for each in ast.iter_child_nodes(node):
         if not (isinstance(node, _DISPLAYS) and isinstance(each, ast.Name)):
             yield each

@@ -228,6 +228,7 @@ class Both(Tools, Shop): ...
         ("class Fraud:\n    @mb.api\n    def a(self): ...\n    b = a", 7),
         ("class Fraud:\n    @mb.api\n    def a(self): ...\n    a = timed(a)", 7),
         ("class Fraud:\n    if True:\n        b = exposed(lambda self: 1)", 6),
+        ("class Fraud(Shop):\n    def a(self): ...\n    exposed(a)", 6),
         ("class Fraud(mixin()): ...", 4),
         ("class Fraud(BASES[0]): ...", 4),
         ("class Fraud(*BASES): ...", 4),
@@ -251,6 +252,8 @@ def test_what_makes_no_api_is_read_as_before_and_a_base_may_have_two_names(tmp_p
         class Fraud(Base, Generic[str], named("Base", "x"), metaclass=ABCMeta):
             TABLE = {"own": own}
             size = property(timed_only)
+            own.__doc__ = "Its own."
+            print(own)
             @timed_only
             def plain(self): ...
             @mb.api
@@ -290,6 +293,12 @@ def test_of_two_bindings_the_last_counts_and_stars_are_followed(tmp_path):
         class Fraud(Base):
             hidden = None
             kept: Any
+            last: Any
+            if Any:
+                gone = 1
+            @api
+            def gone(self): ...
+            del gone
             @fast
             def rows(self, rows: np.ndarray) -> np.ndarray: ...
             @mb.api(route=PATH)
