@@ -15,12 +15,13 @@ from ...data import media, untyped_body
 from ...data.codecs import multipart
 from ...data.codecs.instances import parse, written
 from ...data.depth import check_depth
+from ...data.rows import column
 from ...errors import BadPayload, InvalidInput
 from ...manifests.signature import Field
 from ..dialect_request import DialectRequest
 from ..reply import Reply
 from ..served import Served
-from . import pictures
+from . import pictures, schemas
 from .bare import Bare, answer, answer_bytes, answer_rows, as_reply, listed, only
 
 _PLAIN = f"{media.TEXT}; charset=utf-8"
@@ -87,7 +88,7 @@ class Raw:
             ((name, body),) = fields.items()
             if name in _WHOLE or self._only is not None:
                 return await self._untyped(body, "")
-        record = {name: _value(_text(body)) for name, body in fields.items()}
+        record = {name: self._value(name, _text(body)) for name, body in fields.items()}
         if self._served.signature is None:
             return await self._record(record)
         return await self._rows([record])
@@ -142,7 +143,7 @@ class Raw:
             raise BadPayload("The body is an empty form.")
         if len(pairs) == 1 and pairs[0][0] in _WHOLE:
             return await self._untyped(pairs[0][1].encode(), "")
-        record = {name: _value(text) for name, text in pairs}
+        record = {name: self._value(name, text) for name, text in pairs}
         if len(record) < len(pairs):
             raise InvalidInput("A field of the form appears more than once.")
         if self._served.signature is None:
@@ -185,6 +186,19 @@ class Raw:
         is_record = len(names) == len(parts) > 1  # one row, as in any other form
         return only(reply) if is_record else listed(reply)
 
+    def _value(self, name: str, text: str) -> Any:
+        """A field of a form: a text where the model takes one, else JSON if it is some."""
+        signature = self._served.signature
+        if signature is not None:
+            is_text = any(
+                each.name == name and _holds_text(each) for each in signature.inputs.fields
+            )
+        else:
+            known = self._served.route.input.get("schema", {}).get("properties", {})
+            schema = known.get(name, {})
+            is_text = "items" not in schema and schemas.is_text(schema)
+        return text if is_text else _value(text)
+
     def _alone(self, field: Field, value: str) -> Any:
         """A value as the whole of a row."""
         signature = self._served.signature
@@ -209,6 +223,12 @@ class Raw:
     @property
     def _takes_bytes(self) -> bool:
         return self._only is not None and self._only.dtype == "bytes"
+
+
+def _holds_text(field: Field) -> bool:
+    """Whether a value of the field is a text or a time."""
+    is_text = column.family(field.dtype) in {"s", "t"} or field.dtype == "category"
+    return is_text and len(field.shape) == 1
 
 
 def _text(body: bytes) -> str:

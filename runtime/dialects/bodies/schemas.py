@@ -3,6 +3,7 @@
 What `bare` and `raw` read: only what every reader of the document can rely on is promised.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from ...data import media
@@ -76,3 +77,13 @@ def tables(served: Served) -> dict[str, Json]:
     arrays = {media.NPY: BINARY, media.NPZ: BINARY}
     inputs = served.signature.inputs
     return {media.CSV: csv_schema(inputs)} | arrays if is_of_cells(inputs) else arrays
+
+
+def is_text(schema: Any) -> bool:
+    """Whether the values of a schema, or those in a list of them, are texts and nothing else."""
+    if not isinstance(schema, Mapping):
+        return False
+    if isinstance(items := schema.get("items"), Mapping):
+        return is_text(items)
+    kinds = {each.get("type") for each in schema.get("anyOf", (schema,))}
+    return kinds in ({"string"}, {"string", "null"})

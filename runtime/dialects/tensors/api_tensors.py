@@ -16,6 +16,7 @@ from ...manifests.route import Route
 from ...manifests.signature import Signature
 from ...models.operation import Stream
 from .. import work
+from ..bodies.schemas import is_text
 from ..dialect_request import DialectRequest
 from ..served import Served
 from .batch import check_known, objects
@@ -126,16 +127,9 @@ def _read(tensor: Tensor, schema: Any) -> Tensor:
     """A tensor for values of `schema`: files in base64, and texts that are not read as JSON."""
     if _is_base64(schema):
         return _in_base64(tensor)
-    is_text = isinstance(tensor.data, list) and isinstance(schema, Mapping) and _is_text(schema)
-    return replace(tensor, data=list(map(_quoted, tensor.data))) if is_text else tensor
-
-
-def _is_text(schema: Mapping[str, Any]) -> bool:
-    """Whether its values, or those in a list of them, are texts and nothing else."""
-    if isinstance(items := schema.get("items"), Mapping):
-        return _is_text(items)
-    kinds = {each.get("type") for each in schema.get("anyOf", (schema,))}
-    return kinds in ({"string"}, {"string", "null"})
+    if not isinstance(tensor.data, list) or not is_text(schema):
+        return tensor
+    return replace(tensor, data=list(map(_quoted, tensor.data)))
 
 
 def _quoted(text: bytes) -> bytes:

@@ -128,6 +128,9 @@ def test_its_api_explain_explains(client):
 def test_bodies_go_to_torchserve_and_sagemaker_as_they_are(client):
     """And answers come back so; streams, too."""
     assert client.post("/predictions/demo", json=ROWS).json() == {"predictions": [3.0, 7.0]}
+    for name in ("1", '"Ida"', "null"):  # a text, whatever it looks like
+        told = client.post("/predictions/greet", data={"name": name, "polite": "true"})
+        assert told.text == f"Good day, {name}"
     assert client.post("/predictions/greet", json={"name": "Ida"}).text == "Hi, Ida"
     told = client.post("/predictions/words", json={"text": "a b"})
     assert (told.text, told.headers["content-type"]) == ("ab", "text/plain; charset=utf-8")

@@ -55,6 +55,9 @@ def test_fields_of_a_form(client):
     assert client.post("/predictions/shout", data={"data": "a b&c"}).text == "A B&C"
     person = {"age": "3", "city": "Oslo"}
     assert client.post("/predictions/people", data=person).text == "Oslo 3"
+    for text in ("1", '"Oslo"', "[1]"):  # a text, whatever it looks like
+        told = client.post("/predictions/people", data=person | {"city": text})
+        assert told.text == f"{text} 3"
     parts = {name: (None, value) for name, value in person.items()}
     assert client.post("/predictions/people", files=parts).text == "Oslo 3"
     assert client.post("/predictions/sums", data={"data": "[1, 2]"}).json() == 3.0
