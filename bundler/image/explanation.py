@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime.manifests.bundle_manifest import BundleManifest
 from . import engineless
+from .recipe import image_config
 from .recipe.image_settings import ImageSettings
 from .recipe.needs import engine_reasons
 
@@ -15,9 +16,13 @@ def of(item: "Item", store: "Store", platform: str | None = None) -> dict[str, A
     """Base, platform, layers with their sizes, and sentences; for a program or a person.
 
     Nothing is fetched for it: `size` is null where nobody here knows the packages yet.
+
+    Raises:
+        BuildError: for a base image of Alpine.
     """
     manifest = BundleManifest.read(store.directory(item))
     settings = ImageSettings.of(manifest)
+    image_config.check_libc({}, settings.base)
     plan = engineless.plan(item, store, platform)
     reasons = engine_reasons(manifest, {}, ())
     layers = plan.to_json(item.name)

@@ -24,13 +24,11 @@ def _reasons(
         yield "`system.run` runs commands in the image"
     if not manifest.hermetic and not (system.get("packages") or system.get("run")):
         yield "packages are built from source, for the machine of the image"
-    base = str(manifest.accelerator.get("base") or manifest.image.get("base") or "")
-    if "alpine" in base:
-        yield f"the base image `{base}` is not of glibc, for which wheels are locked"
     settings = ImageSettings.of(manifest)
     platforms = manifest.image.get("platforms") or ("linux/amd64",)
     if not settings.brings_python and not all(map(settings.standalone, platforms)):
-        yield f"the base image `{base}` has no Python, and {settings.python} is none that we know"
+        base, python = settings.base, settings.python
+        yield f"the base image `{base}` has no Python, and {python} is none that we know"
     if manifest.lock is None:
         yield "the bundle has no lock"
     if build_args:

@@ -22,6 +22,7 @@ from modelbundle.bundler.errors import (
     ImageFailed,
     InvalidTag,
 )
+from modelbundle.bundler.image import explanation
 from modelbundle.bundler.image.image import containerize, default_tag
 from modelbundle.bundler.image.image_options import ImageOptions
 from modelbundle.bundler.image.recipe import instruction
@@ -570,6 +571,14 @@ def test_a_base_of_alpine_is_refused_before_an_engine_is_asked(build, workshop):
     item = build("alpine", f"name: alpine\nmodels: [iris]\n{base}\n")
     with pytest.raises(BuildError, match="Alpine Linux"):
         containerize(item, workshop.store)
+    with pytest.raises(BuildError, match="Alpine Linux"):
+        explanation.of(item, workshop.store)
+
+
+def test_a_base_image_of_a_place_called_alpine_needs_no_engine(build, workshop):
+    base = "image: {base: alpine-labs/python:3.11}"
+    item = build("labs", f"name: labs\nmodels: [iris]\n{base}\n")
+    assert explanation.of(item, workshop.store)["needs_engine"] == []
 
 
 def test_nobody_else_fills_in_whom_to_trust(workshop, bundle):
