@@ -21,12 +21,12 @@ PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 
 MAX_PATH = 1024  # characters
 
-# Written by hand: of all this only a path can hold what JSON must escape.
-_LINE = (
-    b'{"ts":%b,"id":"%b","method":"%b","path":%b,"status":%d,"ms":%b,"rows":%d,"in":%d,"out":%d%b}'
-    b"\n"
-)
+# Written by hand: of all this only a path can hold what JSON must escape. Most of it is the same in
+# many lines. So the pieces are kept, and joined: a quarter of the time of formatting each line.
+_KIND = b'","method":"%b","path":%b,"status":%d,"ms":'
+_SIZES = b',"rows":%d,"in":%d,"out":%d'
 _TRACE = b',"trace":"%b"'
+_END = b"}\n"
 
 
 class Access(Protocol):
@@ -86,14 +86,13 @@ class AccessLog:
 
     def write_all(self, exchanges: Sequence[TracedRequest], ended: float) -> None:
         """Note exchanges that have ended just now, on the monotonic clock."""
-        moment = orjson.dumps(round(time.time(), 3))
-        times = orjson.dumps([round(1000 * (ended - each.began), 3) for each in exchanges])
+        begin = b'{"ts":%b,"id":"' % orjson.dumps(round(time.time(), 3))
+        times = orjson.dumps([int(1e6 * (ended - each.began)) / 1e3 for each in exchanges])
         for each, ms in zip(exchanges, times[1:-1].split(b","), strict=True):
-            line = _LINE % (
-                moment, each.id, each.method.encode(), _path(each.path), each.status, ms,
-                each.rows, each.received, each.sent,
-                b"" if each.trace is None else _TRACE % each.trace.trace_id,
-            )  # fmt: skip
+            kind = _kind(each.method, each.path, each.status)
+            sizes = _sizes(each.rows, each.received, each.sent)
+            end = _END if each.trace is None else _TRACE % each.trace.trace_id + _END
+            line = b"".join((begin, each.id, kind, ms, sizes, end))
             self._size += len(line)
             if self._size > FLUSH_AT:
                 self.flush()
@@ -117,5 +116,10 @@ class AccessLog:
 
 
 @lru_cache(256)
-def _path(path: str) -> bytes:
-    return orjson.dumps(printable(path[:MAX_PATH]))
+def _kind(method: str, path: str, status: int) -> bytes:
+    return _KIND % (method.encode(), orjson.dumps(printable(path[:MAX_PATH])), status)
+
+
+@lru_cache(1024)
+def _sizes(rows: int, received: int, sent: int) -> bytes:
+    return _SIZES % (rows, received, sent)

@@ -2,24 +2,21 @@
 
 import os
 
-_SIZE = 8  # random bytes of one
-_BUFFERED = 256
+_DIGITS = 16  # of one
+_AT_ONCE = 256
 
 
 class Ids:
-    """Sixteen random hexadecimal digits each; made from larger reads of random bytes."""
+    """Sixteen random hexadecimal digits each; made many at a time."""
 
-    __slots__ = ("_digits", "_next")
+    __slots__ = ("_made",)
 
     def __init__(self) -> None:
-        self._digits = b""
-        self._next = 0
+        self._made: list[bytes] = []
 
     def next(self) -> bytes:
         """A new one."""
-        start = self._next
-        if start >= len(self._digits):
-            self._digits = os.urandom(_SIZE * _BUFFERED).hex().encode()
-            start = 0
-        self._next = stop = start + 2 * _SIZE
-        return self._digits[start:stop]
+        if not self._made:
+            digits = os.urandom(_AT_ONCE * _DIGITS // 2).hex().encode()
+            self._made = [digits[at : at + _DIGITS] for at in range(0, len(digits), _DIGITS)]
+        return self._made.pop()
