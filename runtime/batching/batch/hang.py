@@ -48,7 +48,8 @@ class HangWatch:
         """`slot` has begun with `batch`."""
         cost = batch.window.cost
         overdue = OVERDUE_FACTOR * (slot.predicted + cost.tail) if cost.count else inf
-        at = slot.started + min(self._limits.hang, overdue)
+        # Sooner would be a timer for every few batches of a fast model.
+        at = slot.started + min(self._limits.hang, max(overdue, CHECK_INTERVAL))
         if at < self._timer.at:
             self._timer.set(loop, at)
 

@@ -51,23 +51,20 @@ class RankedLane(Lane):
 
     def arrange(self, now: float) -> Turn | None:
         """Choose the next queue; None if all are empty."""
-        turns = {}
+        step = max(self._limits.latency_budget / 2, self.window.full_seconds)
+        turns = []
         for queue in self._classes.values():
-            turn = self._turn(queue, now)
-            if turn is not None:
-                turns[queue.priority] = turn
-        self._order = [self._classes[each] for each in sorted(turns, key=turns.__getitem__)]
-        return min(turns.values(), default=None)
-
-    def _turn(self, queue: FairQueue, now: float) -> Turn | None:
-        head = queue.head
-        if head is None:
-            return None
-        step = max(self._limits.latency_budget / 2, self.window.duration(self.window.limit))
-        waited = now - max(head.arrived, queue.served)
-        steps = int(waited / step) if step else 0
-        spent = self._ledger[queue.client(head)]
-        return Turn(queue.priority - steps, queue.priority, spent, head.arrived)
+            head = queue.head
+            if head is not None:
+                waited = now - max(head.arrived, queue.served)
+                steps = int(waited / step) if step else 0
+                spent = self._ledger[queue.client(head)]
+                turn = Turn(queue.priority - steps, queue.priority, spent, head.arrived)
+                turns.append((turn, queue))
+        if len(turns) > 1:
+            turns.sort()  # no two have one priority
+        self._order = [queue for _, queue in turns]
+        return turns[0][0] if turns else None
 
     @property
     def head(self) -> Request | None:

@@ -38,12 +38,9 @@ class RankedLanes(Lanes):
 
     def first(self, now: float) -> Lane:
         """The next lane."""
-        turns = {}
-        for place, lane in enumerate(self._lanes()):
-            turn = lane.arrange(now)
-            if turn is not None:
-                turns[place] = turn
-        self._first = min(turns, key=turns.__getitem__, default=0)
+        lanes = enumerate(self._lanes())
+        turns = [(turn, place) for place, lane in lanes if (turn := lane.arrange(now)) is not None]
+        self._first = min(turns)[1] if turns else 0
         return self._order[self._first][2]
 
     def delist_first(self) -> None:

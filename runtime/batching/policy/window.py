@@ -203,6 +203,11 @@ class Window:
         return rounds * self._full if full else last
 
     @property
+    def full_seconds(self) -> float:
+        """The predicted duration of a full batch, in seconds."""
+        return self._full
+
+    @property
     def row_seconds(self) -> float:
         """The predicted duration of one row in a full batch, in seconds; a guess while unknown."""
         return self._full / self.limit or TICK
