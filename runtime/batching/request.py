@@ -28,7 +28,8 @@ class Request:
     A plain object: no future, no callback, no task. The batcher calls `succeed` or `fail`, once,
     on its loop; `abandon` is called when the client leaves. Neither hook may raise.
 
-    batch      the rows, as the model takes them
+    batch      the rows, as the model takes them; if `first` is set, beside the rows of others
+    first      where its own rows begin in `batch`; None if there are no others
     rows       their number; a batcher that merges no requests counts each as one
     size       bytes that they count in the queue
     deadline   on the batcher's clock, in seconds; the answer is useless after it
@@ -37,8 +38,8 @@ class Request:
     """
 
     __slots__ = (
-        "answers", "arrived", "batch", "client", "deadline", "is_abandoned", "is_over", "left",
-        "priority", "rows", "run", "size", "taken",
+        "answers", "arrived", "batch", "client", "deadline", "first", "is_abandoned", "is_over",
+        "left", "priority", "rows", "run", "size", "taken",
     )  # fmt: skip
 
     group: "Group | None" = None
@@ -54,6 +55,7 @@ class Request:
         client: Hashable = None,
     ) -> None:
         self.batch = batch
+        self.first: int | None = None
         self.rows = rows
         self.size = size
         self.deadline = inf if deadline is None else deadline

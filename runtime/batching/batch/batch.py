@@ -12,6 +12,9 @@ from ..request import Request, Run
 HALVING_CALLS = 1.5  # mean number of calls to find one guilty request by halving
 MOST_HALVINGS = 2  # times that both halves have failed; then requests are run one by one
 
+Cut = Callable[[Any, int, int], Any]
+"""Cuts rows out of a batch."""
+
 
 class Piece(NamedTuple):
     """The rows `start:stop` of a request that are in one batch."""
@@ -105,11 +108,32 @@ class Batch:
     def inputs(self, ops: RowOps) -> list[Any]:
         """The inputs to concatenate."""
         if self.starts is None:
-            return [request.batch for request in self.requests]
-        return [
-            request.batch if stop - start == request.rows else ops.slice(request.batch, start, stop)
-            for request, start, stop in self.pieces()
-        ]
+            return self._joined(ops.slice)
+        return [_cut(request, start, stop, ops.slice) for request, start, stop in self.pieces()]
+
+    def _joined(self, cut: Cut) -> list[Any]:
+        """All rows of the requests; in one piece where they lie one behind the other."""
+        inputs = []
+        batch, start, stop = None, 0, 0  # rows that are not among the inputs yet
+        for request in self.requests:
+            if request.first == stop and request.batch is batch:
+                stop += request.rows
+                continue
+            if batch is not None:
+                inputs.append(cut(batch, start, stop))
+            batch, first = request.batch, request.first
+            if first is None:
+                inputs.append(batch)
+                batch = None
+            else:
+                start, stop = first, first + request.rows
+        if batch is None:
+            return inputs
+        if not inputs and len(self.requests) > 1:
+            # Two pieces are copied. A model may change what it is given, and the batch run again.
+            middle = start + self.requests[0].rows
+            return [cut(batch, start, middle), cut(batch, middle, stop)]
+        return [*inputs, cut(batch, start, stop)]
 
     def outputs(self, output: Any, ops: RowOps) -> list[Any]:
         """The answer of each request."""
@@ -206,3 +230,11 @@ class Batch:
         for batch in batches:
             batch.is_suspect = True
         return batches
+
+
+def _cut(request: Request, start: int, stop: int, cut: Cut) -> Any:
+    """The rows `start:stop` of a request."""
+    first = request.first
+    if first is None:
+        return request.batch if stop - start == request.rows else cut(request.batch, start, stop)
+    return cut(request.batch, first + start, first + stop)

@@ -1,12 +1,14 @@
 """NumberRows: parses rows of numbers from JSON to an array, without a Python object for each.
 
-simdjson (https://github.com/simdjson/simdjson) says whether a body is JSON, and lays its numbers
-side by side. That they stand in rows of the right shape, under the right key and alone in the body,
-is seen by what is left of it without its digits: that is the same for all bodies with so many rows.
-Whatever is otherwise is for the parser that can say what is wrong with it.
+What is left of a body without the characters of numbers is the same for all bodies with so many
+rows. It says whether the numbers stand in rows of the right shape, under the right key and alone in
+the body. The rows of many such bodies are then one JSON list, in which simdjson
+(https://github.com/simdjson/simdjson) checks the numbers and lays them side by side. Whatever is
+otherwise is for the parser that can say what is wrong with it.
 """
 
 import math
+import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -21,7 +23,12 @@ if TYPE_CHECKING:
 OF_NUMBERS = b"0123456789+-.eE \t\r\n"
 _KEPT = 1 << 14  # bytes of a frame that is remembered
 _MOST = 1 << 20  # numbers in a row
-_LEAST = 128  # bytes of a body; for less, objects are quicker
+_BEGINS = (b'{"instances":[', b'{"instances": [')  # as most clients write it
+_ENDS = b"]}"
+_ENVELOPE = re.compile(
+    rb'[ \t\r\n]*\{[ \t\r\n]*"instances"[ \t\r\n]*:[ \t\r\n]*\[(.*)\][ \t\r\n]*\}[ \t\r\n]*',
+    re.DOTALL,
+)
 _WIDTH = 8  # bytes of a number that was parsed
 _FLOATS = frozenset({"float16", "float32", "float64"})
 _INTEGERS = frozenset({"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"})
@@ -40,7 +47,7 @@ class NumberRows:
         self._numbers = math.prod(sizes)
         self._row = _row(sizes)
         self._head = len(_frame(self._row, 1)) - len(self._row)
-        self._frames: dict[int, bytes] = {}
+        self._frames: dict[bytes, int] = {}  # rows of bodies without the characters of numbers
 
     @classmethod
     def of(cls, side: Side) -> Self | None:
@@ -56,39 +63,45 @@ class NumberRows:
             return None
         return cls(field, fixed) if is_there() else None
 
-    def read(self, body: bytes, most: int) -> "tuple[int, memoryview[int]] | None":
-        """How many rows a body has, at most `most`, and their numbers for `array`.
+    def read(self, body: bytes, most: int) -> tuple[int, bytes] | None:
+        """How many rows a body has, at most `most`, and their text for `array`.
 
-        None where there is anything else in it, where it is no JSON, or hardly worth it.
+        None if it has anything else. Whether the text has numbers, `array` will see.
         """
-        if len(body) < _LEAST:
-            return None
         frame = body.translate(None, OF_NUMBERS)
-        rows, rest = divmod(len(frame) - self._head + 1, len(self._row) + 1)
-        if rest or not 0 < rows <= most or frame != self._frame(rows):
+        rows = self._frames.get(frame) or self._count(frame, most)
+        if not 0 < rows <= most:
             return None
-        numbers = parsed(body, self._format, "instances")
-        is_whole = numbers is not None and len(numbers) == _WIDTH * rows * self._numbers
-        return (rows, numbers) if numbers is not None and is_whole else None
+        if body.endswith(_ENDS):
+            for begin in _BEGINS:
+                if body.startswith(begin):
+                    return rows, body[len(begin) : -len(_ENDS)]
+        match = _ENVELOPE.fullmatch(body)
+        return (rows, match[1]) if match is not None else None
 
-    def array(self, parts: "Sequence[memoryview[int]]") -> np.ndarray:
-        """The rows of `parts`, under one another.
+    def _count(self, frame: bytes, most: int) -> int:
+        """The rows of a body of which `frame` is left; 0 if it has anything else, or too many."""
+        rows, rest = divmod(len(frame) - self._head + 1, len(self._row) + 1)
+        if rest or not 0 < rows <= most or frame != _frame(self._row, rows):
+            return 0
+        if len(frame) <= _KEPT:
+            self._frames[frame] = rows
+        return rows
+
+    def array(self, texts: "Sequence[bytes]", rows: int) -> np.ndarray:
+        """The `rows` of all `texts`, under one another.
 
         Raises:
+            ValueError: where something is no number.
             OverflowError: where some number is too large for the field.
         """
-        fitting = fitted(bytearray().join(parts), self._dtype)
+        numbers = parsed(b"[%b]" % b",".join(texts), self._format)
+        if numbers is None or len(numbers) != _WIDTH * rows * self._numbers:
+            raise ValueError("There is something else than numbers.")
+        fitting = fitted(bytearray(numbers), self._dtype)
         if fitting is None:
             raise OverflowError(self._dtype)
         return fitting.reshape(-1, *self._sizes)
-
-    def _frame(self, rows: int) -> bytes:
-        frame = self._frames.get(rows)
-        if frame is None:
-            frame = _frame(self._row, rows)
-            if len(frame) <= _KEPT:
-                self._frames[rows] = frame
-        return frame
 
 
 _KNOWN = _FLOATS | _INTEGERS | {"uint64"}
@@ -153,6 +166,6 @@ def batch(side: Side, body: bytes, most: int) -> np.ndarray | None:
     if known is None or read is None:
         return None
     try:
-        return known.array([read[1]])
-    except OverflowError:
+        return known.array([read[1]], read[0])
+    except (ValueError, OverflowError):
         return None  # whoever looks at each of them says which

@@ -173,8 +173,7 @@ class DialectResponder(RouteResponder):
                 assert isinstance(body, bytes)
                 request.sent = len(body)
                 pipeline.waiting.clear()
-                pipeline.protocol.write(date.template % (len(body), request.id, body))
-                pipeline.protocol.on_all_answered(now)
+                pipeline.protocol.finish(date.template % (len(body), request.id, body), now)
             else:
                 self._reply(request, reply, date, now)
         self._tracker.ended(requests, OK, now)

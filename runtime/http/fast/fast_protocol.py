@@ -13,7 +13,7 @@ from ...errors import ClientGone, Overloaded
 from ..connection.pipeline_flow import MOST_WAITING
 from ..connection.protocol import LimitedProtocol
 from ..request.body import beyond
-from ..request.identity import NOTHING, Identity
+from ..request.identity import NOTHING
 from .large_body import LargeBody
 from .requests.fast_request import FastRequest
 from .requests.pipeline import Pipeline
@@ -117,7 +117,8 @@ class FastProtocol(LimitedProtocol):
                 self._parse(data[start:] if start else data)
                 return
             start = begin + head.length
-            self._take(head, data[begin:start], own)
+            self._budget.used += head.length
+            self._queue(FastRequest(self._pipeline, head, data[begin:start], own))
             if head.is_last:
                 return
 
@@ -125,15 +126,11 @@ class FastProtocol(LimitedProtocol):
         """Whether the memory budget has room for the body."""
         return self._budget.used + head.length <= self._budget.limit
 
-    def _take(self, head: PlainHead, body: bytes, own: Identity) -> None:
-        """Queue a complete request."""
-        self._budget.used += head.length
+    def _queue(self, request: FastRequest) -> None:
+        """Handle a request that is complete."""
         if self._deadline is not None:
             self._disarm()
         self.cycle = self._answering = self._cycle
-        self._queue(FastRequest(self._pipeline, head, body, own))
-
-    def _queue(self, request: FastRequest) -> None:
         waiting = self._pipeline.waiting
         waiting.append(request)
         if request.head.is_last:
@@ -195,21 +192,27 @@ class FastProtocol(LimitedProtocol):
 
     def write(self, data: bytes) -> None:
         """Send, if the connection is open."""
-        if not self.transport.is_closing():
-            self.transport.write(data)
+        transport = self.transport
+        if not transport.is_closing():
+            transport.write(data)
             if self.flow.write_paused:
-                self.backlog.note(self.transport)
+                self.backlog.note(transport)
 
-    def on_all_answered(self, now: float) -> None:
-        """Continue with ASGI when all is answered, or start the keep-alive timeout."""
+    def finish(self, data: bytes, now: float) -> None:
+        """Send the last answer; then continue with ASGI, or start the keep-alive timeout."""
         self._rested = now
+        flow, transport = self.flow, self.transport
+        if not transport.is_closing():  # as `write`, without a call
+            transport.write(data)
+            if flow.write_paused:
+                self.backlog.note(transport)
         if self._pipeline.is_closing:
-            self.transport.close()
+            transport.close()
         elif self.pipeline or self._farewell:
             self.on_response_complete()
         else:
-            if self.flow.read_paused and not self.flow.write_paused:
-                self.flow.resume_reading()
+            if flow.read_paused and not flow.write_paused:
+                flow.resume_reading()
             if self.timeout_keep_alive_task is None:
                 self._await_next(self.timeout_keep_alive)
 

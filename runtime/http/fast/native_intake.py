@@ -1,16 +1,16 @@
 """NativeIntake: decodes requests of a native route that arrive in one turn as one batch."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import orjson
 
 from ...data import media
 from ...data.codecs import instances
 from ...data.rows import column, number_rows, table
+from ...data.rows.number_rows import NumberRows
 from ...errors import RequestError
 from ...manifests.signature import Field, Side
 from ...models.operation import ModelOperation
@@ -57,49 +57,82 @@ class NativeIntake(Intake):
         return None
 
     def _take(self, arrived: Sequence[FastRequest]) -> None:
-        listed, numbers = _SharedBatch(), _SharedBatch()
-        is_here = self._presence.is_here
+        plain = []
+        is_here, batcher = self._presence.is_here, self.queue.batcher
+        is_full = batcher.is_full
         for request in arrived:
             if request.is_over:
                 continue
             if not is_here:
                 self._begin(request, self._take_late(request))
-                continue
-            refusal = self.queue.batcher.refusal()
-            if refusal is not None:
+            elif is_full and (refusal := batcher.refusal()) is not None:
                 self._refuse(request, refusal)
             elif request.head.is_large:
                 self._take_large(request)
             elif not request.head.is_json or not self._is_uniform:
                 self._take_alone(request)
             else:
-                self._read(request, numbers, listed)
-        if numbers.requests and self._numbers is not None:
-            self._take_together(numbers, self._numbers.array)
-        if listed.requests:
-            self._take_together(listed, self._gather)
+                plain.append(request)
+        if plain and self._numbers is not None:
+            plain = self._take_numbers(plain, self._numbers)
+        if plain:
+            self._take_listed(plain)
         self._answer_refused()
 
     def _poll(self) -> None:
         self.queue.batcher.poll()
 
     def _answer_refused(self) -> None:
-        refused, self._refused = self._refused, {}
-        for error, requests in refused.values():
-            self.answers.refuse(requests, error)
+        if self._refused:
+            refused, self._refused = self._refused, {}
+            for error, requests in refused.values():
+                self.answers.refuse(requests, error)
 
-    def _read(self, request: FastRequest, numbers: "_SharedBatch", listed: "_SharedBatch") -> None:
-        """Parse a body, and add its rows to shared of the same kind."""
-        if self._numbers is not None:
-            read = self._numbers.read(request.body, self.codec.max_rows)
-            if read is not None:
-                numbers.add(request, *read)
-                return
-        rows = self._rows(request)
-        if rows is None:
-            self._take_alone(request)
-        else:
-            listed.add(request, len(rows), rows)
+    def _take_numbers(self, requests: list[FastRequest], numbers: NumberRows) -> list[FastRequest]:
+        """Decode bodies that are rows of numbers; returns the requests with others."""
+        taken, others, texts, bounds = [], [], [], [0]
+        for request in requests:
+            found = numbers.read(request.body, self.codec.max_rows)
+            if found is None:
+                others.append(request)
+                continue
+            rows, text = found
+            taken.append(request)
+            texts.append(text)
+            bounds.append(bounds[-1] + rows)
+        if not taken:
+            return others
+        try:
+            batch = numbers.array(texts, bounds[-1])
+        except (ValueError, OverflowError):
+            return requests  # the wrong one is found among its rows
+        self._queue_together(taken, bounds, batch)
+        return others
+
+    def _take_listed(self, requests: list[FastRequest]) -> None:
+        """Decode bodies with rows of any kind."""
+        codec = self.codec
+        taken: list[FastRequest] = []
+        rows: list[Any] = []
+        bounds = [0]
+        for request in requests:
+            found = self._rows(request)
+            if found is None:
+                self._take_alone(request)
+                continue
+            taken.append(request)
+            rows += found
+            bounds.append(len(rows))
+        if not taken:
+            return
+        try:
+            batch = table.gather(codec.inputs, rows, nan_as_null=codec.nan_as_null)
+        except Exception:  # each is decoded alone, and the wrong one is refused
+            log.debug("Bodies for %s are decoded one by one.", self.path, exc_info=True)
+            for request in taken:
+                self._take_alone(request)
+            return
+        self._queue_together(taken, bounds, batch)
 
     def _rows(self, request: FastRequest) -> list[Any] | None:
         """The rows of a body with nothing but `instances`; None leaves it to the codec."""
@@ -115,41 +148,26 @@ class NativeIntake(Intake):
             return found
         return None
 
-    def _take_together(self, shared: "_SharedBatch", gather: Callable[[list[Any]], Any]) -> None:
-        codec = self.codec
-        try:
-            batch = gather(shared.parts)
-        except Exception:  # each is decoded alone, and the wrong one is refused
-            log.debug("Bodies for %s are decoded one by one.", self.path, exc_info=True)
-            for request in shared.requests:
-                self._take_alone(request)
-            return
-        self._split(shared, batch)
-        if self._has_kinds:
-            for request in shared.requests:
-                self._enqueue(request, table.key(codec.inputs, request.batch))
-            return
-        key = table.key(codec.inputs, batch)
-        if self.queue.batcher.enqueue_all(shared.requests, key):
-            self.queue.metrics.pending(shared.bounds[-1])
-            return
-        for request in shared.requests:
-            self._enqueue(request, key)
-
-    def _split(self, shared: "_SharedBatch", batch: Any) -> None:
-        """Give each request its rows of the batch, and drop its body."""
-        is_array = isinstance(batch, np.ndarray)
-        start = 0
-        for request, stop in zip(shared.requests, shared.bounds[1:], strict=True):
-            request.batch = batch[start:stop] if is_array else table.slice(batch, start, stop)
+    def _queue_together(self, requests: list[FastRequest], bounds: list[int], batch: Any) -> None:
+        """Queue requests; request i has the rows `bounds[i]:bounds[i + 1]` of `batch`."""
+        has_kinds = self._has_kinds
+        for request, (start, stop) in zip(requests, pairwise(bounds), strict=True):
+            if has_kinds:
+                request.batch = table.slice(batch, start, stop)
+            else:
+                request.batch, request.first = batch, start
             request.rows = request.left = stop - start
             request.body = b""
-            start = stop
-
-    def _gather(self, parts: list[list[Any]]) -> Any:
-        codec = self.codec
-        rows = list(chain.from_iterable(parts))
-        return table.gather(codec.inputs, rows, nan_as_null=codec.nan_as_null)
+        if has_kinds:
+            for request in requests:
+                self._enqueue(request, table.key(self.codec.inputs, request.batch))
+            return
+        key = table.key(self.codec.inputs, batch)
+        if self.queue.batcher.enqueue_all(requests, key):
+            self.queue.metrics.pending(bounds[-1])
+            return
+        for request in requests:
+            self._enqueue(request, key)
 
     def _take_alone(self, request: FastRequest) -> None:
         try:
@@ -226,23 +244,6 @@ class NativeIntake(Intake):
         after = error.retry_after
         key = (error.detail, None if after is None else -(-after // 1))
         self._refused.setdefault(key, (error, []))[1].append(request)
-
-
-class _SharedBatch:
-    """Requests that are decoded together: request i has the rows `bounds[i]:bounds[i + 1]`."""
-
-    __slots__ = ("bounds", "parts", "requests")
-
-    def __init__(self) -> None:
-        self.requests: list[FastRequest] = []
-        self.parts: list[Any] = []
-        self.bounds = [0]
-
-    def add(self, request: FastRequest, rows: int, part: Any) -> None:
-        """Add a request with its number of rows."""
-        self.requests.append(request)
-        self.parts.append(part)
-        self.bounds.append(self.bounds[-1] + rows)
 
 
 def _is_uniform(side: Side) -> bool:

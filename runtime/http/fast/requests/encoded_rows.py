@@ -1,6 +1,8 @@
 """EncodedRows: the output of a batch as JSON, from which each answer takes its rows."""
 
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import orjson
@@ -12,14 +14,21 @@ from ....data.rows.predictions import is_numeric
 from ....errors import RequestError
 
 
-class EncodedRows(Protocol):
+class EncodedRows(ABC):
     """The encoded rows of a batch."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def body(self, start: int, stop: int) -> bytes:
         """The answer's body with the rows `start:stop`."""
 
+    def bodies(self, bounds: list[int]) -> list[bytes]:
+        """The bodies of the answers with the rows `bounds[i]:bounds[i + 1]`."""
+        return [self.body(start, stop) for start, stop in pairwise(bounds)]
 
-class NumericRows:
+
+class NumericRows(EncodedRows):
     """Rows of numbers, cut out of the JSON of the whole batch.
 
     The separator of two rows occurs nowhere else in the JSON of such an array.
@@ -41,8 +50,15 @@ class NumericRows:
             return self._body % self._texts[start]
         return self._body % self._between.join(self._texts[start:stop])
 
+    def bodies(self, bounds: list[int]) -> list[bytes]:
+        """The bodies of the answers with the rows `bounds[i]:bounds[i + 1]`."""
+        texts, form = self._texts, self._body
+        if len(bounds) == len(texts) + 1:  # one row each
+            return [form % text for text in texts]
+        return super().bodies(bounds)
 
-class FragmentRows:
+
+class FragmentRows(EncodedRows):
     """Rows that are encoded already."""
 
     __slots__ = ("_fragments",)
@@ -55,7 +71,7 @@ class FragmentRows:
         return b'{"predictions":%b}' % self._fragments.cut(start, stop).whole()
 
 
-class ListedRows:
+class ListedRows(EncodedRows):
     """Rows of any JSON: strings, records, lists. Raises TypeError for values that are not JSON."""
 
     __slots__ = ("_texts",)

@@ -34,23 +34,18 @@ class NativeResponder(RouteResponder):
         if self._answer_much(requests, output, bounds):
             return
         rows = self._encoded(output)
-        if rows is None or any(request.head.is_odd for request in requests):
+        if rows is None or [each for each in requests if each.head.is_odd]:
             self._answer_each(requests, output, bounds, rows)
             return
         now = time.monotonic()
         date = self._tracker.date.at(now)
         template = date.template
-        start = 0
-        for request, stop in zip(requests, bounds[1:], strict=True):
-            body = rows.body(start, stop)
-            start = stop
+        for request, body in zip(requests, rows.bodies(bounds), strict=True):
             request.sent = len(body)
             pipeline = request.pipeline
             if len(pipeline.waiting) == 1 and not pipeline.is_closing:  # nearly always
                 pipeline.waiting.clear()
-                protocol = pipeline.protocol
-                protocol.write(template % (len(body), request.id, body))
-                protocol.on_all_answered(now)
+                pipeline.protocol.finish(template % (len(body), request.id, body), now)
             else:
                 request.reply = QueuedReply(Reply(body), date)
                 pipeline.answered(now)

@@ -11,8 +11,8 @@ class PipelineConnection(Protocol):
     def write(self, data: bytes) -> None:
         """Send, if the connection is open."""
 
-    def on_all_answered(self, now: float) -> None:
-        """All requests have been answered."""
+    def finish(self, data: bytes, now: float) -> None:
+        """Send the last answer: no more requests wait."""
 
 
 class Pipelined(Protocol):
@@ -34,7 +34,7 @@ class _Nobody:
     def write(self, data: bytes) -> None:
         """Do nothing."""
 
-    def on_all_answered(self, now: float) -> None:
+    def finish(self, data: bytes, now: float) -> None:
         """Do nothing."""
 
 
@@ -92,7 +92,9 @@ class Pipeline(Generic[P]):
         while waiting and (reply := waiting[0].reply) is not None:
             first = waiting.pop(0)
             parts.append(reply.encode(first.id, is_last=self.is_closing and not waiting))
-        if parts:
+        if not parts:
+            return
+        if waiting:
             self.protocol.write(b"".join(parts))
-            if not waiting:
-                self.protocol.on_all_answered(now)
+        else:
+            self.protocol.finish(b"".join(parts), now)

@@ -16,7 +16,6 @@ from modelbundle.runtime.manifests.signature import Field, Side
 
 pytest.importorskip("simdjson", reason="simdjson has no wheels for this Python")
 
-PADDING = " " * 128  # nothing shorter is worth it
 DTYPES = ("float16", "float32", "float64", "int8", "int64", "uint8", "uint32", "uint64")
 SIZES = ((), (1,), (3,), (2, 2), (1, 1, 2))
 TEXTS = (
@@ -30,7 +29,8 @@ ENVELOPES = (
     '{"instances":[%s],"more":1}', '{"instances":[%s]}}', '{"instances":[%s]', "%s",
     '{"insta nces":[%s]}', '{"instances1":[%s]}', '{"instances":[%s,]}', '{"instances":[[%s]]}',
     '{"instances":%s}', '\ufeff{"instances":[%s]}', '{"instances":[1],"instances":[%s]}',
-    '{"\\u0069nstances":[%s]}',
+    '{"\\u0069nstances":[%s]}', ' {"instances":[%s]}\n', '{"instances": [%s]}', '{"instances":[%s]1}',
+    '{"instances"1:[%s]}', '{"instances":1[%s]}', '{"instancs":[%s]}', '{"instances":[%s]}0',
 )  # fmt: skip
 
 
@@ -50,8 +50,11 @@ def read(inputs, body, most=4096):
     found = reader.read(body, most)
     if found is None:
         return None
-    rows, numbers = found
-    array = reader.array([numbers])
+    rows, text = found
+    try:
+        array = reader.array([text], rows)
+    except ValueError:
+        return None
     assert len(array) == rows
     return array
 
@@ -75,7 +78,7 @@ def test_the_same_array_as_from_lists_or_none(data):
     )
     values = data.draw(st.lists(rows(sizes, leaf), max_size=4))
     envelope = data.draw(st.sampled_from(ENVELOPES))
-    body = (envelope % ",".join(values) + PADDING).encode()
+    body = (envelope % ",".join(values)).encode()
     inputs = side(dtype, sizes)
     expected = listed(inputs, body)
     try:
@@ -94,7 +97,7 @@ def test_the_same_array_as_from_lists_or_none(data):
 @pytest.mark.parametrize("sizes", SIZES)
 def test_plain_rows_are_read(dtype, sizes):
     array = np.arange(6 * int(np.prod(sizes))).reshape(6, *sizes).astype(dtype)
-    body = json.dumps({"instances": array.tolist()}).encode() + PADDING.encode()
+    body = json.dumps({"instances": array.tolist()}).encode()
     found = read(side(dtype, sizes), body)
     assert found.dtype == dtype
     np.testing.assert_array_equal(found, array)
@@ -112,8 +115,29 @@ def test_bodies_are_joined_in_their_order():
     inputs = side("float32", (64,))
     reader = number_rows.of(inputs)
     arrays = [np.random.default_rng(n).normal(size=(n, 64)) for n in (1, 3, 2)]
-    parts = [reader.read(orjson.dumps({"instances": each.tolist()}), 9)[1] for each in arrays]
-    np.testing.assert_array_equal(reader.array(parts), np.concatenate(arrays).astype("f4"))
+    bodies = [orjson.dumps({"instances": each.tolist()}) for each in arrays]
+    texts = [reader.read(body, 9)[1] for body in bodies]
+    np.testing.assert_array_equal(reader.array(texts, 6), np.concatenate(arrays).astype("f4"))
+
+
+@pytest.mark.parametrize(
+    "inside",
+    ["", " ", "[1,2 3]", "[1,,]", "[1,2,]3", "3[1,2,]", "[1,2,.]", "[1 ,2,3", "1]", "[1,2,-]"],
+)
+def test_bodies_are_not_joined_with_one_that_is_wrong(inside):
+    reader = number_rows.of(side("float32", (3,)))
+    _, text = reader.read(b'{"instances":[[1,2,3]]}', 9)
+    found = reader.read(b'{"instances":[%b]}' % inside.encode(), 9)
+    if found is not None:
+        with pytest.raises(ValueError, match="something else"):
+            reader.array([text, found[1]], 1 + found[0])
+
+
+@pytest.mark.parametrize("body", [b'{"instances":[]}', b'{"instances":[ ]}'])
+def test_a_body_without_a_number_is_no_row(body):
+    reader = number_rows.of(side("float32", ()))
+    with pytest.raises(ValueError, match="something else"):
+        reader.array([reader.read(body, 9)[1]], 1)
 
 
 @pytest.mark.parametrize(

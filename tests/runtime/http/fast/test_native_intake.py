@@ -87,19 +87,20 @@ def test_values_of_several_kinds_are_each_what_they_are_alone(ask):
 
 @pytest.mark.parametrize("dtype", ["int64", "uint64", "float64"])
 def test_numbers_are_read_alike_however_many_come(ask, dtype):
-    """By either parser, of which one takes only bodies of a certain size."""
+    """By either parser, of which one takes only some of these bodies."""
     side = Side("array", (Field("x", dtype, (None, 2)),))
     bodies = [
         b"[9007199254740993, 1]",
         b"[2, 3.0]" + b" " * 200,
         b"[4, 5], [6, 7]",
         b"[8, 9]" + b" " * 200,
+        b"[8e0, 9]",
     ]
     alone, together = ask(Exact(), side, *bodies)
     assert said(alone) == said(together)
     first = "9007199254740992.0, 1.0" if dtype == "float64" else "9007199254740993, 1"
     assert said(together)[0] == b'{"predictions":["[%b]"]}' % first.encode()
-    assert sizes(together) == [5] * 4
+    assert sizes(together) == [6] * 5
 
 
 def test_whoever_is_wrong_is_told_so_and_nobody_else_is(ask):
