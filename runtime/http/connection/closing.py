@@ -19,7 +19,6 @@ class Closing:
 
     async def __call__(self, message: Any) -> None:
         """As ASGI's."""
-        cycle = self._cycle
-        if message["type"] == "http.response.start" and not cycle.keep_alive:
-            cycle.default_headers = [*cycle.default_headers, _CLOSE]
+        if message["type"] == "http.response.start" and not self._cycle.keep_alive:
+            message = message | {"headers": [*message.get("headers", ()), _CLOSE]}
         await self._send(message)
