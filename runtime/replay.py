@@ -68,7 +68,7 @@ def replay(directory: Path, device: str = "cpu") -> list[Outcome]:
             model = LoadedModel.load(folder, device, policy, tuning)
             for samples in map(Samples.read, recorded):
                 allowed = samples.loosened(tuning.tolerance_on(device))
-                answers, found = _asked(model, allowed, nan_as_null=nan_as_null)
+                answers, found = _compared(model, allowed, nan_as_null=nan_as_null)
                 outcome = _outcome(entry.alias, samples, found)
                 outcomes.append(_with_tuning(outcome, _how(tuning, device), allowed, answers))
     return outcomes
@@ -93,7 +93,7 @@ def _with_tuning(
     return replace(outcome, tuning=how, largest=largest, allowed=(samples.rtol, samples.atol))
 
 
-def _asked(
+def _compared(
     model: LoadedModel, samples: Samples, *, nan_as_null: bool
 ) -> tuple[list[Any] | None, list[str]]:
     """The model's answers, if it has any, and how they differ."""

@@ -48,10 +48,10 @@ class InplaceBooster(threading.local):
 
     def inplace_predict(self, data: Any, **options: Any) -> Any:
         """As the booster's own, which also says what is wrong with `data`."""
-        given = {name: value for name, value in options.items() if value is not None}
+        set_options = {name: value for name, value in options.items() if value is not None}
         answer = None
-        if _is_matrix(data) and given.keys() <= _OPTIONS:
-            answer = self._answer(data, _config(**given))
+        if _is_matrix(data) and set_options.keys() <= _OPTIONS:
+            answer = self._answer(data, _config(**set_options))
         return self.booster.inplace_predict(data, **options) if answer is None else answer
 
     def _answer(self, data: np.ndarray, config: bytes) -> np.ndarray | None:

@@ -23,12 +23,12 @@ def bring(pickle: Path) -> LocalCode:
     named = pickling.local_modules(found.modules)
     if not named:
         return LocalCode({})
-    asked = sorted({each for each in found.globals if each.partition(".")[0] in named})
+    names = sorted({each for each in found.globals if each.partition(".")[0] in named})
     try:
-        return gather({_module(each) for each in asked}).written(pickle.parent)
+        return gather({_module(each) for each in names}).written(pickle.parent)
     except CannotTravel as reason:
         raise InvalidModel(
-            f"The model cannot be saved: `{asked[0]}` is pickled by its name, and {reason}.",
+            f"The model cannot be saved: `{names[0]}` is pickled by its name, and {reason}.",
             hint="Serve a bundle whose `src/` has its module, and save an object without it.",
         ) from reason
 

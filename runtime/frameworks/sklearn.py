@@ -105,7 +105,7 @@ class Sklearn(Framework):
         rows = batch if takes_records(model) else table.stack(batch)
         if hasattr(rows, "columns"):
             rows = sklearn_gaps.filled(rows, self._gaps_of(model))
-        answer = settled(_asked(getattr(model, method), _as_fitted(model, rows)))
+        answer = settled(_called(getattr(model, method), _as_fitted(model, rows)))
         if isinstance(answer, list) and _is_of_outputs(model, answer, table.rows(rows)):
             return tuple(answer)  # any other list is one of rows
         return answer
@@ -117,7 +117,7 @@ class Sklearn(Framework):
         return self._gaps[1]
 
 
-def _asked(method: Callable[[Any], Any], rows: Any) -> Any:
+def _called(method: Callable[[Any], Any], rows: Any) -> Any:
     """The answer; values that the library refuses are the request's, not a failure of the model."""
     try:
         return method(rows)

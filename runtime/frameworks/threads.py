@@ -8,5 +8,5 @@ VARIABLE = "OMP_NUM_THREADS"
 
 def asked() -> int | None:
     """The number that the environment asks for; None where it leaves it to the library."""
-    given = os.environ.get(VARIABLE, "")
-    return int(given) or None if given.isdecimal() else None
+    value = os.environ.get(VARIABLE, "")
+    return int(value) or None if value.isdecimal() else None

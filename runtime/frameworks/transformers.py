@@ -88,12 +88,12 @@ class Snapshot:
         """Arrays in, the answer's tensors with one row for each of theirs out."""
         import torch
 
-        given = {
+        tensors = {
             name: torch.as_tensor(array).to(self.module.device) for name, array in batch.items()
         }
-        count = len(next(iter(given.values())))
+        count = len(next(iter(tensors.values())))
         with torch.inference_mode():
-            answer = self.module(**given, return_dict=True)
+            answer = self.module(**tensors, return_dict=True)
         return {
             name: _array(value)
             for name, value in answer.items()

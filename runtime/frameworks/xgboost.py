@@ -91,8 +91,8 @@ class Xgboost(Framework):
                 f"This xgboost {xgboost.__version__} cannot use a GPU.",
                 hint="Install the one that can with `pip install --force-reinstall xgboost`.",
             )
-        self._is_live, given = False, options.get("categories", {})
-        self._texts = {name: tuple(texts) for name, texts in given.items()}
+        self._is_live, categories = False, options.get("categories", {})
+        self._texts = {name: tuple(texts) for name, texts in categories.items()}
         count = threads.asked()
         _booster(model).set_param({"device": device} | ({"nthread": count} if count else {}))
         if hasattr(model, "get_booster"):
@@ -161,11 +161,11 @@ class Xgboost(Framework):
         learned = self._learned(booster)
         for name, each in learned.items():
             if isinstance(each, CutTexts):
-                given = self._texts.get(name, ())
+                texts = self._texts.get(name, ())
                 if self._is_live and data[name].dtype == "category":
-                    given = tuple(data[name].cat.categories)
-                if each.are(given):
-                    learned[name] = self._texts[name] = given
+                    texts = tuple(data[name].cat.categories)
+                if each.are(texts):
+                    learned[name] = self._texts[name] = texts
         return learned
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..dialects.dialect_request import DialectRequest
-from ..http.request.headers import given_id, seconds_allowed
+from ..http.request.headers import seconds_allowed, valid_id
 from ..http.request.ids import Ids
 from ..http.request.queue_headers import QueueHeaders
 from ..http.shared_state import SharedState
@@ -49,7 +49,7 @@ class GrpcCall:
         self.headers = _headers(context.invocation_metadata() or ())
         self.remaining: float | None = context.time_remaining()  # seconds
         self.address = ""
-        self.id = given_id(self.headers.get(b"x-request-id", b"")) or _IDS.next()
+        self.id = valid_id(self.headers.get(b"x-request-id", b"")) or _IDS.next()
         parent = self.headers.get(b"traceparent")
         state = self.headers.get(b"tracestate", b"")
         self.trace = None if parent is None else TraceContext.parse(parent, state)

@@ -251,7 +251,7 @@ class Dispatcher:
     def _metadata(self, call: GrpcCall) -> Metadata:
         """The id of the call, and the timing for a client that asks for it."""
         named_by: Metadata = (("x-request-id", call.id.decode()),)
-        if not timing.is_asked(self._shared.settings, call.headers):
+        if not timing.is_wanted(self._shared.settings, call.headers):
             return named_by
         lines = timing.lines(call.queued, call.began, call.began + call.seconds)
         return (*named_by, *((name.decode(), value.decode()) for name, value in lines))

@@ -123,7 +123,7 @@ class DialectRouter:
         """The endpoint for a request with this scope, if it belongs to a dialect."""
         return self._found(scope["method"], scope.get("raw_path") or quote(scope["path"]).encode())
 
-    def asked(self, path: str) -> DialectEndpoint | None:
+    def endpoint_at(self, path: str) -> DialectEndpoint | None:
         """What answers a POST at a path without anything encoded in it."""
         found = self._found("POST", path.encode())
         return found if isinstance(found, DialectEndpoint) else None

@@ -113,7 +113,7 @@ class Guarded(ABC):
 
     def _timed(self, reply: Reply, exchange: Exchange) -> Reply:
         """Add the timing headers that the client asks for."""
-        if not timing.is_asked(self._settings, exchange.headers):
+        if not timing.is_wanted(self._settings, exchange.headers):
             return reply
         now = time.monotonic()
         return reply.with_headers(timing.lines(exchange.queued, exchange.began, now))

@@ -64,7 +64,7 @@ class LoadedModel:
         manifest = ModelManifest.read(directory)
         _check_loader(manifest)
         framework = registry.load(manifest.loader)
-        _check_told(manifest, framework)
+        _check_declared(manifest, framework)
         refused = registry.refusal(framework, manifest.format, tuning)
         if refused is not None:
             raise InvalidModel(f"The model cannot be tuned: {refused}")
@@ -177,7 +177,7 @@ def _check_loader(manifest: ModelManifest) -> None:
         raise InvalidModel(_NOT_SO)
 
 
-def _check_told(manifest: ModelManifest, framework: Framework) -> None:
+def _check_declared(manifest: ModelManifest, framework: Framework) -> None:
     """Check that a model that declares no code has none, as nobody was asked to trust it."""
     options = manifest.options
     runs = manifest.format in framework.executing or options.get("code")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 _VALUE = r"""(?:np\.\w+\()?(?P<value>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?[\w.]+)"""
-_SAID = (
+_MESSAGES = (
     re.compile(rf"observation with value {_VALUE} does not match any of the expected levels"),
     re.compile(rf"Found unknown categories \[{_VALUE}"),
     re.compile(rf"previously unseen labels: \[{_VALUE}"),
@@ -41,7 +41,7 @@ def _named(error: BaseException) -> Iterator[Any]:
         if type(each) is KeyError and len(each.args) == 1 and type(each.args[0]) is str:
             yield each.args[0]  # a table of the author's
         message = str(each)[:_LONGEST]
-        for match in filter(None, (form.search(message) for form in _SAID)):
+        for match in filter(None, (form.search(message) for form in _MESSAGES)):
             yield _read(match["value"])
         each = each.__cause__ or each.__context__
 

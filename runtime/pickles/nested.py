@@ -84,10 +84,10 @@ def _torch_save(torch: Any, kind: type[Any]) -> Callable[..., None]:
     ours, plain = ModuleType("pickle"), torch.save
     vars(ours).update(vars(pickle) | {"Pickler": kind})
 
-    def save(*given: Any, **options: Any) -> None:
+    def save(*arguments: Any, **options: Any) -> None:
         if options.get("_use_new_zipfile_serialization", True):  # else it is a storage alone
             options.setdefault("pickle_module", ours)
-        plain(*given, **options)
+        plain(*arguments, **options)
 
     return save
 
@@ -97,9 +97,9 @@ def _replaced(module: Any, name: str, function: Callable[..., Any]) -> Iterator[
     """Another function under this name, for this thread and a while."""
     plain, thread = getattr(module, name), threading.get_ident()
 
-    def either(*given: Any, **options: Any) -> Any:
+    def either(*arguments: Any, **options: Any) -> Any:
         chosen = function if threading.get_ident() == thread else plain
-        return chosen(*given, **options)
+        return chosen(*arguments, **options)
 
     with _set(module, name, either):
         yield

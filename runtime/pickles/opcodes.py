@@ -49,14 +49,14 @@ _RAW = Global(*raw_array.NAME.rsplit(".", 1))
 
 
 class Machine:
-    """Analyses one pickle in `file`, and adds its globals and calls to `asked`."""
+    """Analyses one pickle in `file`, and adds its globals and calls to `used`."""
 
-    def __init__(self, file: IO[bytes], asked: GlobalUse, effort: Effort) -> None:
+    def __init__(self, file: IO[bytes], used: GlobalUse, effort: Effort) -> None:
         self._file = SkippingFile(file)
         self._raw = file
-        self._asked = asked
+        self._used = used
         self._effort = effort
-        self._recorder = Recorder(asked, effort)
+        self._recorder = Recorder(used, effort)
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
         self._protocol = 0
@@ -133,13 +133,13 @@ class Machine:
         if self._protocol < _TEXT_PROTOCOLS:
             module, name = NAME_MAPPING.get((module, name), (module, name))
             module = IMPORT_MAPPING.get(module, module)
-        if max(len(module), len(name)) > _NAME or len(self._asked.names) > _NAMES:
+        if max(len(module), len(name)) > _NAME or len(self._used.names) > _NAMES:
             raise ValueError("more or longer names than a model has")
         found = Global(module, name)
         if found != _RAW and name.rpartition(".")[2] == _RAW.attribute:
             raise ValueError("joblib's array class under another name")
-        self._asked.names.add(found.name)
-        self._asked.order.append(sys.intern(found.name))
+        self._used.names.add(found.name)
+        self._used.order.append(sys.intern(found.name))
         self._push(_RAW if found == _RAW else found)
 
     def _proto(self, argument: int) -> None:
@@ -243,7 +243,7 @@ class Machine:
         self._frame.leave(self._raw.tell())  # joblib would go on behind it
         size = raw_array.size(made.state, self._raw)
         if size is None:
-            nested = Machine(self._raw, self._asked, self._effort)
+            nested = Machine(self._raw, self._used, self._effort)
             nested.run()
             if getattr(nested.result, "name", None) not in raw_array.MADE_BY:
                 raise ValueError("an array that is none")

@@ -160,28 +160,28 @@ def _may_be_given(use: Use) -> bool:
     module, name = use.to.split(":", 1)
     if f"{module}.{name}" in DTYPES:
         return (use.module.partition(".")[0], use.name) == ("pandas", "NA")
-    function, given = _found(module, name), _found(use.module, use.name)
+    function, argument = _found(module, name), _found(use.module, use.name)
     if function is _MISSING or _keeps(function) or f"{module}.{name}" in SAFE:
         return True
-    is_class = isinstance(given, type)
+    is_class = isinstance(argument, type)
     if isinstance(function, type):
-        return not callable(given)  # not even a class: a tree of neighbors calls it as a metric
-    return _may_be_made_with(use, given) if is_class else _may_be_value(use, name, given)
+        return not callable(argument)  # not even a class: a tree of neighbors calls it as a metric
+    return _may_be_made_with(use, argument) if is_class else _may_be_value(use, name, argument)
 
 
-def _may_be_value(use: Use, name: str, given: Any) -> bool:
-    is_value = name.startswith("_rebuild_") and not callable(given)
+def _may_be_value(use: Use, name: str, argument: Any) -> bool:
+    is_value = name.startswith("_rebuild_") and not callable(argument)
     return is_value or (name.endswith("_ctor") and (use.module, use.name) == _BITS)
 
 
-def _may_be_made_with(use: Use, given: type) -> bool:
+def _may_be_made_with(use: Use, argument: type) -> bool:
     name = use.to.partition(":")[2]
     if f"{use.module}.{use.name}" == "numpy.ndarray":
         return True
     wanted = {"_new_": "Index", "__": "BitGenerator", "_mare": "MaskedArray", "_rebuild_": ""}
     for beginning, base in wanted.items():
         if name.startswith(beginning) and not name.startswith(_COMPILED):
-            return not base or any(kind.__name__ == base for kind in given.__mro__)
+            return not base or any(kind.__name__ == base for kind in argument.__mro__)
     return may_be_used(Use("new", use.module, use.name))
 
 

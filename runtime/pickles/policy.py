@@ -189,12 +189,12 @@ class Policy:
             if not is_made and not package_content.may_be_used(use):
                 is_known = use.module != UNTOLD or not use.to
                 does = f"{_DOES[use.how]} `{name}`"
-                what = does if is_known else f"hands objects to `{_to(use)}`"
-                refused.setdefault(name if is_known else _to(use), what)
+                deed = does if is_known else f"hands objects to `{_to(use)}`"
+                refused.setdefault(name if is_known else _to(use), deed)
         if refused:
-            what = next(iter(refused.values()))
+            deed = next(iter(refused.values()))
             raise NotTrusted(
-                f"The pickle {what}, and a `*` does not allow that.", hint=_hint([*refused])
+                f"The pickle {deed}, and a `*` does not allow that.", hint=_hint([*refused])
             )
 
     def _is_named(self, name: str) -> bool:

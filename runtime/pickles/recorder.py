@@ -48,12 +48,12 @@ _COMPILED = ("__pyx_unpickle", "newObj")  # how Cython's begin
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
-    """Adds uses to `asked`; looking at the parts of values counts as `effort`.
+    """Adds uses to `used`; looking at the parts of values counts as `effort`.
 
     All methods raise ValueError for more of either than a model has.
     """
 
-    asked: GlobalUse
+    used: GlobalUse
     effort: Effort
 
     def called(self, maker: Any, args: tuple[Any, ...], how: Literal["call", "new"]) -> Global:
@@ -65,7 +65,7 @@ class Recorder:
             self._add(Use(how, known.module, known.attribute))
         if known.name == _IMPORT:
             names = (arg if isinstance(arg, str) else UNTOLD for arg in args[:ARGUMENTS])
-            self.asked.names.update(names)
+            self.used.names.update(names)
         if known.name == _REMAKE:
             kind, base = (arg if isinstance(arg, Global) else UNKNOWN for arg in (*args, 0, 0)[:2])
             self._add(Use("new", kind.module, kind.attribute))
@@ -135,8 +135,8 @@ class Recorder:
             self._add(Use("inside", *kind, name))
 
     def _add(self, use: Use) -> None:
-        self.asked.uses.add(use)
-        if len(self.asked.uses) > _USES:
+        self.used.uses.add(use)
+        if len(self.used.uses) > _USES:
             raise ValueError(f"more than {_USES} different calls")
 
     def _handed(self, maker: Global, args: tuple[Any, ...]) -> None:

@@ -120,7 +120,7 @@ def _scan_stream(file: IO[bytes], effort: Effort, seen: str = "pickle") -> Scan:
     They are recognized by their first byte, which protocols 0 and 1 lack. Of torch's old format
     there are so many as torch reads; the numbers behind them may begin as a pickle does.
     """
-    asked = GlobalUse()
+    used = GlobalUse()
     pickles = 0
     complete, is_cut = True, False
     least = _LEGACY_PICKLES if (is_torch := seen == "torch") else 1
@@ -128,7 +128,7 @@ def _scan_stream(file: IO[bytes], effort: Effort, seen: str = "pickle") -> Scan:
         if pickles == _STREAMS:
             complete = False
             break
-        machine = Machine(file, asked, effort)
+        machine = Machine(file, used, effort)
         try:
             machine.run()
         except Malformed:
@@ -137,8 +137,8 @@ def _scan_stream(file: IO[bytes], effort: Effort, seen: str = "pickle") -> Scan:
         finally:
             seen = "joblib" if machine.has_raw_arrays else seen
         pickles += 1
-    names, uses = tuple(sorted(asked.names)), frozenset(asked.uses)
-    return Scan(names, complete, seen, pickles, is_cut, uses, tuple(asked.order))
+    names, uses = tuple(sorted(used.names)), frozenset(used.uses)
+    return Scan(names, complete, seen, pickles, is_cut, uses, tuple(used.order))
 
 
 def _is_tar(file: IO[bytes]) -> bool:

@@ -46,17 +46,17 @@ class DecoderTasks:
         self._codecs = codecs
         self._plan = plan
 
-    def __call__(self, method: str, given: Any) -> tuple[Any, ...]:
+    def __call__(self, method: str, content: Any) -> tuple[Any, ...]:
         """Run one task: a side, a batch or bytes, and an optional note."""
         task, name, content_type = method.split("\n", 2)
-        return self._does[task](self, name, content_type, given)
+        return self._does[task](self, name, content_type, content)
 
     def _decode(self, route: str, content_type: str, body: np.ndarray) -> tuple[Any, ...]:
         codec = self._codecs[route]
         return _plain(codec.inputs, codec.decode(body.tobytes(), content_type))
 
-    def _encode(self, route: str, _: str, given: Any) -> tuple[Any, ...]:
-        note, output = given
+    def _encode(self, route: str, _: str, content: Any) -> tuple[Any, ...]:
+        note, output = content
         payload = self._codecs[route].encode(output, note["accept"])
         return _ROWS, payload.body, payload.content_type
 
@@ -64,8 +64,8 @@ class DecoderTasks:
         note, side, batch = work.reader(name)(self._catalog, *without_note(body))
         return *_plain(side, batch), (note, side.layout == "objects")
 
-    def _write(self, name: str, _: str, given: Any) -> tuple[Any, ...]:
-        reply = work.writer(name)(self._catalog, *given)
+    def _write(self, name: str, _: str, content: Any) -> tuple[Any, ...]:
+        reply = work.writer(name)(self._catalog, *content)
         return _ROWS, reply.body, work.head_of(reply)
 
     @cached_property

@@ -24,7 +24,7 @@ def encode(error: BaseException) -> bytes:
     """An exception as JSON; texts that are too long are cut in the middle."""
     fields: dict[str, Any] = {
         "type": type(error).__name__,
-        "said": _shortened(_said(error)),
+        "text": _shortened(_text(error)),
         "trace": _shortened("".join(traceback.format_exception(error))),
         "out_of_memory": is_out_of_memory(error),
     }
@@ -45,14 +45,14 @@ def decode(data: bytes | memoryview) -> Exception:
 
 def _like(fields: dict[str, Any]) -> Exception:
     if fields["out_of_memory"]:
-        return RemoteMemoryError(fields["said"])
+        return RemoteMemoryError(fields["text"])
     if "status" in fields:
         return raised_elsewhere(
             fields["type"], fields["status"], fields["detail"], fields["retry_after"]
         )
     if fields["type"] == WrongLength.__name__:
-        return RemoteWrongLength(fields["said"])
-    return RemoteError(f"{fields['type']}: {fields['said']}")
+        return RemoteWrongLength(fields["text"])
+    return RemoteError(f"{fields['type']}: {fields['text']}")
 
 
 class RemoteWrongLength(WrongLength):
@@ -62,7 +62,7 @@ class RemoteWrongLength(WrongLength):
         ValueError.__init__(self, text)
 
 
-def _said(error: BaseException) -> str:
+def _text(error: BaseException) -> str:
     try:
         return str(error)
     except Exception as own:  # noqa: BLE001 - of the model's own making; it is told instead

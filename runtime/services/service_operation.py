@@ -194,7 +194,7 @@ class MethodOperation(_ApiOperation):
         from starlette.exceptions import HTTPException  # which a front has no need of to begin
 
         if isinstance(error, HTTPException) and error.status_code in STATUSES:
-            return _as_told(error)
+            return _of_http_exception(error)
         blame = blamed(error, self._bodies.places(arguments))
         if blame is not None:
             return blame
@@ -202,15 +202,15 @@ class MethodOperation(_ApiOperation):
         return PredictionFailed()
 
 
-def _as_told(error: "HTTPException") -> RequestError:
+def _of_http_exception(error: "HTTPException") -> RequestError:
     """What a client is told of `error`: its status, sentence and headers."""
-    meant = RequestError(str(error.detail))
-    meant.status = error.status_code
-    meant.headers = {str(name).lower(): value for name, value in (error.headers or {}).items()}
-    wait = str(meant.headers.get("retry-after", ""))
+    refused = RequestError(str(error.detail))
+    refused.status = error.status_code
+    refused.headers = {str(name).lower(): value for name, value in (error.headers or {}).items()}
+    wait = str(refused.headers.get("retry-after", ""))
     if wait.isdecimal():
-        meant.retry_after = int(wait)
-    return meant
+        refused.retry_after = int(wait)
+    return refused
 
 
 async def _part(writer: StreamWriter, item: Any, deadline: float) -> bytes:

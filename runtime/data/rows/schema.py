@@ -63,7 +63,7 @@ def prediction(side: Side) -> Json:
 
 def record(side: Side) -> Json:
     """One instance, by the names of its values where they have some."""
-    return _record(side, _given)
+    return _record(side, _input_value)
 
 
 def _record(side: Side, cell: Callable[[str], Json]) -> Json:
@@ -84,7 +84,7 @@ def row(side: Side) -> Json:
     named = record(side)
     if side.layout in {"objects", "array"} or not side.fields:
         return named
-    values = [_value(field, _given) for field in side.fields]
+    values = [_value(field, _input_value) for field in side.fields]
     alike = all(value == values[0] for value in values)
     listed: Json = {
         "type": "array",
@@ -96,7 +96,7 @@ def row(side: Side) -> Json:
     return {"anyOf": [named, listed]}
 
 
-def _given(dtype: str) -> Json:
+def _input_value(dtype: str) -> Json:
     """One value of a request: of times, those that nanoseconds hold; bytes also as they are."""
     if column.plain(dtype) == "bytes":
         return {"anyOf": [BASE64, _B64]}
@@ -112,7 +112,7 @@ def _value(field: Field, cell: Callable[[str], Json]) -> Json:
         schema["enum"] = [*field.choices, *([None] if field.is_nullable else [])]
     if field.is_ordered:
         schema = {"enum": [*field.categories, *([None] if field.is_nullable else [])]}
-    if field.is_nullable and cell(field.dtype) == _given("bytes"):
+    if field.is_nullable and cell(field.dtype) == _input_value("bytes"):
         schema = {"anyOf": [*schema["anyOf"], {"type": "null"}]}
     elif field.is_nullable and schema.get("type"):
         kinds = schema["type"]
@@ -121,7 +121,7 @@ def _value(field: Field, cell: Callable[[str], Json]) -> Json:
     for size in reversed(field.shape[1:]):
         exact: Json = {} if size is None else {"minItems": size, "maxItems": size}
         schema = {"type": "array", "items": schema} | exact
-    is_one_cell = cell is _given and field.shape[1:] == (1,)  # which may stand alone
+    is_one_cell = cell is _input_value and field.shape[1:] == (1,)  # which may stand alone
     return {"anyOf": [schema, one]} if is_one_cell else schema
 
 

@@ -185,8 +185,8 @@ def _invoked(served: Served) -> dict[str, Any]:
     if script.is_script(served):  # only the class knows its types
         return operation("sagemaker_invoke", "What the script answers.", {}, {})
     others = whole(served) | tables(served) | {json_lines.TYPE: BINARY}
-    what = "Predictions of the first model."
-    return operation("sagemaker_invoke", what, {}, json_body(served), others, streamed(served))
+    summary = "Predictions of the first model."
+    return operation("sagemaker_invoke", summary, {}, json_body(served), others, streamed(served))
 
 
 def _features(request: DialectRequest) -> features.Read | None:

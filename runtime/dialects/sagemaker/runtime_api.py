@@ -21,7 +21,7 @@ from ..dialect_request import DialectRequest
 from ..reply import Reply, error_headers
 
 _TYPE = "application/vnd.amazon.eventstream"
-_SAID = b"x-amzn-sagemaker-content-type"
+_CONTENT_TYPE = b"x-amzn-sagemaker-content-type"
 _ACCEPT = b"x-amzn-sagemaker-accept"
 _VARIANT = (b"x-amzn-invoked-production-variant", b"AllTraffic")
 _MODEL_ERROR = 424
@@ -66,7 +66,7 @@ class RuntimeApi:
             reply = await self._invoke(request)
         except RequestError as error:
             return self._refused(error)
-        headers = (*reply.headers, _VARIANT, (_SAID, reply.content_type.encode()))
+        headers = (*reply.headers, _VARIANT, (_CONTENT_TYPE, reply.content_type.encode()))
         return Reply(_events(reply.body), reply.status, _TYPE, headers)
 
     def _refused(self, error: RequestError) -> Reply:

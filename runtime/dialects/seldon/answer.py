@@ -32,8 +32,8 @@ def answered(served: Served, message: Message, output: Any) -> dict[str, Any]:
     codec, signature = served.codec, served.signature
     fields = () if signature is None else signature.outputs.fields
     names = [field.name for field in fields]
-    said = parts(message, names, output, nan_as_null=codec.nan_as_null)
-    return said | {"meta": meta(served, message.meta)}
+    message_parts = parts(message, names, output, nan_as_null=codec.nan_as_null)
+    return message_parts | {"meta": meta(served, message.meta)}
 
 
 async def called(

@@ -19,13 +19,13 @@ def run(session: Any, names: list[str], feed: Mapping[str, np.ndarray]) -> list[
         return answers
     from onnxruntime import OrtValue
 
-    given = {
+    values = {
         name: OrtValue.ortvalue_from_numpy_with_onnx_type(_halves(array), _CODE)
         if name in halves
         else OrtValue.ortvalue_from_numpy(array)
         for name, array in feed.items()
     }
-    return [_read(value) for value in session.run_with_ort_values(names, given)]
+    return [_read(value) for value in session.run_with_ort_values(names, values)]
 
 
 def _halves(array: np.ndarray) -> np.ndarray:

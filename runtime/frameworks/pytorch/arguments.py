@@ -27,8 +27,8 @@ def exported(model: Any, tensors: Mapping[str, Any]) -> tuple[list[Any], dict[st
     names = names_of_exported(model)
     if tensors.keys() != set(names):
         names = list(tensors)
-    given = _pytree.tree_unflatten([tensors[name] for name in names], _spec(model))
-    return list(given[0]), dict(given[1])
+    arguments = _pytree.tree_unflatten([tensors[name] for name in names], _spec(model))
+    return list(arguments[0]), dict(arguments[1])
 
 
 def names_of_exported(model: Any) -> list[str]:

@@ -141,8 +141,8 @@ def each_tensor(answer: Any, step: Callable[[Any], Any]) -> Any:
         # Without it, all behind it would have the name of another.
         answer = {f"output-{position}": part for position, part in enumerate(answer)}
     if isinstance(answer, Mapping):
-        given = _of_rows(answer) if _is_model_output(answer) else answer
-        return {name: each_tensor(part, step) for name, part in given.items() if part is not None}
+        parts = _of_rows(answer) if _is_model_output(answer) else answer
+        return {name: each_tensor(part, step) for name, part in parts.items() if part is not None}
     if isinstance(answer, tuple) or (
         isinstance(answer, list) and all(isinstance(part, torch.Tensor) for part in answer)
     ):

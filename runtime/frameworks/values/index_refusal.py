@@ -5,7 +5,7 @@ from typing import Any
 
 from ...errors import InvalidInput
 
-_SAID = (
+_MESSAGES = (
     "index out of range in self",  # by torch on a CPU, in each language that it has
     "indices element out of data bounds",  # by onnxruntime
 )
@@ -16,7 +16,7 @@ def refusal(error: Exception, batch: Any) -> InvalidInput | None:
 
     A model with several inputs of whole numbers does not say which one it looked up.
     """
-    if not any(phrase in str(error) for phrase in _SAID):
+    if not any(phrase in str(error) for phrase in _MESSAGES):
         return None
     indices = list(_whole_numbers(batch))
     if not indices:

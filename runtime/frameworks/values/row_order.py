@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 
-def restored(answer: Any, given: Any) -> Any:
+def restored(answer: Any, rows: Any) -> Any:
     """`answer` in the order of the rows in `given`, where its index says that it has another.
 
     A Series or DataFrame that was sorted still says of each answer which row it is for. That is
@@ -13,14 +13,14 @@ def restored(answer: Any, given: Any) -> Any:
     has a name, and what was chosen or has labels of its own stays as it is. So do other answers.
     """
     if isinstance(answer, dict):
-        return {name: _restored(part, given) for name, part in answer.items()}
+        return {name: _restored(part, rows) for name, part in answer.items()}
     if type(answer) is tuple:
-        return tuple(_restored(part, given) for part in answer)
-    return _restored(answer, given)
+        return tuple(_restored(part, rows) for part in answer)
+    return _restored(answer, rows)
 
 
-def _restored(answer: Any, given: Any) -> Any:
-    if not _has_numbers(answer) or (hasattr(given, "iloc") and not _is_counted(given.index)):
+def _restored(answer: Any, rows: Any) -> Any:
+    if not _has_numbers(answer) or (hasattr(rows, "iloc") and not _is_counted(rows.index)):
         return answer
     if _is_counted(answer.index):
         return answer

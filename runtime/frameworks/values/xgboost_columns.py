@@ -45,7 +45,7 @@ def _categories(name: str, values: Any, known: tuple[Any, ...] | CutTexts | None
     """A column of categories, in the order of training where XGBoost compares them as they lie."""
     import pandas as pd
 
-    given = values.cat.categories
+    categories = values.cat.categories
     if known is None:
         return None
     if isinstance(known, CutTexts):
@@ -54,7 +54,7 @@ def _categories(name: str, values: Any, known: tuple[Any, ...] | CutTexts | None
             hint="Save it with a sample whose column has all categories of training, in their "
             "order: `training.head()` has them.",
         )
-    for each in given:
+    for each in categories:
         if each not in known:
             shown = str(each)[:_SHOWN]
             raise InvalidInput(
@@ -63,4 +63,4 @@ def _categories(name: str, values: Any, known: tuple[Any, ...] | CutTexts | None
     is_text = isinstance(known[0], str)
     if is_text and not "".join(known).isascii():
         return values.cat.set_categories(list(known))
-    return None if len(given) else values.astype(pd.CategoricalDtype(pd.Index([known[0]])))
+    return None if len(categories) else values.astype(pd.CategoricalDtype(pd.Index([known[0]])))

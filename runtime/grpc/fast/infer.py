@@ -30,7 +30,9 @@ from .infer_request import PATH, FastInferRequest
 
 Handle = Callable[[bytes, Any], Awaitable[bytes]]
 
-_MEANT = frozenset({"x-request-id", "x-request-timeout", "x-priority", "x-timing", "traceparent"})
+_FOR_HANDLERS = frozenset(
+    {"x-request-id", "x-request-timeout", "x-priority", "x-timing", "traceparent"}
+)
 _MOST_GROUPS = 64  # models with cached answers
 _IDS = Ids()
 
@@ -61,7 +63,7 @@ class FastInfer:
             self._forms.learn(data)  # it was answered, so that it is one
             return reply
         request = None
-        if _means_nothing(context.invocation_metadata()):
+        if _needs_no_handler(context.invocation_metadata()):
             request = self._request(form, data, context)
         if request is None:
             return await self._other(data, context)
@@ -145,9 +147,9 @@ class FastInfer:
         return reply
 
 
-def _means_nothing(metadata: Any) -> bool:
+def _needs_no_handler(metadata: Any) -> bool:
     """Whether the metadata of a call need no full handler."""
     for key, _ in metadata or ():  # noqa: SIM110  a generator would cost more than the loop
-        if key in _MEANT:
+        if key in _FOR_HANDLERS:
             return False
     return True

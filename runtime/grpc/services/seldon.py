@@ -46,9 +46,9 @@ class Seldon:
 
     def handlers(self, dispatcher: Dispatcher) -> dict[str, grpc.RpcMethodHandler]:
         """By path."""
-        transform_input = self._asks(partial(component.transformed, name="transform_input"))
-        transform_output = self._asks(partial(component.transformed, name="transform_output"))
-        route, aggregate = self._asks(component.routed), self._asks(component.aggregated)
+        transform_input = self._method(partial(component.transformed, name="transform_input"))
+        transform_output = self._method(partial(component.transformed, name="transform_output"))
+        route, aggregate = self._method(component.routed), self._method(component.aggregated)
         answers: dict[str, Answer] = {
             "Seldon/Predict": self._predict,
             "Seldon/SendFeedback": self._feedback,
@@ -76,7 +76,7 @@ class Seldon:
             handlers[path] = dispatcher.unary(path, answer, reader)
         return handlers
 
-    def _asks(self, ask: _Component) -> Answer:
+    def _method(self, ask: _Component) -> Answer:
         """What an orchestrator asks of a component that is no model, as over REST."""
 
         async def answer(request: Any, dialect_request: DialectRequest) -> Any:

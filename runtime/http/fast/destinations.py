@@ -39,7 +39,7 @@ class Destinations:
         if not _PLAIN.fullmatch(target):
             return None
         path = target.decode()
-        endpoint = router.asked(path)
+        endpoint = router.endpoint_at(path)
         codec = None if endpoint is None else endpoint.rule.codec
         if endpoint is None or codec is None or path in self._own:
             return None

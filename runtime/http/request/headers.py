@@ -11,7 +11,7 @@ CODING = b"content-encoding"
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 
-def given_id(header: bytes) -> bytes | None:
+def valid_id(header: bytes) -> bytes | None:
     """X-Request-Id, if it is well-formed."""
     return header if _ID.fullmatch(header) else None
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ...telemetry.trace_context import TraceContext
-from .headers import given_id
+from .headers import valid_id
 
 PARENT = b"traceparent"
 
@@ -20,13 +20,13 @@ class Identity(NamedTuple):
         cls, by_name: Mapping[bytes, bytes], headers: Sequence[tuple[bytes, bytes]]
     ) -> "Identity":
         """From headers, and from the same as a mapping."""
-        return cls(given_id(by_name.get(b"x-request-id", b"")), given_trace(by_name, headers))
+        return cls(valid_id(by_name.get(b"x-request-id", b"")), trace_context(by_name, headers))
 
 
 NOTHING = Identity(None, None)
 
 
-def given_trace(
+def trace_context(
     by_name: Mapping[bytes, bytes], headers: Sequence[tuple[bytes, bytes]]
 ) -> TraceContext | None:
     """The trace in headers, and in the same as a mapping; two parents are none."""

@@ -20,7 +20,7 @@ _ALL = b"parse;dur=%.3f, queue;dur=%.3f, compute;dur=%.3f, encode;dur=%.3f, tota
 _TOTAL = b"total;dur=%.3f"
 
 
-def is_asked(settings: ServeSettings, by_name: Mapping[bytes, bytes]) -> bool:
+def is_wanted(settings: ServeSettings, by_name: Mapping[bytes, bytes]) -> bool:
     """Whether a request with these headers asks for it."""
     if settings.timing == "request":
         return by_name.get(b"x-timing") == b"1"

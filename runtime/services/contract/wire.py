@@ -15,14 +15,14 @@ from .types.spec import FieldSpec, Kind, Spec
 
 Form = Literal["instances", "record", "parameters"]
 
-_TAKEN: dict[Kind, tuple[str, ...]] = {
+_ARGUMENTS: dict[Kind, tuple[str, ...]] = {
     "array": (JSON, NPY, NPZ, CSV, MULTIPART),
     "dataframe": (JSON, NPZ, CSV, MULTIPART),
     "str": (JSON, TEXT, MULTIPART),
     "bytes": (JSON, OCTETS, MULTIPART),
     "image": (JSON, "image/*", MULTIPART),
 }
-_GIVEN: dict[Kind, tuple[str, ...]] = {
+_ANSWERS: dict[Kind, tuple[str, ...]] = {
     "array": (JSON, NPY),
     "str": (JSON, TEXT),
     "bytes": (OCTETS, JSON),
@@ -116,7 +116,7 @@ def request(
     taken: dict[str, Any] = {
         "kind": kind,
         "schema": schema,
-        "media": list(_TAKEN.get(kind, (JSON, MULTIPART))),
+        "media": list(_ARGUMENTS.get(kind, (JSON, MULTIPART))),
     }
     if form(parameters, batchable=batchable) != "parameters":  # the body does not name it
         taken["parameter"] = parameters[0].name
@@ -134,7 +134,7 @@ def response(result: Spec, *, batchable: bool, streaming: bool) -> dict[str, Any
         media = [JSON, NPY] if result.kind == "array" else [JSON]
         media += [NPZ, CSV] if result.kind in _ROWS else []
         return {"kind": kind, "schema": _wrapped("predictions", result), "media": media}
-    media = list(_GIVEN.get(result.kind, (JSON,)))
+    media = list(_ANSWERS.get(result.kind, (JSON,)))
     schema = dict(result.schema)
     if any(member.kind in _ROWS for member in result.members):  # of which each is written its way
         each = [response(one, batchable=False, streaming=False) for one in result.members]

@@ -209,7 +209,7 @@ class Annotations:
             if called in _LIMITS:
                 given = [*zip(_LIMITS[called], value.args, strict=False)]
                 given += [(each.arg or "", each.value) for each in value.keywords]
-                found |= constraint.meant(self._literals(given, home))
+                found |= constraint.supported(self._literals(given, home))
         return constraint.limited(inner, found)
 
     def _literals(self, given: Sequence[tuple[str, ast.expr]], module: Module) -> dict[str, object]:

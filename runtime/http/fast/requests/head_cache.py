@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ....manifests.settings import LimitSettings
 from ....telemetry.trace_context import TraceContext
-from ...request.headers import given_id
+from ...request.headers import valid_id
 from ...request.identity import NOTHING, PARENT, Identity
 from .plain_head import Headers, PlainHead
 
@@ -94,7 +94,7 @@ def _own(raw: bytes) -> Identity:
         else:
             (parents if kind == PARENT else states).append(value.strip(b" "))
     trace = TraceContext.parse(parents[0], b",".join(states)) if len(parents) == 1 else None
-    return Identity(given_id(request_id) if request_id is not None else None, trace)
+    return Identity(valid_id(request_id) if request_id is not None else None, trace)
 
 
 def _is_read_alike(raw: bytes, target: bytes, headers: Headers) -> bool:

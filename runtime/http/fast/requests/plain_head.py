@@ -145,7 +145,7 @@ class HeadReader:
             is_last=is_last,
             priority=priority,
             client=self._queue_headers.client(by_name, None),
-            is_timed=timing.is_asked(self._settings, by_name),
+            is_timed=timing.is_wanted(self._settings, by_name),
             numbers_at=intake.numbers_at(by_name) if length >= LARGE else None,
             headers=by_name,
         )

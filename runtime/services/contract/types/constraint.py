@@ -62,10 +62,10 @@ def bounds(notes: Iterable[Any]) -> Bounds:
         for name in NAMES:
             if (limit := getattr(note, name, None)) is not None:
                 found[name] = limit
-    return meant(found)
+    return supported(found)
 
 
-def meant(limits: Mapping[str, Any]) -> Bounds:
+def supported(limits: Mapping[str, Any]) -> Bounds:
     """The limits that restrict anything, and are supported."""
     return {
         name: getattr(limit, "pattern", limit)  # a compiled one

@@ -153,7 +153,7 @@ def _built(cls: type, fields: Sequence[RecordField]) -> Callable[[Any, str], Any
         try:
             return cls(**values)
         except (TypeError, ValueError) as error:  # checks of the author
-            raise said(error, where) from error
+            raise invalid_input(error, where) from error
 
     return read
 
@@ -226,11 +226,11 @@ def _reader(
         except ValueError as error:
             faults = error.errors() if text is not None and hasattr(error, "errors") else []
             if not faults or not all(map(_is_of_schema, faults)):
-                raise said(error, where) from error
+                raise invalid_input(error, where) from error
         try:
             return lax(value)
         except ValueError as error:
-            raise said(error, where) from error
+            raise invalid_input(error, where) from error
 
     return read
 
@@ -267,7 +267,7 @@ def _schema(adapter: Any) -> dict[str, Any]:
     return {} if "$defs" in schema else schema
 
 
-def said(error: Exception, where: str) -> InvalidInput:
+def invalid_input(error: Exception, where: str) -> InvalidInput:
     """The message of a validator, without internals."""
     if not hasattr(error, "errors"):
         first = error.args[0] if len(error.args) > 1 else None  # attrs' validators add objects
