@@ -1,5 +1,6 @@
 """Project: a directory with a bundlefile in it."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,4 +91,8 @@ def _find(directory: Path) -> Path:
             message = f"There is no `{DEFAULT_NAME}` here, but `{name}`."
             raise BundlefileError([Problem(place, 1, 1, "", message, hint)])
     message = f"There is no `{DEFAULT_NAME}` here."
-    raise BundlefileError([Problem(place, 1, 1, "", message, _WRITE)])
+    above = next((p for p in directory.resolve().parents if (p / DEFAULT_NAME).is_file()), None)
+    hint = (
+        f"The project is in `{shown(str(above), 300)}`: name that directory." if above else _WRITE
+    )
+    raise BundlefileError([Problem(place, 0, 0, "", message, hint)])

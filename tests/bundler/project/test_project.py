@@ -30,6 +30,11 @@ def test_without_a_bundlefile_the_hint_is_to_write_one(tmp_path):
     with pytest.raises(BundlefileError, match=r"no `bundlefile\.yaml`") as caught:
         Project.open(tmp_path)
     assert "bundle init" in caught.value.hint
+    (tmp_path / "bundlefile.yaml").write_text(TEXT)
+    (tmp_path / "src" / "deeper").mkdir(parents=True)
+    with pytest.raises(BundlefileError, match=r"no `bundlefile\.yaml`") as caught:
+        Project.open(tmp_path / "src" / "deeper")
+    assert caught.value.hint == f"The project is in `{tmp_path}`: name that directory."
     with pytest.raises(BundlefileError, match="neither a directory nor") as caught:
         Project.open(tmp_path / "gone")
     assert "bundle init" in caught.value.hint
