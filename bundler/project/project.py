@@ -91,8 +91,12 @@ def _find(directory: Path) -> Path:
             message = f"There is no `{DEFAULT_NAME}` here, but `{name}`."
             raise BundlefileError([Problem(place, 1, 1, "", message, hint)])
     message = f"There is no `{DEFAULT_NAME}` here."
-    above = next((p for p in directory.resolve().parents if (p / DEFAULT_NAME).is_file()), None)
-    hint = (
-        f"The project is in `{shown(str(above), 300)}`: name that directory." if above else _WRITE
-    )
-    raise BundlefileError([Problem(place, 0, 0, "", message, hint)])
+    raise BundlefileError([Problem(place, 0, 0, "", message, _above(directory) or _WRITE)])
+
+
+def _above(directory: Path) -> str:
+    """A hint at the project that `directory` lies in; empty where it lies in none."""
+    for each in directory.resolve().parents:
+        if os.path.isfile(each / DEFAULT_NAME):  # noqa: PTH113  # which never raises
+            return f"The project is in `{shown(str(each), 300)}`: name that directory."
+    return ""
