@@ -16,6 +16,7 @@ from ... import protobuf
 _BYTES = 2  # the wire type of a list
 _SHIFT = 3
 _PIECE = 1 << 14  # values
+_WIDEST = 8  # bytes of a number
 _FLOATS = {
     "float_val": "<f4",
     "double_val": "<f8",
@@ -48,9 +49,19 @@ def _array(values: Sequence[Any], dtype: np.dtype[Any]) -> np.ndarray:
     array: np.ndarray = np.empty(len(values), dtype)
     start = 0
     for piece in _pieces(values):
-        array[start : start + len(piece)] = np.fromiter(piece, dtype, len(piece))
+        array[start : start + len(piece)] = _fitting(piece, dtype)
         start += len(piece)
     return array
+
+
+def _fitting(piece: Sequence[Any], dtype: np.dtype[Any]) -> np.ndarray:
+    """The numbers as `dtype`; NumPy 1 takes those that are beyond it for others, without a word."""
+    if dtype.kind not in "iu" or dtype.itemsize == _WIDEST:  # the fields have nothing wider
+        return np.fromiter(piece, dtype, len(piece))
+    wide, limits = np.fromiter(piece, np.int64, len(piece)), np.iinfo(dtype)
+    if wide.size and (wide.min() < limits.min or wide.max() > limits.max):
+        raise OverflowError
+    return wide
 
 
 def _pieces(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
