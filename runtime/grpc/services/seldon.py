@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import grpc
+from google.protobuf import json_format
 
 from ...dialects.bodies import pictures
 from ...dialects.catalog import Catalog
@@ -161,7 +162,8 @@ class Seldon:
         return self._catalog.first()
 
     def _made(self, name: str, values: Mapping[str, Any]) -> Any:
-        return self._messages[f"{_PACKAGE}.{name}"](**values)
+        message = self._messages[f"{_PACKAGE}.{name}"]()
+        return json_format.ParseDict(values, message)  # before protobuf 6, maps take no dicts
 
 
 async def _called(
