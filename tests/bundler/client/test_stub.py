@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -114,6 +115,7 @@ def test_it_calls_the_methods_of_a_service(texts, asked, tmp_path):
     shop = imported(texts["shop"], tmp_path, f"shop_{asked('shop')[-5:]}")
     with shop.Demo(asked("shop")) as client:
         assert client.greet("Ann", times=2) == "kind Ann kind Ann "
+        client._idle[0].sock.shutdown(socket.SHUT_RD)  # as if the server had closed it
         assert client.size(b"\0\xff") == 2
         assert client.backwards(b"\0\xff") == b"\xff\0"
         assert (client.limited(), client.limited(None, None)) == ("10 0.5", "None None")
