@@ -9,7 +9,7 @@ from modelbundle.runtime.http.app import create_app
 from modelbundle.runtime.plan import Plan
 
 from ..conftest import Sums
-from ..process.supervising.test_load_coordinator import make
+from ..process.supervising.two_models import make
 
 
 def run(bundle, scenario):

@@ -15,7 +15,8 @@ from modelbundle.runtime.manifests.settings import ManagementSettings
 from modelbundle.runtime.process.sockets.management_port import ManagementPort
 
 from ..conftest import Sums, free_port, wait_until
-from .supervising.test_load_coordinator import Traffic, make
+from .conftest import Traffic
+from .supervising.two_models import make
 from .watched import children
 
 TOKEN = "a-token-of-some-length"

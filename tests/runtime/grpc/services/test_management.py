@@ -9,7 +9,7 @@ import pytest
 from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
 
 from ...conftest import Sums, free_port
-from ...process.supervising.test_load_coordinator import make
+from ...process.supervising.two_models import make
 from ..conftest import Client, Served
 
 SERVICE = "/org.pytorch.serve.grpc.management.ManagementAPIsService"

@@ -4,7 +4,6 @@ import ctypes
 import errno
 import json
 import os
-import select
 import signal
 import socket
 import sys
@@ -16,14 +15,13 @@ import pytest
 from modelbundle.runtime.process.crew import process_table
 from modelbundle.runtime.process.crew.crew import Crew, FrontSlot, ModelSlot, TemplateSlot
 from modelbundle.runtime.process.crew.event_loop import EventLoop
-from modelbundle.runtime.process.crew.process_table import ProcessTable
-from modelbundle.runtime.process.workers.template import Template
 from modelbundle.runtime.system import process_group
 from modelbundle.runtime.system.prctl import adopt_orphans
 
 from ...conftest import Sums, wait_until
-from ..supervising.test_load_coordinator import ask, load, make, unload
+from ..supervising.two_models import ask, load, make, unload
 from ..watched import alive
+from .crew_table import Born, Table, asleep
 from .few_descriptors import few_descriptors
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are adopted on Linux only")
@@ -38,91 +36,8 @@ def adopts():
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 0)
 
 
-class Born:
-    """A table whose template forks a model that ends at once."""
-
-    def __init__(self, loop, *, has_front):
-        self.failures = []
-        self.model, self.template = ModelSlot("m"), TemplateSlot("m")
-        self.front = FrontSlot(0, 0, [self.model])
-        self.processes = ProcessTable(
-            loop, self._work, lambda _: None, lambda *_: None, self._failed
-        )
-        self.processes.crews.append(Crew([self.front], [self.template]))
-        if has_front:
-            self.processes.fill(self.front)
-        else:
-            self.model.prepare()
-        self.processes.fill(self.template)
-        self.processes.fork_from(self.template, self.model)
-
-    def _failed(self, post, error):
-        self.failures.append(error)
-
-    def _work(self, post):
-        if post is self.front:
-            return lambda _: time.sleep(60) or 0
-        return lambda ready: self._fork(post.template, ready)
-
-    @staticmethod
-    def _fork(line, ready):
-        """As `serve_template`, however many threads libraries of other tests start here."""
-        ready()
-        line.setblocking(True)
-        template = Template(line, object(), lambda: os._exit(3))
-        while template.fork():
-            pass
-        return 0
-
-    def told(self):
-        """The number of the model, which the table has not read yet."""
-        line = self.template.supervisor
-        poll = select.poll()  # of any descriptor, however many there are
-        poll.register(line, select.POLLIN)
-        assert poll.poll(90_000)
-        return json.loads(line.recv(1 << 12, socket.MSG_PEEK))["pid"]
-
-    def reap(self):
-        return [(post, exit_report.code) for post, _, exit_report in self.processes.reap()]
-
-
-class Table(ProcessTable):
-    """A table of one crew, whose models do `work`, and the others nothing."""
-
-    def __init__(self, loop, crew, work):
-        self.ready, self.failed = [], []
-        super().__init__(
-            loop,
-            lambda slot: work if isinstance(slot, ModelSlot) else asleep,
-            self.ready.append,
-            lambda *_: None,
-            lambda slot, error: self.failed.append((slot, error.errno)),
-        )
-        self.crews.append(crew)
-        self.loop = loop
-
-    def reaped(self):
-        """The slots of those who have ended by now, and the numbers that they ended with."""
-        return [(slot, exit_report.code) for slot, _, exit_report in self.reap()]
-
-    def wait_until(self, claim):
-        """Handle events until a claim is true."""
-
-        def tick():
-            self.loop.later(0.01, lambda: None)
-            self.loop.wait()
-            return claim()
-
-        wait_until(tick)
-
-
 def descriptors():
     return sorted(int(each.name) for each in Path("/proc/self/fd").iterdir())[:-1]  # but its own
-
-
-def asleep(on_ready):
-    on_ready()
-    time.sleep(60)
 
 
 class Deaf:

@@ -10,47 +10,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from modelbundle.runtime.manifests.route import Route
 from modelbundle.runtime.process.crew.crew import FrontSlot
 from modelbundle.runtime.process.supervising.load_coordinator import LoadCoordinator
 
-from ...conftest import Servers, Sums, write_bundle, write_model
+from ...conftest import Servers, Sums
 from ..conftest import Traffic
 from ..watched import holds_listener, readiness
 from .test_supervisor import alive, children, metric, wait_until
-
-SIZE = 48_000_000  # bytes of a heavy model
-LOAD = "/v2/repository/models/{}/load"
-UNLOAD = "/v2/repository/models/{}/unload"
-
-
-class Heavy(Sums):
-    """Weighs something."""
-
-    def __init__(self):
-        self.weight = b"a" * SIZE
-
-
-class SlowTwin(Sums):
-    """Takes a while to be loaded."""
-
-    def __setstate__(self, state):
-        import time
-
-        time.sleep(1)
-
-    def __getstate__(self):
-        return {"some": "state"}
-
-
-def make(directory, models, lazy=(), **serve):
-    """A bundle of some models, each answering at `/<alias>/predict`; the first at `/predict`."""
-    for alias, model in models.items():
-        write_model(directory / "models" / alias, model, sample=[[1.0, 2.0]])
-    first = next(iter(models))
-    routes = [Route("/predict", "predict", model=first)]
-    routes += [Route(f"/{alias}/predict", "predict", model=alias) for alias in models]
-    return write_bundle(directory, models=tuple(models), routes=routes, serve=serve, lazy=lazy)
+from .two_models import LOAD, SIZE, UNLOAD, Heavy, SlowTwin, ask, load, make, memory, states, unload
 
 
 @pytest.fixture
@@ -82,36 +49,6 @@ def server(common):
         assert state == "READY" or load(common, alias).status_code == 200
     wait_until(lambda: len(children(common.process.pid)) == 3)
     return common
-
-
-def ask(server, alias, row=(1, 2)):
-    return server.post([list(row)], path=f"/{alias}/predict")
-
-
-def load(server, name):
-    with server.client() as client:
-        return client.post(LOAD.format(name))
-
-
-def unload(server, name):
-    with server.client() as client:
-        return client.post(UNLOAD.format(name))
-
-
-def states(server):
-    with server.client() as client:
-        listed = client.post("/v2/repository/index").json()
-    return {each["name"]: (each["state"], each.get("reason", "")) for each in listed}
-
-
-def memory(server):
-    """Bytes of all processes of a server, each shared page counted in parts."""
-    found = 0
-    for pid in (server.process.pid, *children(server.process.pid)):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                found += int(line.split()[1]) << 10
-    return found
 
 
 @pytest.mark.parametrize("options", [(), ("--workers=2",), ("--isolation=thread",)])

@@ -18,7 +18,7 @@ from modelbundle.runtime.manifests.model_manifest import ModelManifest
 from ...conftest import Sums, free_port, wait_until, write_model
 from ..conftest import Traffic
 from ..watched import children, holds_listener, metric, readiness
-from .test_load_coordinator import ask, load, make, memory, states, unload
+from .two_models import ask, load, make, memory, states, unload
 
 SIZE = 48_000_000
 SCRIPT = """
