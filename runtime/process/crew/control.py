@@ -73,11 +73,24 @@ class ControlLine:
             OSError: when a descriptor cannot be duplicated (EMFILE).
         """
         line = json.dumps({"event": event, **more}).encode() + b"\n"
+        if len(descriptors) > _MOST:
+            self._send_in_parts(line, _copies(descriptors))
+            return
         sent = 0 if self._kept else self._write(line, descriptors)
         if sent < len(line):
             self._kept.append((line[sent:], [] if sent else _copies(descriptors)))
             if len(self._kept) == 1:
                 self.on_full()
+
+    def _send_in_parts(self, line: bytes, copies: list[int]) -> None:
+        """Send an event with more descriptors than fit into a message: some with each byte."""
+        was_empty = not self._kept
+        while copies:
+            size = 1 if len(copies) > _MOST else len(line)
+            self._kept.append((line[:size], copies[:_MOST]))
+            line, copies = line[size:], copies[_MOST:]
+        if not self.flush() and was_empty:
+            self.on_full()
 
     def flush(self) -> bool:
         """Send queued events as far as there is room; whether the queue is empty now."""

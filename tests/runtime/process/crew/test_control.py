@@ -2,10 +2,12 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from modelbundle.runtime.errors import BundleError
+from modelbundle.runtime.process.crew import control as control_module
 from modelbundle.runtime.process.crew.control import ControlPair
 
 from .few_descriptors import few_descriptors
@@ -72,6 +74,23 @@ def test_half_an_event_waits_for_the_rest(control):
     assert heard[0]["costs"] == {"a": "b" * 100_000}
 
 
+def test_more_descriptors_than_a_message_may_bring(control):
+    """As for 85 processes of a model."""
+    heard, taken = [], []
+    control.front.on_event = heard.append
+    with Path(os.devnull).open("rb") as file:
+        control.supervisor.send("prepare", [file.fileno()] * 300, model="a")
+        control.supervisor.send("leave")
+        while len(heard) < 2:
+            assert control.front.read()
+            if heard and not taken:
+                taken = control.front.take(300)
+        assert [each["event"] for each in heard] == ["prepare", "leave"]
+        assert all(os.path.sameopenfile(each, file.fileno()) for each in taken)
+    for each in taken:
+        os.close(each)
+
+
 def test_nobody_at_the_other_end_is_no_trouble(control):
     control.front.close()
     control.supervisor.send("leave")
@@ -114,8 +133,9 @@ def test_what_is_kept_for_one_who_goes_is_forgotten(control, how):
     os.close(reader)
 
 
-def test_a_line_that_can_tell_no_more_ends_for_both(control, caplog):
-    """More descriptors than one message holds: whoever waits for it hears of its end."""
+def test_a_line_that_can_tell_no_more_ends_for_both(control, caplog, monkeypatch):
+    """Whoever waits for it hears of its end."""
+    monkeypatch.setattr(control_module, "_MOST", 1000)  # more than one message holds
     while not control.supervisor._kept:
         control.supervisor.send("process_started", number=1)
     number = control.supervisor.fileno()
@@ -129,7 +149,7 @@ def test_a_line_that_can_tell_no_more_ends_for_both(control, caplog):
 
 def test_descriptors_that_cannot_be_sent_are_told_to_whoever_sends_them(control):
     with pytest.raises(OSError, match=r"."):
-        control.supervisor.send("prepare", [control.supervisor.fileno()] * 300, model="a")
+        control.supervisor.send("prepare", [1_000_000], model="a")  # there is none
 
 
 def test_descriptors_that_there_is_no_room_for_are_missed_and_not_those_of_the_next_event(control):
