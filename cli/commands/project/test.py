@@ -64,7 +64,9 @@ def _say(target: str, launch: "Launch", report: "Report", console: Console) -> N
     }
     if not report.replayed:
         console.result(
-            data, f"`{target}` has no recorded samples; save its models with `--sample`."
+            data,
+            f"`{target}` has no recorded samples: its models were saved without `--sample`, or "
+            "their answers to it change from call to call.",
         )
         return
     lines = [line for one in report.replayed for line in _lines(one)]
