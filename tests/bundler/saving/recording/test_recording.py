@@ -17,17 +17,8 @@ from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.data.samples import Samples
 from modelbundle.runtime.errors import InvalidModel
 from modelbundle.runtime.manifests.signature import OBJECTS
-from modelbundle.runtime.models.model import LoadedModel
 
-
-def saved(model, sample, **options):
-    item = modelbundle.save("m", model, sample=sample, **options)
-    return LoadedModel.load(Store.default().directory(item))
-
-
-def answer(loaded, instances, method="predict"):
-    batch = table.collate(loaded.manifest.methods[method].inputs, instances)
-    return table.to_instances(loaded.call(method, batch))
+from .saved_model import answer, saved
 
 
 class Both(nn.Module):
@@ -190,50 +181,6 @@ def test_a_sample_that_is_one_value_is_told_apart(sample):
     with pytest.raises(SampleMismatch, match="not rows") as caught:
         modelbundle.save("m", lambda rows: rows, sample=sample)
     assert "[row]" in caught.value.hint
-
-
-def of_text(model, rows):
-    """What is recorded where the sample is a JSON file."""
-    from modelbundle.bundler.saving.recording import recording
-    from modelbundle.runtime.frameworks.generic import Generic
-
-    return recording.record(Generic(), model, recording.Text(rows), (), {})[0]
-
-
-def test_numbers_in_a_json_file_are_an_array_for_a_function_of_arrays():
-    recorded = of_text(lambda rows: rows.sum(axis=1), [[1, 2], [3, 4]])
-    (field,) = recorded.signature.inputs.fields
-    assert (field.dtype, field.shape) == ("float64", (None, 2))
-    assert recorded.samples.outputs == [3.0, 7.0]
-    assert recorded.signature.batchable
-
-
-def test_they_stay_a_list_for_a_function_of_lists():
-    recorded = of_text(lambda rows: [row + [0] for row in rows], [[1, 2], [3, 4]])  # noqa: RUF005  not so for arrays
-    assert recorded.signature.inputs == OBJECTS
-    assert recorded.samples.outputs == [[1, 2, 0], [3, 4, 0]]
-
-
-def test_where_both_ways_answer_the_same_requests_are_checked_as_numbers():
-    recorded = of_text(lambda rows: [max(row) for row in rows], [[1, 2], [3, 4]])
-    assert recorded.signature.inputs.layout == "array"
-
-
-@pytest.mark.parametrize("rows", [[[1, 2], [3]], [{"a": 1}], ["x", "y"], [[True], [False]], [None]])
-def test_other_lists_in_a_json_file_stay_lists(rows):
-    recorded = of_text(len_of_each, rows)
-    assert recorded.signature.inputs == OBJECTS
-
-
-def len_of_each(rows):
-    return [len(str(row)) for row in rows]
-
-
-def test_a_list_of_pythons_own_is_what_the_function_gets_later_too():
-    loaded = saved(lambda rows: [row + [0] for row in rows], [[1, 2]])  # noqa: RUF005  not so for arrays
-    assert answer(loaded, [[5, 6]]) == [[5, 6, 0]]
-    with pytest.raises(SampleMismatch, match="has no attribute 'sum'"):
-        saved(lambda rows: rows.sum(axis=1), [[1, 2]])
 
 
 def test_a_model_that_could_not_be_read_again_is_not_saved():
