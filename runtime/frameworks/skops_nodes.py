@@ -8,7 +8,7 @@ from typing import Any
 
 from ..pickles.global_use import Use
 from ..pickles.recorder import CLASS, ELEMENTS, ITEMS, KEYS
-from ..pickles.safe_globals import ARRAY, DEFAULTS
+from ..pickles.safe_globals import ARRAY, DEFAULTS, SAFE
 from ..pickles.stack_values import UNTOLD
 
 _OBJECT, _CACHED = "ObjectNode", "CachedNode"
@@ -79,6 +79,8 @@ class _Uses:
                 self.uses.update(self._state(module, kind, meant))
         if how not in _KEEPING:
             self.uses.update(self._handed(_taker(module, kind, node), node))
+        for args in _arguments(node):
+            self.uses.update(self._given(f"{module}:{kind}", args))
 
     def _state(self, module: str, kind: str, content: Any) -> Iterator[Use]:
         """That an object gets its state, and which parts of that are objects."""
@@ -99,6 +101,13 @@ class _Uses:
         for each in self._within(parts) if to else ():
             if _is_object(each):
                 yield Use("shaped", str(each.get("__module__")), str(each.get("__class__")), to)
+
+    def _given(self, to: str, args: Any) -> Iterator[Use]:
+        """The classes and functions that a constructor gets, which it may call."""
+        for each in self._within(args):
+            if isinstance(each, dict) and each.get("__loader__") in _FOUND:
+                named = {f"{each.get('__module__')}.{each.get('__class__')}", *_old_function(each)}
+                yield from (Use("given", *name.rsplit(".", 1), to) for name in named - SAFE)
 
     def _key_types(self, node: Any) -> Iterator[Use]:
         """What is called with the text of each key of a dictionary."""
@@ -132,6 +141,15 @@ class _Uses:
         """What the loader may take for a node: all that have its identity."""
         identity = node.get("__id__") if isinstance(node, dict) else None
         return [node] if identity is None else self._named.get(str(identity), [node])
+
+
+def _arguments(node: dict[str, Any]) -> Iterator[Any]:
+    """What a node calls its class with, where that is not of a kind of its own."""
+    reduced, how = node.get("__reduce__"), node.get("__loader__")
+    if isinstance(reduced, dict) and how != "TreeNode":  # always of sklearn's `Tree`
+        yield reduced.get("args")
+    if how == "ConstructorFromReduceNode":
+        yield node.get("content")
 
 
 def _is_object(node: Any) -> bool:
