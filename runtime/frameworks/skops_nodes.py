@@ -53,9 +53,13 @@ class _Uses:
 
     def __init__(self, nodes: list[dict[str, Any]]) -> None:
         self._named: dict[str, list[dict[str, Any]]] = {}
+        known = set()
         for node in nodes:
-            if node.get("__loader__") != _CACHED and node.get("__id__") is not None:
+            if node.get("__loader__") == _CACHED or node.get("__id__") is None:
+                continue
+            if (alike := _without_parts(node)) not in known:  # of `str` a forest has thousands
                 self._named.setdefault(str(node["__id__"]), []).append(node)
+            known.add(alike or id(node))
         self._steps = _STEPS
         self.uses: set[Use] = set()
 
@@ -141,6 +145,13 @@ class _Uses:
         """What the loader may take for a node: all that have its identity."""
         identity = node.get("__id__") if isinstance(node, dict) else None
         return [node] if identity is None else self._named.get(str(identity), [node])
+
+
+def _without_parts(node: dict[str, Any]) -> str | None:
+    """What tells a node from others that have no nodes in them; None for one that has some."""
+    if any(isinstance(part, (dict, list)) for part in node.values()):
+        return None
+    return repr(sorted(node.items()))
 
 
 def _arguments(node: dict[str, Any]) -> Iterator[Any]:

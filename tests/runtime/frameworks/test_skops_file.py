@@ -227,7 +227,7 @@ def test_nor_does_it_find_or_list_what_is_no_value(tmp_path, planted):
 
 def test_estimators_within_others_load_with_the_star_of_their_library(tmp_path):
     import skops.io as skops
-    from sklearn.ensemble import GradientBoostingRegressor
+    from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor
     from sklearn.isotonic import IsotonicRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -240,6 +240,10 @@ def test_estimators_within_others_load_with_the_star_of_their_library(tmp_path):
     assert np.allclose(skops_file.load(path, stars).predict(rows[:, None]), rows)
     held = [use for use in skops_file.uses(path) if use.how in {"part", "inside"}]
     assert [(use.name, use.to) for use in held] == [("Pipeline", "steps")]
+
+    forest = ExtraTreesRegressor(n_estimators=100, max_depth=1).fit(rows[:, None], rows)
+    path.write_bytes(skops.dumps(forest))  # thousands of nodes of `str`
+    skops_file.load(path, stars)
 
     boosted = GradientBoostingRegressor(n_estimators=2).fit(rows[:, None], rows)
     path.write_bytes(skops.dumps(boosted))  # an array of trees
