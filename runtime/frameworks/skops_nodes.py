@@ -111,7 +111,8 @@ class _Uses:
         for each in self._within(args):
             if isinstance(each, dict) and each.get("__loader__") in _FOUND:
                 named = {f"{each.get('__module__')}.{each.get('__class__')}", *_old_function(each)}
-                yield from (Use("given", *name.rsplit(".", 1), to) for name in named - SAFE)
+                parts = (name.rpartition(".") for name in named - SAFE)
+                yield from (Use("given", place, kind, to) for place, _, kind in parts)
 
     def _key_types(self, node: Any) -> Iterator[Use]:
         """What is called with the text of each key of a dictionary."""
