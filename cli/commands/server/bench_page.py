@@ -17,6 +17,7 @@ from ...terminal.size import human
 _COLUMNS = ("load", "requests/s", "rows/s", "p50 ms", "p99 ms", "p99.9 ms", "errors", "CPU us/req")
 _WIDTH = 80  # where there is no terminal
 _STARVED = 0.1  # share of the time that a generator may wait for a core without a word
+_NO_KNOWLEDGE = 100.0  # times as much: where an interval of few rounds may end
 _QUIET = 0.2  # cores that others may use without a word
 _NAMES = {"rate": "requests/s", "p50": "p50", "p99": "p99", "cpu_a_request": "CPU a request"}
 
@@ -76,7 +77,8 @@ def _ratio_rows(pairs: Sequence[Pair], ratios: Sequence[Ratio]) -> Iterator[tupl
         first = _mean([getattr(pair.first, one.figure) for pair in pairs])
         second = _mean([getattr(pair.second, one.figure) for pair in pairs])
         shown = [_figure(one.figure, value) for value in (first, second)]
-        spread = "unknown" if one.low is None else f"{one.low:.2f} to {one.high:.2f}"
+        is_known = one.low is not None and one.high is not None and one.high < _NO_KNOWLEDGE
+        spread = f"{one.low:.2f} to {one.high:.2f}" if is_known else "unknown"
         yield label, _NAMES[one.figure], *shown, f"{one.value:.2f}", spread, _verdict(one)
         label = ""
 
