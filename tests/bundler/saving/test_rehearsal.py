@@ -92,7 +92,7 @@ def adapter(tmp_path, monkeypatch):
 def test_a_busy_machine_is_no_fault_of_the_file(adapter, tmp_path):
     """Only what a processor works on it counts: others may have the processors meanwhile."""
     saved = Saved("text", ("model.txt",), executes_code=False)
-    rehearse(adapter("time.sleep(3)"), tmp_path, saved, seconds=2)
+    rehearse(adapter("time.sleep(5)"), tmp_path, saved, seconds=4)
 
 
 def test_work_without_an_end_is_ended(adapter, tmp_path):

@@ -67,7 +67,9 @@ def test_two_targets_are_compared_in_turns(shop):
     turns = [line[0] for line in told.err.splitlines() if re.match("[AB], 2 clients", line)]
     assert turns == list("ABBA")
     assert f"A = {shop.tag}, B = {shop.model}" in told.out
-    assert re.search(r"2 clients +requests/s +[\d,]+ +[\d,]+ +\d+\.\d\d +\d\S+ to \d", told.out)
+    assert re.search(
+        r"2 clients +requests/s +[\d,]+ +[\d,]+ +\d+\.\d\d +(\d\S+ to \d|unknown)", told.out
+    )
 
 
 def test_ctrl_c_prints_what_there_is_and_stops_the_server(shop, eventually):

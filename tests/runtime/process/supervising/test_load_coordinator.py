@@ -193,7 +193,7 @@ def test_a_front_without_room_for_the_descriptors_of_a_model_says_so(server):
         failed = client.post(LOAD.format("b"))
         resource.prlimit(front, resource.RLIMIT_NOFILE, limits)
     assert (failed.status_code, "it cannot be loaded" in failed.text) == (500, True)
-    assert "Model `b` cannot be loaded: Too many open files." in server.log()
+    wait_until(lambda: "Model `b` cannot be loaded: Too many open files." in server.log())
     assert load(server, "b").status_code == 200
     assert ask(server, "b").json() == {"predictions": [3.0]}
 
