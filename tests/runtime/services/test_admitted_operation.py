@@ -12,7 +12,7 @@ from modelbundle.runtime.services.admitted_operation import AdmittedOperation, a
 from modelbundle.tests.runtime.batching.doubling import Log
 
 
-def call(seconds=0.02):
+def call(seconds=0.2):
     return Call(b"{}", "application/json", "", time.monotonic() + seconds)
 
 
