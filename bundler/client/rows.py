@@ -1,7 +1,6 @@
 """Rows: encodes arrays, DataFrames and lists as a body, after checking them."""
 
 import datetime as dt
-import math
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +11,7 @@ from ...runtime.data import media, untyped_body
 from ...runtime.data.codecs import instances, npy, npz
 from ...runtime.data.rows import table
 from ...runtime.data.rows.predictions import to_instances
+from ...runtime.data.rows.python_rows import has_infinity
 from ...runtime.errors import InvalidInput, PredictionFailed, RequestError
 from ...runtime.manifests.signature import OBJECTS, Side
 from .contract import Route
@@ -198,18 +198,8 @@ def refuse_infinite(value: Any) -> None:
     Raises:
         InvalidInput: for one in `value`, or in what it holds.
     """
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, np.ndarray):
-        is_infinite = value.dtype.kind == "f" and bool(np.isinf(value).any())
-        value = value.ravel().tolist() if value.dtype.kind == "O" else ()
-    else:
-        is_infinite = isinstance(value, float | np.floating) and math.isinf(value)
-    if is_infinite:
+    if has_infinity(value):
         raise InvalidInput("JSON has no infinity; one can be sent where all of it is numbers.")
-    if isinstance(value, list | tuple):
-        for item in value:
-            refuse_infinite(item)
 
 
 def _what(value: Any) -> str:

@@ -1,5 +1,6 @@
 """Rows that an author's code gives to a model: records of Python's and NumPy's values."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ def spelled(rows: list[Any]) -> list[Any]:
     Raises:
         InvalidInput: for a value that no model could take.
     """
-    if _has_infinity(rows):  # which JSON cannot say
+    if has_infinity(rows):
         raise InvalidInput("instances: expected a value everywhere, got an infinity.")
     try:
         return to_instances(rows, nan_as_null=True)
@@ -35,10 +36,14 @@ def columns(fields: Sequence[Field], arrays: tuple[Any, ...]) -> dict[str, Any]:
     return {field.name: array for field, array in zip(fields, arrays, strict=True)}
 
 
-def _has_infinity(value: Any) -> bool:
+def has_infinity(value: Any) -> bool:
+    """Whether it is an infinity, or holds one: JSON has none."""
     if isinstance(value, Mapping):
         value = list(value.values())
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind != "O":
+            return value.dtype.kind == "f" and bool(np.isinf(value).any())
+        value = value.ravel().tolist()
     if isinstance(value, list | tuple):
-        return any(map(_has_infinity, value))
-    numbers = np.asarray(value) if isinstance(value, float | np.floating | np.ndarray) else None
-    return numbers is not None and numbers.dtype.kind == "f" and bool(np.isinf(numbers).any())
+        return any(map(has_infinity, value))
+    return isinstance(value, float | np.floating) and math.isinf(value)
